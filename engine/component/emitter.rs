@@ -1,0 +1,50 @@
+//! `Emitter`: where a transform puts what is left of a batch, and the reasons for what is not.
+
+use crate::event::{Batch, LogRecord};
+use smallvec::SmallVec;
+
+/// Collects the output of one transform.
+pub struct Emitter<'a> {
+    pub(crate) emitted: &'a mut SmallVec<[Batch; 1]>,
+    pub(crate) discarded: &'a mut SmallVec<[(&'static str, usize); 2]>,
+}
+
+impl Emitter<'_> {
+    /// Passes a batch on.
+    pub fn emit(&mut self, batch: Batch) {
+        if !batch.is_empty() {
+            self.emitted.push(batch);
+        }
+    }
+
+    /// Says that `items` were left out on purpose. The reason is part of a metric: a constant, not event data.
+    pub fn discard(&mut self, items: usize, reason: &'static str) {
+        if items == 0 {
+            return;
+        }
+        match self.discarded.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += items,
+            None => self.discarded.push((reason, items)),
+        }
+    }
+
+    /// Passes on the records for which `judge` finds no reason to discard them.
+    pub fn emit_unless(&mut self, mut batch: Batch, mut judge: impl FnMut(&LogRecord) -> Option<&'static str>) {
+        // Looks first, so that a batch that stays whole is not copied when another branch shares it.
+        if batch.records().any(|record| judge(record).is_some())
+            && let Some(logs) = batch.as_logs_mut()
+        {
+            for group in &mut logs.groups {
+                group.records.retain(|record| match judge(record) {
+                    Some(reason) => {
+                        self.discard(1, reason);
+                        false
+                    }
+                    None => true,
+                });
+            }
+            logs.groups.retain(|group| !group.records.is_empty());
+        }
+        self.emit(batch);
+    }
+}

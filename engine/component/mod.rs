@@ -1,0 +1,27 @@
+//! Components: the traits they implement, what the engine hands them, the factory that describes a type, and the
+//! registry that lists the types of a program.
+
+mod build;
+mod consumer;
+mod drain;
+mod emitter;
+mod factory;
+mod id;
+mod outcome;
+mod registry;
+mod request;
+mod traits;
+
+pub use build::BuildCx;
+pub use consumer::{Admission, Consumer, Intake};
+pub use drain::Drain;
+pub use emitter::Emitter;
+pub use factory::{Factory, Planned};
+pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
+pub use outcome::{Outcome, Refused};
+pub use registry::Registry;
+pub use request::Request;
+pub use traits::{
+    BoxError, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan, Stability, Stage,
+    StagePlan, Transform,
+};

@@ -1,0 +1,35 @@
+//! What `consume` and `export` may answer. Classified by type, never by text.
+
+use std::time::Duration;
+
+/// Why the engine did not take a batch. Nothing of a refused batch stays anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// A queue or the memory budget is full; the same batch may be sent again.
+    #[error("{full} is full; try again after {} ms", retry_after.as_millis())]
+    Busy {
+        /// What is full, for the sender and the log.
+        full: String,
+        /// When to try again.
+        retry_after: Duration,
+    },
+    /// The process is stopping.
+    #[error("stopping")]
+    Draining,
+    /// The batch can never be taken.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+/// What one export attempt came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The sink has everything.
+    Delivered,
+    /// The sink has everything but `rejected` items, which it will never take (OTLP partial success).
+    Partial { rejected: usize, reason: String },
+    /// Nothing is known to have arrived; the engine tries again, not before `after` when the sink named a time.
+    Retry { after: Option<Duration>, reason: String },
+    /// The sink will never take this request.
+    Reject { reason: String },
+}

@@ -1,0 +1,43 @@
+//! `Request`: what an exporter sends in one attempt.
+
+use crate::event::{Logs, OtlpRequest, Signal, otlp};
+use bytes::Bytes;
+use std::sync::OnceLock;
+
+/// An encoded export request. It is encoded once, whatever the number of attempts and exporters; exporters that
+/// need records get them decoded at the first call.
+#[derive(Debug)]
+pub struct Request {
+    otlp: OtlpRequest,
+    logs: OnceLock<Result<Logs, otlp::DecodeError>>,
+}
+
+impl Request {
+    /// Wraps a request.
+    pub fn new(otlp: OtlpRequest) -> Self {
+        Self { otlp, logs: OnceLock::new() }
+    }
+
+    /// Which signal it is.
+    pub fn signal(&self) -> Signal {
+        self.otlp.signal
+    }
+
+    /// How many log records, data points or spans it holds.
+    pub fn items(&self) -> usize {
+        self.otlp.items
+    }
+
+    /// The encoded `Export{Logs,Metrics,Trace}ServiceRequest`.
+    pub fn bytes(&self) -> &Bytes {
+        &self.otlp.bytes
+    }
+
+    /// The decoded log records.
+    ///
+    /// # Errors
+    /// The bytes are no logs request: an untouched request of a sender may be damaged inside.
+    pub fn logs(&self) -> Result<&Logs, otlp::DecodeError> {
+        self.logs.get_or_init(|| otlp::decode_logs(&self.otlp.bytes)).as_ref().map_err(Clone::clone)
+    }
+}

@@ -1,0 +1,1 @@
+//! Delivery: what happens between a receiver's `consume` and the last attempt of an exporter.

@@ -1,0 +1,24 @@
+//! Events: OpenTelemetry's log data model, held so that the common path copies and allocates little.
+//!
+//! - [`Text`] is a range of the request body; [`Key`] is interned; [`Attributes`] is a flat list.
+//! - [`Batch`] carries decoded records or untouched OTLP bytes, and shares them copy-on-write.
+//! - [`otlp`] writes and reads the protobuf directly; prost is only the oracle of its tests.
+
+mod attributes;
+mod batch;
+mod key;
+pub mod otlp;
+mod record;
+mod severity;
+mod signal;
+mod text;
+mod value;
+
+pub use attributes::Attributes;
+pub use batch::{Batch, OtlpRequest};
+pub use key::Key;
+pub use record::{LogGroup, LogRecord, Logs, Resource, Scope};
+pub use severity::{Priority, SeverityNumber};
+pub use signal::{Signal, Signals};
+pub use text::Text;
+pub use value::Value;

@@ -1,0 +1,149 @@
+//! `Text`: a string that costs no copy.
+//!
+//! Promises: always valid UTF-8; cloning is one reference count; never keeps more than its request body alive.
+//! A `Text` is a static string or a range of a shared, already validated body. Ranges are checked when they
+//! are made, so reading one cannot fail.
+
+use std::{borrow::Borrow, fmt, hash, ops::Deref, sync::Arc};
+
+/// A cheaply clonable, immutable UTF-8 string.
+#[derive(Clone)]
+pub struct Text(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    Static(&'static str),
+    Shared { owner: Arc<str>, start: u32, len: u32 },
+}
+
+impl Text {
+    /// The empty string.
+    pub const EMPTY: Self = Self::from_static("");
+
+    /// Wraps a string that lives as long as the program.
+    pub const fn from_static(text: &'static str) -> Self {
+        Self(Repr::Static(text))
+    }
+
+    /// A range of `owner`, without copying, when `part` lies inside it (as strings borrowed by a parser do);
+    /// otherwise a copy of `part`.
+    pub fn slice_of(owner: &Arc<str>, part: &str) -> Self {
+        if part.is_empty() {
+            return Self::EMPTY;
+        }
+        let offset = (part.as_ptr() as usize).checked_sub(owner.as_ptr() as usize);
+        match offset.map(|start| (start, u32::try_from(start), u32::try_from(part.len()))) {
+            Some((start, Ok(start32), Ok(len))) if owner.get(start..start + part.len()) == Some(part) => {
+                Self(Repr::Shared { owner: Arc::clone(owner), start: start32, len })
+            }
+            _ => Self::from(part),
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Repr::Static(text) => text,
+            // The range was checked by `slice_of`; `get` keeps this free of panics without trusting that.
+            Repr::Shared { owner, start, len } => {
+                let start = *start as usize;
+                owner.get(start..start + *len as usize).unwrap_or_default()
+            }
+        }
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::from(Arc::<str>::from(text))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::from(Arc::<str>::from(text))
+    }
+}
+
+impl From<Arc<str>> for Text {
+    /// A text over 4 GiB is cut at the last character that fits; every intake limits bodies far below that.
+    fn from(owner: Arc<str>) -> Self {
+        let len = owner.floor_char_boundary(u32::MAX as usize) as u32;
+        Self(Repr::Shared { owner, start: 0, len })
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl hash::Hash for Text {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}

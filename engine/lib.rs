@@ -1,0 +1,27 @@
+//! lanner-engine: what components are written against, and what runs them.
+//!
+//! Layers, each using only those before it: `event` (data), `telemetry`, `config`, `component` (the traits),
+//! `semantics` (how events are named), `net` (servers and TLS), `delivery`, `graph`; `testing` is for authors of
+//! components. `docs/architecture.md` follows an alert through all of it.
+
+pub mod component;
+pub mod config;
+pub mod delivery;
+pub mod event;
+pub mod telemetry;
+
+/// What a component author imports: `use lanner_engine::prelude::*`.
+pub mod prelude {
+    pub use crate::{
+        component::{
+            BoxError, BuildCx, Component, ComponentId, Consumer, Drain, Emitter, Exporter, ExporterPlan, Extension,
+            ExtensionPlan, Factory, Kind, Outcome, Receiver, ReceiverPlan, Refused, Registry, Request, Stability,
+            Stage, StagePlan, Transform,
+        },
+        config::{DeliveryDefaults, PlanCx},
+        event::{Attributes, Batch, Key, LogRecord, Logs, Priority, Resource, Scope, Signal, Signals, Text, Value},
+    };
+    pub use async_trait::async_trait;
+    pub use schemars::JsonSchema;
+    pub use serde::{Deserialize, Serialize};
+}

@@ -1,0 +1,143 @@
+//! Counters and gauges of Lanner itself: one atomic each, read by whoever exposes them.
+//!
+//! Promises: updating one is a single relaxed atomic operation on its own cache line; asking twice for the same
+//! name and labels gives the same cell, so a reload keeps its counts. Cells are made at build time from
+//! configuration, never from event data, so their number is bounded by the configuration.
+
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+};
+
+/// A count that only grows.
+#[derive(Clone, Debug, Default)]
+pub struct Counter(Arc<Cell>);
+
+/// A value that goes up and down.
+#[derive(Clone, Debug, Default)]
+pub struct Gauge(Arc<Cell>);
+
+/// Alone on its cache line, so that two busy counters do not slow each other down.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Cell(AtomicI64);
+
+impl Counter {
+    /// Adds `amount`.
+    pub fn add(&self, amount: u64) {
+        self.0.0.fetch_add(i64::try_from(amount).unwrap_or(i64::MAX), Relaxed);
+    }
+
+    /// The count so far.
+    pub fn get(&self) -> u64 {
+        u64::try_from(self.0.0.load(Relaxed)).unwrap_or(0)
+    }
+}
+
+impl Gauge {
+    /// Sets the value.
+    pub fn set(&self, value: i64) {
+        self.0.0.store(value, Relaxed);
+    }
+
+    /// Adds `amount`, which may be negative.
+    pub fn add(&self, amount: i64) {
+        self.0.0.fetch_add(amount, Relaxed);
+    }
+
+    /// The value.
+    pub fn get(&self) -> i64 {
+        self.0.0.load(Relaxed)
+    }
+}
+
+/// What a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Monotonic.
+    Counter,
+    Gauge,
+}
+
+/// A metric as it is exposed.
+#[derive(Clone, Debug)]
+pub struct Metric {
+    pub name: &'static str,
+    pub help: &'static str,
+    /// UCUM, for example `{record}`, `s`, `By`.
+    pub unit: &'static str,
+    pub kind: MetricKind,
+    /// Labels and value of each series.
+    pub series: Vec<(Vec<(&'static str, String)>, i64)>,
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+#[derive(Debug)]
+struct Family {
+    help: &'static str,
+    unit: &'static str,
+    kind: MetricKind,
+    series: BTreeMap<Labels, Arc<Cell>>,
+}
+
+/// The registry of all cells of a process. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Telemetry(Arc<Mutex<BTreeMap<&'static str, Family>>>);
+
+impl Telemetry {
+    /// The counter of this name and these labels.
+    pub fn counter(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Counter {
+        Counter(self.cell(name, help, unit, MetricKind::Counter, labels))
+    }
+
+    /// The gauge of this name and these labels.
+    pub fn gauge(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> Gauge {
+        Gauge(self.cell(name, help, unit, MetricKind::Gauge, labels))
+    }
+
+    fn cell(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: &'static str,
+        kind: MetricKind,
+        labels: &[(&'static str, &str)],
+    ) -> Arc<Cell> {
+        let labels: Labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut families = self.0.lock();
+        let family = families.entry(name).or_insert_with(|| Family { help, unit, kind, series: BTreeMap::new() });
+        Arc::clone(family.series.entry(labels).or_default())
+    }
+
+    /// All metrics as they are now, by name.
+    pub fn snapshot(&self) -> Vec<Metric> {
+        let families = self.0.lock();
+        families
+            .iter()
+            .map(|(name, family)| Metric {
+                name,
+                help: family.help,
+                unit: family.unit,
+                kind: family.kind,
+                series: family.series.iter().map(|(labels, cell)| (labels.clone(), cell.0.load(Relaxed))).collect(),
+            })
+            .collect()
+    }
+}

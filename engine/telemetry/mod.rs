@@ -1,0 +1,5 @@
+//! Lanner's own telemetry: metric cells here; logs, traces and their export beside them.
+
+mod cells;
+
+pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry};
