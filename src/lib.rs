@@ -1,1 +1,1 @@
-//! lanner
+//! The command `lanner`.
