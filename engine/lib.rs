@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod event;
 pub mod net;
 pub mod telemetry;
+pub mod testing;
 
 /// What a component author imports: `use lanner_engine::prelude::*`.
 pub mod prelude {

@@ -241,3 +241,6 @@ async fn expand(
         tokio::task::yield_now().await;
     }
 }
+
+#[cfg(test)]
+mod tests;

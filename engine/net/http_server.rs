@@ -14,6 +14,8 @@
 mod connection;
 mod counters;
 mod limits;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use crate::{component::Drain, config::ListenAddress};
