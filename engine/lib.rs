@@ -8,7 +8,9 @@ pub mod component;
 pub mod config;
 pub mod delivery;
 pub mod event;
+pub mod net;
 pub mod telemetry;
+pub mod testing;
 
 /// What a component author imports: `use lanner_engine::prelude::*`.
 pub mod prelude {

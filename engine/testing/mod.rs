@@ -1,0 +1,5 @@
+//! What tests of components are written with.
+
+mod plan;
+
+pub use plan::planning;
