@@ -8,6 +8,7 @@ pub mod component;
 pub mod config;
 pub mod delivery;
 pub mod event;
+pub mod exposition;
 pub mod telemetry;
 
 /// What a component author imports: `use lanner_engine::prelude::*`.
