@@ -9,7 +9,9 @@ pub mod config;
 pub mod delivery;
 pub mod event;
 pub mod exposition;
+pub mod net;
 pub mod telemetry;
+pub mod testing;
 
 /// What a component author imports: `use lanner_engine::prelude::*`.
 pub mod prelude {
