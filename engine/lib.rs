@@ -9,6 +9,7 @@ pub mod config;
 pub mod delivery;
 pub mod event;
 pub mod graph;
+pub mod exposition;
 pub mod net;
 pub mod telemetry;
 pub mod testing;
