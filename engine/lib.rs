@@ -8,8 +8,12 @@ pub mod component;
 pub mod config;
 pub mod delivery;
 pub mod event;
+pub mod exposition;
+pub mod graph;
+pub mod net;
 pub mod semantics;
 pub mod telemetry;
+pub mod testing;
 
 /// What a component author imports: `use lanner_engine::prelude::*`.
 pub mod prelude {

@@ -1,0 +1,191 @@
+//! One connection: handshake, protocol, time limits, drain.
+
+use super::{
+    Limits, ServerCounters,
+    watch::{Active, Watch, Watched},
+};
+use crate::component::Drain;
+use http::{Request, Response};
+use http_body::Body;
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{convert::Infallible, error::Error, pin::pin, time::Duration};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_util::sync::CancellationToken;
+
+/// A ping goes out after this silence of an HTTP/2 connection, so that dead peers are noticed.
+const H2_PING_AFTER: Duration = Duration::from_secs(60);
+/// An unanswered ping ends the connection.
+const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Streams that a client opened and reset before they were served (rapid reset).
+const H2_PENDING_RESETS: usize = 20;
+/// How an HTTP/2 client begins; no HTTP/1 method does.
+const H2_PREFACE: &[u8; 3] = b"PRI";
+
+pub(super) struct Connection {
+    limits: Limits,
+    counters: ServerCounters,
+    drain: Drain,
+    /// Ends the tasks of HTTP/2 streams with the server.
+    streams: CancellationToken,
+}
+
+impl Connection {
+    pub(super) fn new(limits: Limits, counters: ServerCounters, drain: Drain, streams: CancellationToken) -> Self {
+        Self { limits, counters, drain, streams }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Whether the client starts with HTTP/2. A client that sends nothing is left to the HTTP/1 limits.
+    pub(super) async fn has_h2_preface(&self, stream: &TcpStream) -> bool {
+        let peek = async {
+            let mut start = [0; H2_PREFACE.len()];
+            loop {
+                match stream.peek(&mut start).await {
+                    Ok(read) if read == start.len() => return &start == H2_PREFACE,
+                    // The first byte came alone; peeking does not wait for more.
+                    Ok(read) if read > 0 && H2_PREFACE.starts_with(&start[..read]) => {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    _ => return false,
+                }
+            }
+        };
+        tokio::time::timeout(self.limits.header_timeout, peek).await.unwrap_or(false)
+    }
+
+    /// The TLS handshake; `None` when it failed, which is counted.
+    pub(super) async fn handshake(&self, acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStream<TcpStream>> {
+        let handshake = tokio::time::timeout(self.limits.handshake_timeout, acceptor.accept(stream));
+        let result = tokio::select! {
+            () = self.drain.requested() => return None,
+            result = handshake => result,
+        };
+        match result {
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tracing::debug!(%error, "TLS handshake failed"),
+            Err(_) => tracing::debug!("TLS handshake took too long"),
+        }
+        self.counters.closed("tls_handshake");
+        None
+    }
+
+    pub(super) async fn serve_h1<T, S, F, B>(&self, stream: T, service: S)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Fn(Request<Incoming>) -> F,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        let watch = Watch::new(false);
+        let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+        let of_service = watch.clone();
+        let service = service_fn(move |request| watched(of_service.serving(), service(request)));
+        let mut http = pin!(
+            http1::Builder::new()
+                .header_read_timeout(None)
+                .max_header_size(self.limits.max_header_size)
+                // An event that arrived whole is kept, even if its sender has hung up meanwhile.
+                .half_close(true)
+                .serve_connection(io, service)
+        );
+        let cut = tokio::select! {
+            biased;
+            result = http.as_mut() => return self.log(result),
+            () = self.drain.requested() => None,
+            reason = watch.expired(&self.limits, false) => Some(reason),
+        };
+        if let Some(reason) = cut {
+            return self.counters.closed(reason);
+        }
+        http.as_mut().graceful_shutdown();
+        tokio::select! {
+            biased;
+            result = http => self.log(result),
+            _ = watch.expired(&self.limits, true) => {}
+        }
+    }
+
+    pub(super) async fn serve_h2<T, S, F, B>(&self, stream: T, service: S)
+    where
+        T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Fn(Request<Incoming>) -> F,
+        F: Future<Output = Response<B>> + Send + 'static,
+        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        let watch = Watch::new(true);
+        let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+        let of_service = watch.clone();
+        let service = service_fn(move |request| watched(of_service.serving(), service(request)));
+        let header_size = u32::try_from(self.limits.max_header_size).unwrap_or(u32::MAX);
+        let mut http = pin!(
+            http2::Builder::new(StreamTasks(self.streams.clone()))
+                .timer(TokioTimer::new())
+                .keep_alive_interval(H2_PING_AFTER)
+                .keep_alive_timeout(H2_PING_TIMEOUT)
+                .max_concurrent_streams(self.limits.max_concurrent_streams)
+                .max_pending_accept_reset_streams(H2_PENDING_RESETS)
+                .max_header_list_size(header_size)
+                .adaptive_window(true)
+                .serve_connection(io, service)
+        );
+        let cut = tokio::select! {
+            biased;
+            result = http.as_mut() => return self.log(result),
+            () = self.drain.requested() => None,
+            reason = watch.expired(&self.limits, false) => Some(reason),
+        };
+        if let Some(reason) = cut {
+            return self.counters.closed(reason);
+        }
+        http.as_mut().graceful_shutdown();
+        self.log(http.await);
+    }
+
+    fn log(&self, result: hyper::Result<()>) {
+        if let Err(error) = result {
+            if error.is_parse() {
+                self.counters.closed("protocol_error");
+            }
+            tracing::debug!(%error, "connection ended early");
+        }
+    }
+}
+
+/// Keeps the watch quiet while a request is in service.
+async fn watched<B>(active: Active, answer: impl Future<Output = Response<B>>) -> Result<Response<B>, Infallible> {
+    let answer = answer.await;
+    drop(active);
+    Ok(answer)
+}
+
+/// Runs HTTP/2 streams as tasks that end with the server.
+#[derive(Clone)]
+struct StreamTasks(CancellationToken);
+
+impl<F> hyper::rt::Executor<F> for StreamTasks
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let end = self.0.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = end.cancelled() => {}
+                _ = stream => {}
+            }
+        });
+    }
+}

@@ -1,0 +1,39 @@
+//! `Limits`: what one listener grants its clients. The limits of a request body are [`crate::net::BodyLimits`].
+
+use std::time::Duration;
+
+/// Bounds of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections at once; more are closed at once and counted. At least 1.
+    pub max_connections: usize,
+    /// From the first byte of a request to the end of its head. Eviction may come up to twice as late.
+    pub header_timeout: Duration,
+    /// Bytes of a request head; larger ones are answered 431.
+    pub max_header_size: usize,
+    /// How long a connection may stay without a request. Falco keeps one connection and may be silent for minutes.
+    pub idle_timeout: Duration,
+    /// Time limit of a TLS handshake.
+    pub handshake_timeout: Duration,
+    /// How long requests in flight may take after the drain began.
+    pub drain: Duration,
+    /// Requests at once on one HTTP/2 connection.
+    pub max_concurrent_streams: u32,
+    /// Accept HTTP/2 without TLS when the client starts with it (gRPC does).
+    pub h2c: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 1024,
+            header_timeout: Duration::from_secs(10),
+            max_header_size: 16 << 10,
+            idle_timeout: Duration::from_secs(600),
+            handshake_timeout: Duration::from_secs(10),
+            drain: Duration::from_secs(10),
+            max_concurrent_streams: 128,
+            h2c: false,
+        }
+    }
+}

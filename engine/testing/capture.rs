@@ -1,0 +1,185 @@
+//! `Capture`: the consumer of a test.
+//!
+//! Promises: behaves as the engine does (all or nothing, waits up to `hold`), records everything that was taken,
+//! failed or admitted, and lets a test wait for it without sleeping.
+//!
+//! ```
+//! # use lanner_engine::{prelude::*, testing::Capture};
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! let capture = Capture::new();
+//! capture.consumer().consume(Batch::logs(Logs::default())).await?;
+//! assert_eq!(capture.batches().len(), 1);
+//! # Ok::<(), Refused>(())
+//! # }).unwrap();
+//! ```
+
+use crate::{
+    component::{Admission, Consumer, Intake, Refused},
+    event::{Batch, LogRecord},
+};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::sync::watch;
+
+/// What a refusing capture tells the sender to wait.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// How a [`Capture`] answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// Takes everything.
+    #[default]
+    Taking,
+    /// As with full queues: waits up to `hold` for a better mood, then refuses.
+    Busy,
+    /// As with a used-up memory budget: admits nothing, but takes what was admitted.
+    NoRoom,
+    /// As while stopping.
+    Draining,
+    /// Never answers until the mood changes: for tests that stop in the middle.
+    Stuck,
+}
+
+/// Records what a component consumes. Clones share the records.
+#[derive(Clone, Debug)]
+pub struct Capture(Arc<State>);
+
+#[derive(Debug)]
+struct State {
+    mood: watch::Sender<Mood>,
+    /// Batches taken so far; also wakes those who wait.
+    taken: watch::Sender<Vec<Batch>>,
+    /// Calls of `take` that have not returned.
+    waiting: watch::Sender<usize>,
+    failed: Mutex<BTreeMap<&'static str, u64>>,
+    admitted: Arc<AtomicUsize>,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Capture {
+    /// A capture that takes everything.
+    pub fn new() -> Self {
+        Self(Arc::new(State {
+            mood: watch::Sender::default(),
+            taken: watch::Sender::default(),
+            waiting: watch::Sender::default(),
+            failed: Mutex::default(),
+            admitted: Arc::default(),
+        }))
+    }
+
+    /// What the component under test is given.
+    pub fn consumer(&self) -> Consumer {
+        Consumer::new(Arc::clone(&self.0) as Arc<dyn Intake>)
+    }
+
+    /// Answers like this from now on; calls that wait see it at once.
+    pub fn set(&self, mood: Mood) {
+        self.0.mood.send_replace(mood);
+    }
+
+    /// Everything that was taken.
+    pub fn batches(&self) -> Vec<Batch> {
+        self.0.taken.borrow().clone()
+    }
+
+    /// The records of everything that was taken.
+    pub fn records(&self) -> Vec<LogRecord> {
+        self.0.taken.borrow().iter().flat_map(|batch| batch.records().cloned()).collect()
+    }
+
+    /// Returns once at least `count` items were taken; wrap it in a timeout.
+    pub async fn items(&self, count: usize) {
+        let enough = |taken: &Vec<Batch>| taken.iter().map(Batch::len).sum::<usize>() >= count;
+        // The sender lives in `self`, so waiting cannot fail.
+        let _ = self.0.taken.subscribe().wait_for(enough).await;
+    }
+
+    /// Returns once `count` calls wait for an answer; wrap it in a timeout.
+    pub async fn waiting(&self, count: usize) {
+        let _ = self.0.waiting.subscribe().wait_for(|waiting| *waiting >= count).await;
+    }
+
+    /// What was counted as failed, by reason.
+    pub fn failed(&self) -> BTreeMap<&'static str, u64> {
+        self.0.failed.lock().clone()
+    }
+
+    /// Bytes of room that are given out and not yet given back.
+    pub fn admitted(&self) -> usize {
+        self.0.admitted.load(Relaxed)
+    }
+}
+
+/// Gives room back.
+struct Room(Arc<AtomicUsize>, usize);
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Relaxed);
+    }
+}
+
+/// Counts a waiting call, also when it is cancelled.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+fn busy() -> Refused {
+    Refused::Busy { full: "the test".into(), retry_after: RETRY_AFTER }
+}
+
+#[async_trait]
+impl Intake for State {
+    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
+        self.waiting.send_modify(|waiting| *waiting += 1);
+        let _waiting = Waiting(&self.waiting);
+        let mut mood = self.mood.subscribe();
+        let _ = mood.wait_for(|mood| *mood != Mood::Stuck).await;
+        let better = mood.wait_for(|mood| *mood != Mood::Busy);
+        let now = match tokio::time::timeout(hold, better).await {
+            Ok(Ok(mood)) => *mood,
+            _ => Mood::Busy,
+        };
+        match now {
+            Mood::Busy | Mood::Stuck => Err(busy()),
+            Mood::Draining => Err(Refused::Draining),
+            Mood::Taking | Mood::NoRoom => {
+                self.taken.send_modify(|taken| taken.push(batch));
+                Ok(())
+            }
+        }
+    }
+
+    fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        match *self.mood.borrow() {
+            Mood::NoRoom => Err(busy()),
+            Mood::Draining => Err(Refused::Draining),
+            _ => {
+                self.admitted.fetch_add(bytes, Relaxed);
+                Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)))
+            }
+        }
+    }
+
+    fn failed(&self, items: u64, reason: &'static str) {
+        *self.failed.lock().entry(reason).or_default() += items;
+    }
+}
