@@ -1,6 +1,8 @@
 //! The exporters that Lanner ships: a folder each.
 
-use lanner_engine::component::Factory;
+pub mod prometheus;
+
+use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
 /// Every exporter of this crate.
-pub const ALL: &[Factory] = &[];
+pub const ALL: &[Factory] = &[Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL)];
