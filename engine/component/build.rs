@@ -9,4 +9,5 @@ pub struct BuildCx {
     pub id: ComponentId,
     /// Own metrics: `cx.telemetry.counter(name, help, labels)`.
     pub telemetry: Telemetry,
+    pub health: crate::telemetry::Health,
 }

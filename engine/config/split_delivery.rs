@@ -1,0 +1,130 @@
+//! The engine's keys of an exporter: taken out of its body, checked, and filled with the type's defaults.
+
+use super::{
+    DeliveryConfig, DeliveryDefaults, Diagnostic, Duration, Node, NodeValue, PlanCx, Sizer, check::SchemaDoc, codes,
+    node::Path, plan_cx::DELIVERY_KEYS,
+};
+
+impl PlanCx<'_> {
+    /// Takes the engine's keys out of an exporter's body and plans them. The second is `None` after an error.
+    pub(crate) fn split_delivery(&mut self, body: &Node) -> (Node, Option<DeliveryConfig>) {
+        let NodeValue::Map(entries) = &body.value else {
+            // Null is all defaults; anything else is reported by the decode of the component's own keys.
+            return (body.clone(), Some(filled(DeliveryConfig::default(), self.delivery)));
+        };
+        let (engines, own): (Vec<_>, Vec<_>) =
+            entries.iter().cloned().partition(|(key, _)| DELIVERY_KEYS.contains(&&*key.text));
+        let map = |entries| Node { origin: body.origin.clone(), value: NodeValue::Map(entries) };
+        let before = self.findings.len();
+        let engines = self.without_storage(map(engines));
+        let config = self.decode_with(&engines, &Path::default(), &SchemaDoc::of_type::<DeliveryConfig>(), &[]);
+        let config = config.map(|config| filled(config, self.delivery));
+        if let Some(config) = &config {
+            self.check_delivery(config);
+        }
+        let wrong = super::diagnostic::has_errors(&self.findings[before..]);
+        (map(own), config.filter(|_| !wrong))
+    }
+
+    /// Reports a known key that has nothing behind it yet, and takes it away.
+    fn without_storage(&mut self, mut engines: Node) -> Node {
+        let NodeValue::Map(entries) = &mut engines.value else { return engines };
+        let queue = entries.iter_mut().find(|(key, _)| &*key.text == "sending_queue");
+        let Some((_, Node { value: NodeValue::Map(queue), .. })) = queue else { return engines };
+        let Some(position) = queue.iter().position(|(key, _)| &*key.text == "storage") else { return engines };
+        let (key, value) = queue.remove(position);
+        if !value.is_null() {
+            let path = self.whole_path(&Path::of(&["sending_queue", "storage"]));
+            let message = "`sending_queue::storage` needs a storage extension, and there is none yet";
+            let finding = Diagnostic::error(codes::NO_STORAGE, message, key.origin, path);
+            self.findings.push(finding.help("remove the key; the queue is then in memory"));
+        }
+        engines
+    }
+
+    fn check_delivery(&mut self, config: &DeliveryConfig) {
+        let (retry, queue) = (&config.retry_on_failure, &config.sending_queue);
+        let least = |number: f64, least: f64| (number < least || !number.is_finite()).then_some(least);
+        if let Some(least) = least(queue.num_consumers as f64, 1.0) {
+            self.out_of_range("sending_queue.num_consumers", &format!("at least {least}"));
+        }
+        if let Some(least) = least(queue.queue_size as f64, 1.0) {
+            self.out_of_range("sending_queue.queue_size", &format!("at least {least}"));
+        }
+        if let Some(least) = least(retry.multiplier, 1.0) {
+            self.out_of_range("retry_on_failure.multiplier", &format!("at least {least}"));
+        }
+        if !(0.0..=1.0).contains(&retry.randomization_factor) {
+            self.out_of_range("retry_on_failure.randomization_factor", "between 0 and 1");
+        }
+        if retry.enabled && retry.initial_interval == Duration::default() {
+            self.out_of_range("retry_on_failure.initial_interval", "longer than 0s");
+        }
+        if retry.max_interval < retry.initial_interval {
+            let path = self.written("retry_on_failure.max_interval", "retry_on_failure.initial_interval");
+            let (first, last) = (retry.initial_interval, retry.max_interval);
+            self.conflict(path, &format!("`max_interval` ({last}) is shorter than `initial_interval` ({first})"));
+        }
+        if retry.max_elapsed_time != Duration::default() && retry.max_elapsed_time < retry.max_interval {
+            let (last, all) = (retry.max_interval, retry.max_elapsed_time);
+            let path = "retry_on_failure.max_elapsed_time";
+            self.conflict(path, &format!("`max_elapsed_time` ({all}) is shorter than `max_interval` ({last})"));
+        }
+        let Some(batch) = &queue.batch else { return };
+        if batch.max_size != 0 && batch.max_size < batch.min_size {
+            let (least, most) = (batch.min_size, batch.max_size);
+            let path = self.written("sending_queue.batch.max_size", "sending_queue.batch.min_size");
+            self.conflict(path, &format!("`max_size` ({most}) is smaller than `min_size` ({least})"));
+        }
+        if batch.sizer == Some(Sizer::Requests) {
+            let path = "sending_queue.batch.sizer";
+            self.conflict(path, "a batch is measured in `items` or `bytes`, not in `requests`");
+        }
+        let sizer = batch.sizer.unwrap_or(match queue.sizer {
+            Sizer::Requests => Sizer::Items,
+            other => other,
+        });
+        if sizer == queue.sizer && batch.min_size > queue.queue_size {
+            let (least, size) = (batch.min_size, queue.queue_size);
+            let path = self.written("sending_queue.batch.min_size", "sending_queue.queue_size");
+            self.conflict(path, &format!("`batch::min_size` ({least}) is larger than `queue_size` ({size})"));
+        }
+    }
+
+    /// The first of two paths that was written, so that the finding points at something.
+    fn written<'p>(&self, path: &'p str, otherwise: &'p str) -> &'p str {
+        let depth = |path: &str| {
+            let steps = path.split('.');
+            steps
+                .scan(Some(self.body), |node, step| {
+                    *node = node.and_then(|node| node.get(step));
+                    node.is_some().then_some(())
+                })
+                .count()
+        };
+        if depth(otherwise) > depth(path) { otherwise } else { path }
+    }
+
+    fn out_of_range(&mut self, path: &str, limit: &str) {
+        let (path, origin) = self.find(path);
+        if !self.is_wrong(&path) {
+            let message = format!("`{path}` must be {limit}");
+            self.findings.push(Diagnostic::error(codes::OUT_OF_RANGE, message, origin, self.whole_path(&path)));
+        }
+    }
+
+    fn conflict(&mut self, path: &str, message: &str) {
+        let (path, origin) = self.find(path);
+        if !self.is_wrong(&path) {
+            self.findings.push(Diagnostic::error(codes::CONFLICT, message, origin, self.whole_path(&path)));
+        }
+    }
+}
+
+/// What the config leaves open, from the exporter's type.
+fn filled(mut config: DeliveryConfig, defaults: Option<DeliveryDefaults>) -> DeliveryConfig {
+    let defaults = defaults.unwrap_or(DeliveryDefaults::REMOTE);
+    config.timeout.get_or_insert(Duration(defaults.timeout));
+    config.sending_queue.enabled.get_or_insert(defaults.queue);
+    config
+}
