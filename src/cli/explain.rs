@@ -1,0 +1,26 @@
+//! `lanner explain`: what a code of `validate` means.
+
+use super::{Outcome, print};
+use lanner_engine::config::codes;
+use std::process::ExitCode;
+
+/// Explains an error code, for example L0104
+#[derive(clap::Args)]
+pub struct Args {
+    code: String,
+}
+
+impl Args {
+    pub fn run(&self) -> Outcome {
+        match codes::explain(&self.code) {
+            Some(text) => {
+                print(&text)?;
+                Ok(ExitCode::SUCCESS)
+            }
+            None => {
+                eprintln!("lanner: there is no code `{}`; codes look like L0104", self.code);
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}
