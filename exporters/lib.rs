@@ -4,8 +4,12 @@ use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
 pub mod otlp_grpc;
 mod otlp_reply;
+pub mod prometheus;
 #[cfg(test)]
 mod testing;
 
 /// Every exporter of this crate.
-pub const ALL: &[Factory] = &[Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE)];
+pub const ALL: &[Factory] = &[
+    Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
+    Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
+];
