@@ -8,7 +8,10 @@ pub mod component;
 pub mod config;
 pub mod delivery;
 pub mod event;
+pub mod exposition;
+pub mod graph;
 pub mod net;
+pub mod semantics;
 pub mod telemetry;
 pub mod testing;
 

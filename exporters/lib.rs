@@ -1,6 +1,11 @@
 //! The exporters that Lanner ships: a folder each.
 
-use lanner_engine::component::Factory;
+use lanner_engine::{component::Factory, config::DeliveryDefaults};
+
+pub mod otlp_grpc;
+mod otlp_reply;
+#[cfg(test)]
+mod testing;
 
 /// Every exporter of this crate.
-pub const ALL: &[Factory] = &[];
+pub const ALL: &[Factory] = &[Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE)];

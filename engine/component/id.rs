@@ -74,6 +74,11 @@ pub enum InvalidId {
 }
 
 impl ComponentId {
+    /// The id of the only component of a type. `type_name` is a factory's, so it is not checked.
+    pub(crate) fn of_type(type_name: &'static str) -> Self {
+        Self { text: type_name.into(), type_len: type_name.len() }
+    }
+
     /// The part before the slash.
     pub fn type_name(&self) -> &str {
         &self.text[..self.type_len]

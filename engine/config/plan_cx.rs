@@ -55,6 +55,29 @@ impl<'a> PlanCx<'a> {
         Self { body, findings, listens, kind, id, at, schema, delivery, wrong: Vec::new() }
     }
 
+    /// A context that belongs to no file, for tests of plan phases.
+    pub(crate) fn detached<T>(
+        kind: Kind,
+        body: &Node,
+        findings: &mut Vec<Diagnostic>,
+        plan: impl FnOnce(&mut PlanCx<'_>) -> T,
+    ) -> T {
+        let id = ComponentId::of_type("test");
+        let schema = SchemaDoc::of_type::<()>();
+        let at = Origin::Default;
+        plan(&mut PlanCx {
+            body,
+            findings,
+            listens: &mut Vec::new(),
+            kind,
+            id: &id,
+            at: &at,
+            schema: &schema,
+            delivery: None,
+            wrong: Vec::new(),
+        })
+    }
+
     /// Reports an error at `path`.
     pub fn error(&mut self, path: &str, error: impl Error) {
         let (path, origin) = self.find(path);

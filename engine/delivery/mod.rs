@@ -1,1 +1,23 @@
 //! Delivery: what happens between a receiver's `consume` and the last attempt of an exporter.
+//!
+//! Promises
+//! - A batch is taken by every queue it must reach or by none ([`Transaction`](transaction)).
+//! - `accepted = delivered + queued + discarded + rejected` holds for every pipeline and destination at any quiet
+//!   moment ([`ledger`]).
+//! - What waits is bounded in requests, items or bytes per queue, and in bytes over all ([`budget`]).
+//!
+//! Flow: [`intake`] walks the pipelines of a receiver on the caller's task, transforms inline, encodes once, and
+//! commits to the [`queue`]s. A [`sender`] per queue gathers what waits into requests and repeats them by the
+//! [`retry`] policy. There is no task or channel between a receiver and the queue.
+
+pub mod budget;
+pub mod intake;
+pub mod ledger;
+pub mod pipeline;
+pub mod queue;
+pub mod retry;
+pub mod sender;
+mod transaction;
+
+#[cfg(test)]
+mod tests;

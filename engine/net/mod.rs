@@ -1,10 +1,12 @@
-//! Servers and TLS, shared by every component that listens or connects.
+//! The network: servers, TLS, and what clients of every protocol share.
 //!
 //! - [`HttpServer`] owns the accept loop: limits, TLS, drain. A service is a plain async function.
 //! - [`read_body`] is the one way to a request body: bounded in bytes and time, admitted before it is read.
 //! - [`tls`] turns the Collector's `tls` keys into rustls configurations.
+//! - [`client`] is what exporters share: headers, compression, bounded texts of peers.
 
 mod body;
+pub mod client;
 mod decompress;
 mod http_server;
 pub mod tls;

@@ -77,6 +77,16 @@ impl Default for Health {
 }
 
 impl Health {
+    /// Everything runs.
+    pub fn ready(&self) {
+        self.enter(Phase::Ready);
+    }
+
+    /// The drain began.
+    pub fn stopping(&self) {
+        self.enter(Phase::Stopping);
+    }
+
     /// Enters a phase.
     pub fn enter(&self, phase: Phase) {
         let mut inner = self.0.inner.lock();

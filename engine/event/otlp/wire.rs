@@ -1,4 +1,16 @@
-//! Protobuf wire format, the part OTLP needs.
+//! Protobuf wire format, the part OTLP needs: varints, fixed numbers, length-delimited fields.
+//!
+//! Promises: reading never panics and never goes beyond its slice; a length written with [`Writer::message`] is a
+//! varint of fixed width, so that a nested message is written in one pass and its length filled in afterwards.
+
+use super::DecodeError;
+use crate::event::Signal;
+
+/// Wire types.
+pub(super) const VARINT: u8 = 0;
+pub(super) const FIXED64: u8 = 1;
+pub(super) const BYTES: u8 = 2;
+pub(super) const FIXED32: u8 = 5;
 
 /// Appends a base-128 varint.
 pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -7,4 +19,178 @@ pub(crate) fn put_varint(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+/// Width of a back-patched length: 4 x 7 bits hold 256 MiB, above every request limit.
+const LENGTH_WIDTH: usize = 4;
+/// The largest message that a back-patched length can hold.
+pub(super) const LARGEST_MESSAGE: usize = (1 << (7 * LENGTH_WIDTH)) - 1;
+
+/// Writes fields.
+#[derive(Default)]
+pub(super) struct Writer {
+    pub out: Vec<u8>,
+}
+
+impl Writer {
+    /// A varint field; zero is left out, as proto3 does.
+    pub fn varint(&mut self, tag: u8, value: u64) {
+        if value != 0 {
+            self.out.push(tag << 3 | VARINT);
+            put_varint(&mut self.out, value);
+        }
+    }
+
+    /// A fixed64 field; zero is left out.
+    pub fn fixed64(&mut self, tag: u8, value: u64) {
+        if value != 0 {
+            self.out.push(tag << 3 | FIXED64);
+            self.out.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// A fixed32 field; zero is left out.
+    pub fn fixed32(&mut self, tag: u8, value: u32) {
+        if value != 0 {
+            self.out.push(tag << 3 | FIXED32);
+            self.out.extend_from_slice(&value.to_le_bytes());
+        }
+    }
+
+    /// A bytes or string field; empty is left out.
+    pub fn bytes(&mut self, tag: u8, value: &[u8]) {
+        if !value.is_empty() {
+            self.bytes_always(tag, value);
+        }
+    }
+
+    /// A bytes or string field that is written even when empty, as members of a `oneof` are.
+    pub fn bytes_always(&mut self, tag: u8, value: &[u8]) {
+        self.out.push(tag << 3 | BYTES);
+        put_varint(&mut self.out, value.len() as u64);
+        self.out.extend_from_slice(value);
+    }
+
+    /// A nested message: writes its fields, then fills in the length.
+    pub fn message(&mut self, tag: u8, fields: impl FnOnce(&mut Self)) {
+        self.out.push(tag << 3 | BYTES);
+        let at = self.out.len();
+        self.out.extend_from_slice(&[0; LENGTH_WIDTH]);
+        fields(self);
+        let length = self.out.len() - at - LENGTH_WIDTH;
+        if length < 0x80 {
+            // Most messages are short: one byte, the fields moved back by three.
+            self.out.copy_within(at + LENGTH_WIDTH.., at + 1);
+            self.out.truncate(at + 1 + length);
+            self.out[at] = length as u8;
+            return;
+        }
+        // Intake limits keep messages far below LARGEST_MESSAGE.
+        let mut rest = length.min(LARGEST_MESSAGE);
+        for (index, byte) in self.out[at..at + LENGTH_WIDTH].iter_mut().enumerate() {
+            let more = if index + 1 < LENGTH_WIDTH { 0x80 } else { 0 };
+            *byte = (rest & 0x7f) as u8 | more;
+            rest >>= 7;
+        }
+    }
+}
+
+/// A field as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Field<'a> {
+    Varint(u64),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+    Fixed32(u32),
+}
+
+impl<'a> Field<'a> {
+    /// The content of a length-delimited field.
+    pub fn bytes(self) -> Option<&'a [u8]> {
+        match self {
+            Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the fields of one message.
+pub(super) struct Reader<'a> {
+    whole: &'a [u8],
+    at: usize,
+    /// Where `whole` begins in the request, for errors.
+    base: usize,
+    signal: Signal,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(signal: Signal, whole: &'a [u8]) -> Self {
+        Self { whole, at: 0, base: 0, signal }
+    }
+
+    /// A reader of a field's content, which must be a part of this reader's message.
+    pub fn nested(&self, part: &'a [u8]) -> Self {
+        let offset = (part.as_ptr() as usize).saturating_sub(self.whole.as_ptr() as usize);
+        Self { whole: part, at: 0, base: self.base + offset, signal: self.signal }
+    }
+
+    /// An error at the current place.
+    pub fn error(&self, what: &'static str) -> DecodeError {
+        DecodeError { signal: self.signal, what, offset: self.base + self.at }
+    }
+
+    /// How far it has read.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next field, or `None` at the end.
+    pub fn next(&mut self) -> Result<Option<(u64, Field<'a>)>, DecodeError> {
+        if self.at == self.whole.len() {
+            return Ok(None);
+        }
+        let key = self.varint()?;
+        let field = match (key & 7) as u8 {
+            VARINT => Field::Varint(self.varint()?),
+            FIXED64 => Field::Fixed64(u64::from_le_bytes(self.array()?)),
+            FIXED32 => Field::Fixed32(u32::from_le_bytes(self.array()?)),
+            BYTES => {
+                let length = usize::try_from(self.varint()?).map_err(|_| self.error("length over the end"))?;
+                Field::Bytes(self.slice(length)?)
+            }
+            _ => return Err(self.error("unknown wire type")),
+        };
+        match key >> 3 {
+            0 => Err(self.error("field number 0")),
+            tag => Ok(Some((tag, field))),
+        }
+    }
+
+    fn slice(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
+        let end = self.at.checked_add(length).ok_or_else(|| self.error("length over the end"))?;
+        let slice = self.whole.get(self.at..end).ok_or_else(|| self.error("length over the end"))?;
+        self.at = end;
+        Ok(slice)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+        let slice = self.slice(N)?;
+        slice.try_into().map_err(|_| self.error("length over the end"))
+    }
+
+    fn varint(&mut self) -> Result<u64, DecodeError> {
+        let mut value = 0u64;
+        for shift in (0..70).step_by(7) {
+            let byte = *self.whole.get(self.at).ok_or_else(|| self.error("cut varint"))?;
+            self.at += 1;
+            if shift == 63 && byte > 1 {
+                return Err(self.error("varint over 64 bits"));
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+        Err(self.error("varint over 64 bits"))
+    }
 }

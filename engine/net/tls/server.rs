@@ -70,7 +70,7 @@ impl ServerTlsConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let certified = CertifiedKey::from_der(certificates.certificates()?, key.private_key()?, &provider)?;
         let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_protocol_versions(self.min_version.and_newer())?;
+            .with_protocol_versions(&TlsVersion::range(self.min_version, TlsVersion::V1_3))?;
         let builder = match &self.client_ca_file {
             None => builder.with_no_client_auth(),
             Some(path) => {

@@ -1,0 +1,170 @@
+//! The way in: what stands behind the [`Consumer`](crate::component::Consumer) of a receiver or a stage.
+//!
+//! Promise: `take` returns `Ok` only after the batch is in every queue it must reach, with exporters that have no
+//! queue, or deliberately discarded; on any error nothing of it is anywhere.
+
+use super::{
+    budget::Budget,
+    pipeline::Pipeline,
+    transaction::{Hindrance, Transaction},
+};
+use crate::{
+    component::{Admission, ComponentId, Drain, Intake, Kind, Refused},
+    event::{Batch, Signal},
+    telemetry::{Counter, Telemetry},
+};
+use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// How soon a refused sender may try again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Pipelines behind one receiver or stage.
+pub struct PipelineIntake {
+    id: ComponentId,
+    telemetry: Telemetry,
+    pipelines: Vec<(Signal, Arc<Pipeline>)>,
+    budget: Budget,
+    /// Given once nothing new may be taken.
+    closed: Drain,
+    logs: Counts,
+    metrics: Counts,
+    traces: Counts,
+}
+
+/// The Collector's receiver metrics of one signal.
+struct Counts {
+    accepted: Counter,
+    refused: Counter,
+}
+
+impl PipelineIntake {
+    /// The way into `pipelines` for the component `id`.
+    pub fn new(
+        kind: Kind,
+        id: ComponentId,
+        pipelines: Vec<(Signal, Arc<Pipeline>)>,
+        budget: Budget,
+        closed: Drain,
+        telemetry: &Telemetry,
+    ) -> Arc<Self> {
+        let label = [(kind.as_str(), id.as_str())];
+        let counts = |accepted, refused| Counts {
+            accepted: telemetry.counter(accepted, "Items pushed into the pipeline.", "{record}", &label),
+            refused: telemetry.counter(
+                refused,
+                "Items that could not be pushed into the pipeline; the sender was told.",
+                "{record}",
+                &label,
+            ),
+        };
+        // Stages are counted under names of their own, so that the receiver metrics count receivers only.
+        let (logs, metrics, traces) = if kind == Kind::Receiver {
+            (
+                counts("otelcol_receiver_accepted_log_records", "otelcol_receiver_refused_log_records"),
+                counts("otelcol_receiver_accepted_metric_points", "otelcol_receiver_refused_metric_points"),
+                counts("otelcol_receiver_accepted_spans", "otelcol_receiver_refused_spans"),
+            )
+        } else {
+            (
+                counts("lanner_stage_accepted_log_records", "lanner_stage_refused_log_records"),
+                counts("lanner_stage_accepted_metric_points", "lanner_stage_refused_metric_points"),
+                counts("lanner_stage_accepted_spans", "lanner_stage_refused_spans"),
+            )
+        };
+        Arc::new(Self { id, telemetry: telemetry.clone(), pipelines, budget, closed, logs, metrics, traces })
+    }
+
+    fn counts(&self, signal: Signal) -> &Counts {
+        match signal {
+            Signal::Logs => &self.logs,
+            Signal::Metrics => &self.metrics,
+            Signal::Traces => &self.traces,
+        }
+    }
+
+    async fn try_take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
+        let signal = batch.signal();
+        let mut transaction = Transaction::default();
+        let mut pipelines = self.pipelines.iter().filter(|(takes, _)| *takes == signal).map(|(_, pipeline)| pipeline);
+        let Some(first) = pipelines.next() else {
+            return Err(Refused::Invalid(format!("`{}` is in no {signal} pipeline", self.id)));
+        };
+        for pipeline in pipelines {
+            pipeline.walk(batch.clone(), &mut transaction)?;
+        }
+        first.walk(batch, &mut transaction)?;
+        let mut deadline: Option<Instant> = None;
+        loop {
+            // Looked for before the attempt, so that room made meanwhile is not missed.
+            let mut room = std::pin::pin!(self.budget.room().notified());
+            room.as_mut().enable();
+            let hindrance = match transaction.commit().await {
+                Ok(()) => return Ok(()),
+                Err(hindrance) => hindrance,
+            };
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + hold);
+            let (full, until, retry_after) = match hindrance {
+                Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
+                Hindrance::Full { name, blocks: false } => (name, Some(deadline), RETRY_AFTER),
+                Hindrance::Failed { name, after } => {
+                    if Instant::now() + after > deadline {
+                        return Err(Refused::Busy { full: name, retry_after: after });
+                    }
+                    tokio::time::sleep(after).await;
+                    continue;
+                }
+            };
+            let timeout = async {
+                match until {
+                    Some(until) => tokio::time::sleep_until(until).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = room => {}
+                () = timeout => return Err(Refused::Busy { full, retry_after }),
+                () = self.closed.requested() => return Err(Refused::Draining),
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Intake for PipelineIntake {
+    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
+        let (counts, items) = (self.counts(batch.signal()), batch.len() as u64);
+        if items == 0 {
+            return Ok(());
+        }
+        let taken = if self.closed.is_requested() { Err(Refused::Draining) } else { self.try_take(batch, hold).await };
+        match taken {
+            Ok(()) => counts.accepted.add(items),
+            Err(_) => counts.refused.add(items),
+        }
+        taken
+    }
+
+    fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        if self.closed.is_requested() {
+            return Err(Refused::Draining);
+        }
+        let reserved = self
+            .budget
+            .reserve(bytes)
+            .ok_or_else(|| Refused::Busy { full: "the memory budget".to_owned(), retry_after: RETRY_AFTER })?;
+        Ok(Admission::new(reserved))
+    }
+
+    fn failed(&self, items: u64, reason: &'static str) {
+        self.telemetry
+            .counter(
+                "otelcol_receiver_failed_log_records",
+                "Items the receiver could not use; they never reached a pipeline.",
+                "{record}",
+                &[("receiver", self.id.as_str()), ("reason", reason)],
+            )
+            .add(items);
+    }
+}

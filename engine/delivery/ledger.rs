@@ -1,0 +1,234 @@
+//! The ledger: where every accepted item went.
+//!
+//! Promise: for each pipeline and each of its destinations, at any quiet moment,
+//! `accepted = discarded + delivered + queued + rejected`. Accepted and discarded belong to the pipeline; the other
+//! three to each destination, since a fan-out owes every item to all of them. Everything of one request is counted
+//! when it is committed, so a refused request leaves no trace here.
+
+use crate::telemetry::{Counter, Gauge, Telemetry};
+use parking_lot::Mutex;
+use std::{fmt, sync::Arc};
+
+/// The ledger of all pipelines. Clones share it.
+#[derive(Clone, Default)]
+pub struct Ledger(Arc<Mutex<Vec<Arc<PipelineAccount>>>>);
+
+/// What a pipeline accepted, and what its processors discarded.
+pub struct PipelineAccount {
+    pipeline: String,
+    telemetry: Telemetry,
+    pub accepted: Counter,
+    discarded: Mutex<Vec<Discards>>,
+    destinations: Mutex<Vec<Arc<DestinationAccount>>>,
+}
+
+struct Discards {
+    processor: String,
+    reason: &'static str,
+    items: Counter,
+}
+
+/// What became of a pipeline's items at one exporter, connector or stage.
+pub struct DestinationAccount {
+    pipeline: String,
+    destination: String,
+    telemetry: Telemetry,
+    pub delivered: Counter,
+    pub queued: Gauge,
+    rejected: Mutex<Vec<(&'static str, Counter)>>,
+}
+
+/// Why items were rejected after they had been accepted. Constants, because they become label values.
+pub mod reason {
+    /// The sink will never take the request.
+    pub const SINK: &str = "rejected_by_sink";
+    /// The sink took the request but for these items.
+    pub const PARTIAL: &str = "partial_success";
+    /// `retry_on_failure.enabled` is false and the attempt failed.
+    pub const NO_RETRY: &str = "retry_disabled";
+    /// `retry_on_failure.max_elapsed_time` is over.
+    pub const GAVE_UP: &str = "retry_time_elapsed";
+    /// The drain deadline came before the sink took them.
+    pub const SHUTDOWN: &str = "shutdown_deadline";
+    /// The sending task ended without settling them.
+    pub const ABANDONED: &str = "abandoned";
+    /// A transform neither emitted nor discarded them.
+    pub const UNACCOUNTED: &str = "unaccounted";
+}
+
+impl Ledger {
+    /// Opens the account of a pipeline.
+    pub fn pipeline(&self, telemetry: &Telemetry, pipeline: &str) -> Arc<PipelineAccount> {
+        let account = Arc::new(PipelineAccount {
+            pipeline: pipeline.to_owned(),
+            telemetry: telemetry.clone(),
+            accepted: telemetry.counter(
+                "lanner_pipeline_accepted_items",
+                "Items the pipeline accepted from its receivers.",
+                "{item}",
+                &[("pipeline", pipeline)],
+            ),
+            discarded: Mutex::default(),
+            destinations: Mutex::default(),
+        });
+        self.0.lock().push(Arc::clone(&account));
+        account
+    }
+
+    /// Whether the books close for every pipeline and destination.
+    pub fn adds_up(&self) -> bool {
+        self.rows().iter().all(Row::adds_up)
+    }
+
+    /// One row for each pipeline and destination.
+    pub fn rows(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for account in self.0.lock().iter() {
+            let discarded: Vec<_> = account
+                .discarded
+                .lock()
+                .iter()
+                .map(|entry| (format!("{} {}", entry.processor, entry.reason), entry.items.get()))
+                .collect();
+            for destination in account.destinations.lock().iter() {
+                rows.push(Row {
+                    pipeline: account.pipeline.clone(),
+                    destination: destination.destination.clone(),
+                    accepted: account.accepted.get(),
+                    discarded: discarded.clone(),
+                    delivered: destination.delivered.get(),
+                    queued: u64::try_from(destination.queued.get()).unwrap_or(0),
+                    rejected: destination
+                        .rejected
+                        .lock()
+                        .iter()
+                        .map(|(reason, items)| ((*reason).to_owned(), items.get()))
+                        .collect(),
+                });
+            }
+        }
+        rows
+    }
+}
+
+impl PipelineAccount {
+    /// Opens the account of a destination.
+    pub fn destination(&self, destination: &str) -> Arc<DestinationAccount> {
+        let labels = [("pipeline", self.pipeline.as_str()), ("destination", destination)];
+        let account = Arc::new(DestinationAccount {
+            pipeline: self.pipeline.clone(),
+            destination: destination.to_owned(),
+            telemetry: self.telemetry.clone(),
+            delivered: self.telemetry.counter(
+                "lanner_pipeline_delivered_items",
+                "Items of the pipeline that the destination has.",
+                "{item}",
+                &labels,
+            ),
+            queued: self.telemetry.gauge(
+                "lanner_pipeline_queued_items",
+                "Items of the pipeline that wait for the destination.",
+                "{item}",
+                &labels,
+            ),
+            rejected: Mutex::default(),
+        });
+        self.destinations.lock().push(Arc::clone(&account));
+        account
+    }
+
+    /// Counts items that a processor left out. Reasons are constants of components, so there are few.
+    pub fn discard(&self, processor: &str, reason: &'static str, items: u64) {
+        let mut discarded = self.discarded.lock();
+        let known = discarded.iter().find(|entry| entry.reason == reason && entry.processor == processor);
+        if let Some(entry) = known {
+            entry.items.add(items);
+            return;
+        }
+        let counter = self.telemetry.counter(
+            "lanner_pipeline_discarded_items",
+            "Items that a processor of the pipeline left out on purpose.",
+            "{item}",
+            &[("pipeline", &self.pipeline), ("processor", processor), ("reason", reason)],
+        );
+        counter.add(items);
+        discarded.push(Discards { processor: processor.to_owned(), reason, items: counter });
+    }
+}
+
+impl DestinationAccount {
+    /// Counts items that the destination will never have.
+    pub fn reject(&self, reason: &'static str, items: u64) {
+        if items == 0 {
+            return;
+        }
+        let mut rejected = self.rejected.lock();
+        if let Some((_, counter)) = rejected.iter().find(|(known, _)| *known == reason) {
+            counter.add(items);
+            return;
+        }
+        let counter = self.telemetry.counter(
+            "lanner_pipeline_rejected_items",
+            "Items of the pipeline that the destination will never have.",
+            "{item}",
+            &[("pipeline", &self.pipeline), ("destination", &self.destination), ("reason", reason)],
+        );
+        counter.add(items);
+        rejected.push((reason, counter));
+    }
+}
+
+/// One line of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    pub pipeline: String,
+    pub destination: String,
+    pub accepted: u64,
+    /// By processor and reason.
+    pub discarded: Vec<(String, u64)>,
+    pub delivered: u64,
+    pub queued: u64,
+    /// By reason.
+    pub rejected: Vec<(String, u64)>,
+}
+
+impl Row {
+    /// Whether `accepted = discarded + delivered + queued + rejected`.
+    pub fn adds_up(&self) -> bool {
+        let sum = |parts: &[(String, u64)]| parts.iter().map(|(_, items)| items).sum::<u64>();
+        self.accepted == sum(&self.discarded) + self.delivered + self.queued + sum(&self.rejected)
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = |f: &mut fmt::Formatter<'_>, name: &str, parts: &[(String, u64)]| {
+            write!(f, " {name} {}", parts.iter().map(|(_, items)| items).sum::<u64>())?;
+            if parts.is_empty() {
+                return Ok(());
+            }
+            let listed: Vec<_> = parts.iter().map(|(reason, items)| format!("{reason}: {items}")).collect();
+            write!(f, " ({})", listed.join(", "))
+        };
+        write!(
+            f,
+            "{} -> {}: accepted {} = delivered {}",
+            self.pipeline, self.destination, self.accepted, self.delivered
+        )?;
+        write!(f, " + queued {} +", self.queued)?;
+        parts(f, "discarded", &self.discarded)?;
+        f.write_str(" +")?;
+        parts(f, "rejected", &self.rejected)?;
+        if self.adds_up() { Ok(()) } else { f.write_str(" DOES NOT ADD UP") }
+    }
+}
+
+impl fmt::Display for Ledger {
+    /// One line for each pipeline and destination.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in self.rows() {
+            writeln!(f, "{row}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,146 @@
+//! A pipeline as it runs: transforms in a row, then a fan-out.
+//!
+//! Promises: transforms run on the caller's task with no channel between them; untouched OTLP is decoded only in
+//! front of a transform that reads records; what goes to several exporters is encoded once; branches share records
+//! copy-on-write.
+
+use super::{
+    ledger::{DestinationAccount, PipelineAccount, reason},
+    queue::SendingQueue,
+    sender::DirectSender,
+    transaction::Transaction,
+};
+use crate::{
+    component::{ComponentId, Emitter, Refused, Stage, Transform},
+    event::{Batch, OtlpRequest},
+    telemetry::{Counter, Telemetry},
+};
+use smallvec::{SmallVec, smallvec};
+use std::sync::Arc;
+
+/// A run of transforms and what they feed. A pipeline with a stateful processor is two of these with the stage
+/// between them.
+pub struct Pipeline {
+    pub account: Arc<PipelineAccount>,
+    pub steps: Vec<Step>,
+    pub outputs: Vec<Output>,
+}
+
+/// One transform of a pipeline.
+pub struct Step {
+    id: ComponentId,
+    transform: Arc<dyn Transform>,
+    incoming: Counter,
+    outgoing: Counter,
+}
+
+/// Where a pipeline ends.
+pub enum Output {
+    /// An exporter with a queue.
+    Queue { queue: Arc<SendingQueue>, account: Arc<DestinationAccount> },
+    /// An exporter without one: the acknowledgement waits for the export.
+    Direct { sender: Arc<DirectSender>, account: Arc<DestinationAccount> },
+    /// A connector, or a stateful processor of the same pipeline.
+    Stage { stage: Arc<dyn Stage>, account: Arc<DestinationAccount> },
+}
+
+impl Step {
+    /// A transform with its metrics.
+    pub fn new(
+        id: ComponentId,
+        pipeline: &str,
+        signal: &str,
+        transform: Arc<dyn Transform>,
+        telemetry: &Telemetry,
+    ) -> Self {
+        let labels = [("processor", id.as_str()), ("otel_signal", signal), ("pipeline", pipeline)];
+        let incoming =
+            telemetry.counter("otelcol_processor_incoming_items", "Items passed to the processor.", "{item}", &labels);
+        let outgoing = telemetry.counter(
+            "otelcol_processor_outgoing_items",
+            "Items emitted from the processor.",
+            "{item}",
+            &labels,
+        );
+        Self { id, transform, incoming, outgoing }
+    }
+}
+
+type Batches = SmallVec<[Batch; 1]>;
+
+impl Pipeline {
+    /// Walks a batch to the outputs and notes there what is to be committed. Nothing is visible before the commit.
+    ///
+    /// # Errors
+    /// [`Refused::Invalid`] when a transform needs records and the bytes are no request.
+    pub(super) fn walk<'g>(&'g self, batch: Batch, transaction: &mut Transaction<'g>) -> Result<(), Refused> {
+        transaction.count(&self.account.accepted, batch.len());
+        let mut batches: Batches = smallvec![batch];
+        for step in &self.steps {
+            batches = self.step(step, batches, transaction)?;
+        }
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let mut encoded: Option<OtlpRequest> = None;
+        for output in &self.outputs {
+            match output {
+                Output::Queue { queue, account } => {
+                    transaction.append(queue, encoded.get_or_insert_with(|| encode(&batches)).clone(), account);
+                }
+                Output::Direct { sender, account } => {
+                    transaction.send(sender, encoded.get_or_insert_with(|| encode(&batches)).clone(), account);
+                }
+                Output::Stage { stage, account } => {
+                    for batch in &batches {
+                        transaction.absorb(&**stage, batch.clone(), account);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn step<'g>(
+        &'g self,
+        step: &'g Step,
+        batches: Batches,
+        transaction: &mut Transaction<'g>,
+    ) -> Result<Batches, Refused> {
+        let mut emitted = Batches::new();
+        let mut discarded = SmallVec::new();
+        let (mut incoming, reads_records) = (0, step.transform.reads_records());
+        for mut batch in batches {
+            incoming += batch.len();
+            if reads_records {
+                batch.decode().map_err(|error| Refused::Invalid(error.to_string()))?;
+            }
+            step.transform.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded });
+        }
+        let outgoing: usize = emitted.iter().map(Batch::len).sum();
+        let named: usize = discarded.iter().map(|(_, items)| items).sum();
+        let unaccounted = incoming.saturating_sub(outgoing + named);
+        if unaccounted > 0 {
+            discarded.push((reason::UNACCOUNTED, unaccounted));
+        }
+        transaction.count(&step.incoming, incoming);
+        transaction.count(&step.outgoing, outgoing);
+        for (reason, items) in discarded {
+            transaction.discard(&self.account, step.id.as_str(), reason, items);
+        }
+        Ok(emitted)
+    }
+}
+
+/// One request of all batches: several are joined by concatenation, as protobuf allows.
+fn encode(batches: &[Batch]) -> OtlpRequest {
+    let mut requests = batches.iter().map(Batch::to_otlp);
+    let Some(first) = requests.next() else {
+        return OtlpRequest { signal: crate::event::Signal::Logs, bytes: bytes::Bytes::new(), items: 0 };
+    };
+    requests.fold(first, |whole, next| OtlpRequest {
+        signal: whole.signal,
+        bytes: [whole.bytes, next.bytes].concat().into(),
+        items: whole.items + next.items,
+    })
+}

@@ -1,0 +1,372 @@
+//! The sending queue in front of an exporter, in memory.
+//!
+//! Promises: what is reserved can be pushed without failing, so that one request can be put into several queues or
+//! into none; size counts what waits **and** what is in flight, as in the Collector; items leave in order.
+//!
+//! The seam for a durable queue is the pair [`SendingQueue::reserve`] / [`Reservation::push`] on the way in and
+//! [`SendingQueue::take`] / [`Taken`] on the way out: a durable queue appends to its log between the two, and moves
+//! its cursor when a [`Taken`] is settled.
+
+use super::{
+    budget::{Budget, Reserved},
+    ledger::{DestinationAccount, reason},
+};
+use crate::{
+    config::{QueueConfig, Sizer},
+    event::{OtlpRequest, Signal, otlp},
+    telemetry::{Counter, Gauge, Telemetry},
+};
+use parking_lot::Mutex;
+use smallvec::{SmallVec, smallvec};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{sync::Notify, time::Instant};
+
+/// Requests that wait for one exporter, of one signal.
+pub struct SendingQueue {
+    name: String,
+    signal: Signal,
+    sizer: Sizer,
+    capacity: usize,
+    /// Whether a full queue makes the receiver wait instead of being refused.
+    pub(super) blocks: bool,
+    used: AtomicUsize,
+    waiting: Mutex<Waiting>,
+    arrivals: Notify,
+    budget: Budget,
+    metrics: QueueMetrics,
+}
+
+#[derive(Default)]
+struct Waiting {
+    items: VecDeque<Item>,
+    bytes: usize,
+    records: usize,
+    /// The sender sleeps until this many bytes or records wait.
+    wanted: Wanted,
+}
+
+/// What the sender waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wanted {
+    pub bytes: usize,
+    pub records: usize,
+}
+
+struct QueueMetrics {
+    size: Gauge,
+    enqueue_failed: Counter,
+}
+
+struct Item {
+    request: OtlpRequest,
+    account: Arc<DestinationAccount>,
+    units: usize,
+    arrived: Instant,
+    memory: Reserved,
+}
+
+/// Room in a queue, given back when dropped without a push.
+#[must_use = "room that is not used is given back"]
+pub struct Reservation {
+    queue: Arc<SendingQueue>,
+    units: usize,
+    memory: Option<Reserved>,
+}
+
+/// Requests taken out to be sent together. Settle it: what is dropped unsettled counts as rejected.
+pub struct Taken {
+    queue: Arc<SendingQueue>,
+    pub request: OtlpRequest,
+    /// Whose items these are, in the order of the request.
+    pub parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
+    units: usize,
+    settled: bool,
+    /// Given back with the rest when this is dropped.
+    memory: Vec<Reserved>,
+}
+
+/// What is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    Queue,
+    Memory,
+}
+
+impl SendingQueue {
+    /// An empty queue for `exporter`.
+    pub fn new(
+        exporter: &str,
+        signal: Signal,
+        config: &QueueConfig,
+        budget: Budget,
+        telemetry: &Telemetry,
+    ) -> Arc<Self> {
+        let labels = [("exporter", exporter), ("data_type", signal.as_str())];
+        let capacity = config.queue_size.max(1);
+        telemetry
+            .gauge("otelcol_exporter_queue_capacity", "Fixed capacity of the sending queue.", "{batch}", &labels)
+            .set(i64::try_from(capacity).unwrap_or(i64::MAX));
+        let enqueue_failed = match signal {
+            Signal::Logs => "otelcol_exporter_enqueue_failed_log_records",
+            Signal::Metrics => "otelcol_exporter_enqueue_failed_metric_points",
+            Signal::Traces => "otelcol_exporter_enqueue_failed_spans",
+        };
+        Arc::new(Self {
+            name: exporter.to_owned(),
+            signal,
+            sizer: config.sizer,
+            capacity,
+            blocks: config.block_on_overflow,
+            used: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+            arrivals: Notify::new(),
+            budget,
+            metrics: QueueMetrics {
+                size: telemetry.gauge(
+                    "otelcol_exporter_queue_size",
+                    "Size of the sending queue, what is in flight included.",
+                    "{batch}",
+                    &labels,
+                ),
+                enqueue_failed: telemetry.counter(
+                    enqueue_failed,
+                    "Items the sending queue had no room for; the sender was told.",
+                    "{record}",
+                    &[("exporter", exporter)],
+                ),
+            },
+        })
+    }
+
+    /// The exporter's id.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Which signal waits here.
+    pub fn signal(&self) -> Signal {
+        self.signal
+    }
+
+    /// Reserves room for a request.
+    ///
+    /// # Errors
+    /// The queue is full, or the memory budget is used up.
+    pub fn reserve(self: &Arc<Self>, request: &OtlpRequest) -> Result<Reservation, Full> {
+        let units = match self.sizer {
+            Sizer::Requests => 1,
+            Sizer::Items => request.items,
+            Sizer::Bytes => request.bytes.len(),
+        };
+        let fits = |used: usize| used.checked_add(units).filter(|sum| *sum <= self.capacity);
+        let full = |what| {
+            self.metrics.enqueue_failed.add(request.items as u64);
+            what
+        };
+        self.used.fetch_update(Relaxed, Relaxed, fits).map_err(|_| full(Full::Queue))?;
+        let mut reservation = Reservation { queue: Arc::clone(self), units, memory: None };
+        // Dropping the reservation on the way out gives the units back.
+        reservation.memory = Some(self.budget.reserve(request.bytes.len()).ok_or_else(|| full(Full::Memory))?);
+        Ok(reservation)
+    }
+
+    /// How much waits, in bytes and records, and since when.
+    pub(super) fn waiting(&self) -> (Wanted, Option<Instant>) {
+        let waiting = self.waiting.lock();
+        let oldest = waiting.items.front().map(|item| item.arrived);
+        (Wanted { bytes: waiting.bytes, records: waiting.records }, oldest)
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.lock().items.is_empty()
+    }
+
+    /// Returns when at least `wanted` waits. Cancel-safe; one sender waits at a time.
+    pub(super) async fn arrived(&self, wanted: Wanted) {
+        loop {
+            let arrival = self.arrivals.notified();
+            {
+                let mut waiting = self.waiting.lock();
+                waiting.wanted = wanted;
+                if waiting.has(wanted) {
+                    return;
+                }
+            }
+            arrival.await;
+        }
+    }
+
+    /// Takes requests from the front: at least one, and as many more as fit into the limits (0 is none).
+    pub(super) fn take(self: &Arc<Self>, max_bytes: usize, max_records: usize) -> Option<Taken> {
+        let mut waiting = self.waiting.lock();
+        let mut items: SmallVec<[Item; 8]> = SmallVec::new();
+        let (mut bytes, mut records) = (0, 0);
+        while let Some(item) = waiting.items.front() {
+            let (next_bytes, next_records) = (bytes + item.request.bytes.len(), records + item.request.items);
+            let over = |limit: usize, size: usize| limit != 0 && size > limit;
+            if !items.is_empty() && (over(max_bytes, next_bytes) || over(max_records, next_records)) {
+                break;
+            }
+            (bytes, records) = (next_bytes, next_records);
+            // The front was just seen, so this ends the loop only in theory.
+            let Some(item) = waiting.items.pop_front() else { break };
+            items.push(item);
+        }
+        waiting.bytes -= bytes;
+        waiting.records -= records;
+        drop(waiting);
+        Taken::merge(self, items, bytes, records)
+    }
+
+    fn give_back(&self, units: usize) {
+        self.used.fetch_sub(units, Relaxed);
+        self.budget.announce_room();
+    }
+
+    /// How long the oldest request has waited.
+    pub fn oldest_age(&self) -> Option<Duration> {
+        self.waiting().1.map(|arrived| arrived.elapsed())
+    }
+}
+
+impl Waiting {
+    fn has(&self, wanted: Wanted) -> bool {
+        !self.items.is_empty() && (self.bytes >= wanted.bytes || self.records >= wanted.records)
+    }
+}
+
+impl Reservation {
+    /// Puts the request into the room that was reserved for it.
+    pub fn push(mut self, request: OtlpRequest, account: Arc<DestinationAccount>) {
+        let Some(memory) = self.memory.take() else { return };
+        let queue = &self.queue;
+        account.queued.add(request.items as i64);
+        queue.metrics.size.add(self.units as i64);
+        let mut waiting = queue.waiting.lock();
+        let had = waiting.has(waiting.wanted);
+        waiting.bytes += request.bytes.len();
+        waiting.records += request.items;
+        waiting.items.push_back(Item { request, account, units: self.units, arrived: Instant::now(), memory });
+        let wake = !had && waiting.has(waiting.wanted);
+        drop(waiting);
+        if wake {
+            queue.arrivals.notify_one();
+        }
+        // The units now belong to the item.
+        self.units = 0;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.units != 0 {
+            self.queue.give_back(self.units);
+        }
+    }
+}
+
+impl Taken {
+    fn merge(queue: &Arc<SendingQueue>, items: SmallVec<[Item; 8]>, bytes: usize, records: usize) -> Option<Self> {
+        let mut parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]> = SmallVec::new();
+        let mut memory = Vec::with_capacity(items.len());
+        let mut units = 0;
+        // A single request is handed on as it is; several become one by concatenation, as protobuf allows.
+        let mut merged = if items.len() > 1 { Vec::with_capacity(bytes) } else { Vec::new() };
+        let mut single = None;
+        let many = items.len() > 1;
+        for item in items {
+            units += item.units;
+            memory.push(item.memory);
+            match parts.last_mut() {
+                Some((account, count)) if Arc::ptr_eq(account, &item.account) => *count += item.request.items,
+                _ => parts.push((item.account, item.request.items)),
+            }
+            if many {
+                merged.extend_from_slice(&item.request.bytes);
+            } else {
+                single = Some(item.request.bytes);
+            }
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let bytes = single.unwrap_or_else(|| merged.into());
+        let request = OtlpRequest { signal: queue.signal, bytes, items: records };
+        Some(Self { queue: Arc::clone(queue), request, parts, units, settled: false, memory })
+    }
+
+    /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
+    /// larger than the limit stays whole.
+    pub(super) fn split(mut self, max_items: usize, max_bytes: usize) -> SmallVec<[Self; 1]> {
+        let over = |limit: usize, size: usize| limit != 0 && size > limit;
+        if !over(max_items, self.request.items) && !over(max_bytes, self.request.bytes.len()) {
+            return smallvec![self];
+        }
+        let Ok(requests) = otlp::split(&self.request, max_items, max_bytes) else {
+            // Not splittable means not OTLP inside; the sink will say so.
+            return smallvec![self];
+        };
+        self.settled = true;
+        let mut owners = std::mem::take(&mut self.parts).into_iter();
+        let mut current = owners.next();
+        let mut taken = SmallVec::new();
+        for request in requests {
+            let mut parts = SmallVec::new();
+            let mut missing = request.items;
+            while missing > 0 {
+                let Some((account, items)) = current.take() else { break };
+                let some = items.min(missing);
+                missing -= some;
+                parts.push((Arc::clone(&account), some));
+                current = if items > some { Some((account, items - some)) } else { owners.next() };
+            }
+            // The room of all goes with the first part: it is given back a little early, but exactly once.
+            let units = std::mem::take(&mut self.units);
+            let memory = std::mem::take(&mut self.memory);
+            taken.push(Self { queue: Arc::clone(&self.queue), request, parts, units, settled: false, memory });
+        }
+        taken
+    }
+
+    /// The sink has all items but `rejected`, which it will never take.
+    pub fn delivered(mut self, rejected: usize, reason: &'static str) {
+        self.settled = true;
+        let mut left = rejected.min(self.request.items);
+        for (account, items) in &self.parts {
+            let lost = left.min(*items);
+            left -= lost;
+            account.delivered.add((items - lost) as u64);
+            account.reject(reason, lost as u64);
+        }
+    }
+
+    /// The sink will never have these items.
+    pub fn rejected(mut self, reason: &'static str) {
+        self.settled = true;
+        for (account, items) in &self.parts {
+            account.reject(reason, *items as u64);
+        }
+    }
+}
+
+impl Drop for Taken {
+    /// Gives the room back. Runs after the items were counted, so that the ledger never shows them nowhere.
+    fn drop(&mut self) {
+        for (account, items) in &self.parts {
+            if !self.settled {
+                account.reject(reason::ABANDONED, *items as u64);
+            }
+            account.queued.add(-(*items as i64));
+        }
+        self.queue.metrics.size.add(-(self.units as i64));
+        self.queue.give_back(self.units);
+    }
+}

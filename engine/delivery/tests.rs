@@ -1,0 +1,413 @@
+//! Delivery from `consume` to the exporter, with a scripted exporter and a paused clock. Every scenario ends with the
+//! ledger: the books must close.
+
+use super::{
+    budget::Budget,
+    intake::PipelineIntake,
+    ledger::Ledger,
+    pipeline::{Output, Pipeline, Step},
+    queue::SendingQueue,
+    sender::{Destination, DirectSender, Sender},
+};
+use crate::{
+    component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Transform},
+    config::{BatchConfig, DeliveryConfig, Duration as Span, QueueConfig, RetryConfig},
+    event::{Batch, LogRecord, Logs, Signal},
+    telemetry::Telemetry,
+};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use tokio::sync::{Notify, Semaphore};
+
+/// Answers attempts from a script, then with `Delivered`. Attempts wait while it is shut.
+struct Scripted {
+    script: Mutex<VecDeque<Outcome>>,
+    /// Items of each attempt.
+    attempts: Mutex<Vec<usize>>,
+    open: Semaphore,
+    attempted: Notify,
+}
+
+impl Scripted {
+    fn new(script: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+        Arc::new(Self {
+            script: Mutex::new(script.into_iter().collect()),
+            attempts: Mutex::default(),
+            open: Semaphore::new(Semaphore::MAX_PERMITS),
+            attempted: Notify::new(),
+        })
+    }
+
+    /// One whose attempts wait for `let_through`.
+    fn shut() -> Arc<Self> {
+        let scripted = Self::new([]);
+        scripted.open.forget_permits(Semaphore::MAX_PERMITS);
+        scripted
+    }
+
+    fn let_through(&self, attempts: usize) {
+        self.open.add_permits(attempts);
+    }
+
+    async fn attempts_reach(&self, count: usize) {
+        while self.attempts.lock().len() < count {
+            self.attempted.notified().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Exporter for Scripted {
+    async fn export(&self, request: &Request) -> Outcome {
+        self.attempts.lock().push(request.items());
+        self.attempted.notify_one();
+        if let Ok(permit) = self.open.acquire().await {
+            permit.forget();
+        }
+        let next = self.script.lock().pop_front();
+        match next {
+            Some(Outcome::Reject { reason }) if reason == "panic" => panic!("scripted"),
+            Some(outcome) => outcome,
+            None => Outcome::Delivered,
+        }
+    }
+}
+
+fn again() -> Outcome {
+    Outcome::Retry { after: None, reason: "down".to_owned() }
+}
+
+fn batch(records: usize) -> Batch {
+    let mut logs = Logs::default();
+    for _ in 0..records {
+        logs.push(Arc::default(), Arc::default(), LogRecord::default());
+    }
+    Batch::logs(logs)
+}
+
+/// One pipeline in front of scripted exporters.
+struct Bench {
+    telemetry: Telemetry,
+    ledger: Ledger,
+    budget: Budget,
+    consumer: Consumer,
+    drain: Drain,
+    deadline: Drain,
+    senders: Vec<tokio::task::JoinHandle<()>>,
+}
+
+struct Build {
+    delivery: DeliveryConfig,
+    steps: Vec<Arc<dyn Transform>>,
+    budget: usize,
+}
+
+impl Default for Build {
+    fn default() -> Self {
+        let queue = QueueConfig { num_consumers: 2, queue_size: 4, ..QueueConfig::default() };
+        Self {
+            delivery: DeliveryConfig { sending_queue: queue, ..DeliveryConfig::default() },
+            steps: Vec::new(),
+            budget: 1 << 20,
+        }
+    }
+}
+
+impl Build {
+    fn with(self, exporters: &[(&str, Arc<Scripted>)]) -> Bench {
+        let (telemetry, ledger, budget) = (Telemetry::default(), Ledger::default(), Budget::new(self.budget));
+        let (drain, deadline) = (Drain::new(), Drain::new());
+        let account = ledger.pipeline(&telemetry, "logs");
+        let mut senders = Vec::new();
+        let outputs = exporters
+            .iter()
+            .map(|(name, exporter)| {
+                let id: ComponentId = name.parse().unwrap();
+                let exporter: Arc<dyn Exporter> = Arc::clone(exporter) as _;
+                let destination = Arc::new(Destination { id, exporter, delivery: self.delivery.clone() });
+                let owed = account.destination(name);
+                if self.delivery.sending_queue.enabled == Some(false) {
+                    let sender = Arc::new(DirectSender::new(destination, Signal::Logs, &telemetry));
+                    return Output::Direct { sender, account: owed };
+                }
+                let config = &self.delivery.sending_queue;
+                let queue = SendingQueue::new(name, Signal::Logs, config, budget.clone(), &telemetry);
+                let sender = Sender::new(Arc::clone(&queue), destination, &telemetry);
+                let (drain, deadline) = (drain.clone(), deadline.clone());
+                senders.push(tokio::spawn(async move { sender.run(drain, deadline).await.unwrap() }));
+                Output::Queue { queue, account: owed }
+            })
+            .collect();
+        let steps = self
+            .steps
+            .into_iter()
+            .map(|transform| Step::new("step".parse().unwrap(), "logs", "logs", transform, &telemetry))
+            .collect();
+        let pipeline = Arc::new(Pipeline { account, steps, outputs });
+        let intake = PipelineIntake::new(
+            Kind::Receiver,
+            "test".parse().unwrap(),
+            vec![(Signal::Logs, pipeline)],
+            budget.clone(),
+            Drain::new(),
+            &telemetry,
+        );
+        Bench { consumer: Consumer::new(intake), telemetry, ledger, budget, drain, deadline, senders }
+    }
+}
+
+impl Bench {
+    /// Drains, and checks that the books close and no memory is held.
+    async fn close(self) -> Vec<super::ledger::Row> {
+        self.drain.request();
+        for sender in self.senders {
+            sender.await.unwrap();
+        }
+        assert!(self.ledger.adds_up(), "{}", self.ledger);
+        assert_eq!(self.budget.used(), 0, "memory is held for nothing");
+        self.ledger.rows()
+    }
+
+    fn metric(&self, name: &str) -> i64 {
+        let metrics = self.telemetry.snapshot();
+        metrics
+            .iter()
+            .filter(|metric| metric.name == name)
+            .flat_map(|metric| &metric.series)
+            .map(|(_, value)| value)
+            .sum()
+    }
+}
+
+/// Scenario: a sink that fails twice, then works.
+/// Guarantee: the request is tried until it is there; it is delivered once and counted once.
+#[tokio::test(start_paused = true)]
+async fn retries_until_delivered() {
+    let sink = Scripted::new([again(), again()]);
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume(batch(3)).await.unwrap();
+    sink.attempts_reach(3).await;
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (3, 3));
+    assert_eq!(*sink.attempts.lock(), [3, 3, 3]);
+}
+
+/// Scenario: one of two sinks is down and its queue fills up.
+/// Guarantee: a refused request is in neither queue; what was accepted reaches both once the sink is back.
+#[tokio::test(start_paused = true)]
+async fn a_refused_request_leaves_no_half() {
+    let (good, bad) = (Scripted::new([]), Scripted::shut());
+    let bench = Build::default().with(&[("good", Arc::clone(&good)), ("bad", Arc::clone(&bad))]);
+    let mut accepted = 0;
+    for _ in 0..20 {
+        match bench.consumer.consume(batch(1)).await {
+            Ok(()) => accepted += 1,
+            Err(Refused::Busy { full, .. }) => assert!(full.contains("bad"), "{full}"),
+            Err(other) => panic!("{other}"),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(accepted, 4, "as many as the queue of the dead sink holds, in flight included");
+    assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 16);
+    bad.let_through(1000);
+    let rows = bench.close().await;
+    assert_eq!(rows.iter().map(|row| (row.accepted, row.delivered)).collect::<Vec<_>>(), [(4, 4), (4, 4)]);
+    assert_eq!(good.attempts.lock().iter().sum::<usize>(), 4);
+}
+
+/// Scenario: the queue is full; room is made while the request is held, or is not.
+/// Guarantee: held requests are taken as soon as there is room; otherwise refused when the hold is over.
+#[tokio::test(start_paused = true)]
+async fn holds_until_there_is_room() {
+    let sink = Scripted::shut();
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    for _ in 0..4 {
+        bench.consumer.consume(batch(1)).await.unwrap();
+    }
+    let started = tokio::time::Instant::now();
+    let refused = bench.consumer.consume_within(batch(1), Duration::from_millis(1500)).await.unwrap_err();
+    assert!(matches!(refused, Refused::Busy { .. }));
+    assert_eq!(started.elapsed(), Duration::from_millis(1500));
+    let consumer = bench.consumer.clone();
+    let held = tokio::spawn(async move { consumer.consume_within(batch(1), Duration::from_secs(60)).await });
+    sink.attempts_reach(1).await;
+    sink.let_through(1000);
+    held.await.unwrap().unwrap();
+    assert!(started.elapsed() < Duration::from_secs(3), "taken at once, not at the end of the hold");
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (5, 5));
+}
+
+/// Scenario: the sender of a held request goes away.
+/// Guarantee: the request is nowhere, and its room is free.
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_request_is_nowhere() {
+    let sink = Scripted::shut();
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    for _ in 0..4 {
+        bench.consumer.consume(batch(1)).await.unwrap();
+    }
+    let held = bench.consumer.consume_within(batch(1), Duration::from_secs(60));
+    assert!(tokio::time::timeout(Duration::from_secs(1), held).await.is_err());
+    sink.let_through(1000);
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (4, 4));
+}
+
+/// Scenario: the sink rejects a request, takes part of another, and the exporter panics over a third.
+/// Guarantee: rejected items are counted by reason; the panic costs an attempt, not the items.
+#[tokio::test(start_paused = true)]
+async fn counts_what_the_sink_will_never_take() {
+    let sink = Scripted::new([
+        Outcome::Reject { reason: "bad".into() },
+        Outcome::Partial { rejected: 2, reason: "two are bad".into() },
+        Outcome::Reject { reason: "panic".into() },
+    ]);
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    for attempt in 1..=3 {
+        bench.consumer.consume(batch(5)).await.unwrap();
+        sink.attempts_reach(attempt).await;
+    }
+    sink.attempts_reach(4).await;
+    assert_eq!(bench.metric("lanner_exporter_panics"), 1);
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (15, 8));
+    assert_eq!(rows[0].rejected, [("rejected_by_sink".to_owned(), 5), ("partial_success".to_owned(), 2)]);
+}
+
+/// Scenario: retries are switched off, or limited in time.
+/// Guarantee: what is given up is counted with the reason.
+#[tokio::test(start_paused = true)]
+async fn gives_up_only_when_told_to() {
+    for (retry, reason) in [
+        (RetryConfig { enabled: false, ..RetryConfig::default() }, "retry_disabled"),
+        (RetryConfig { max_elapsed_time: Span::from_secs(20), ..RetryConfig::default() }, "retry_time_elapsed"),
+    ] {
+        let sink = Scripted::new(vec![again(); 100]);
+        let mut build = Build::default();
+        build.delivery.retry_on_failure = retry;
+        let bench = build.with(&[("sink", Arc::clone(&sink))]);
+        bench.consumer.consume(batch(2)).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let rows = bench.close().await;
+        assert_eq!(rows[0].rejected, [(reason.to_owned(), 2)]);
+    }
+}
+
+/// Scenario: requests arrive while one is in flight.
+/// Guarantee: a lone request leaves at once; the others leave together, joined, in order.
+#[tokio::test(start_paused = true)]
+async fn gathers_while_a_send_is_in_flight() {
+    let sink = Scripted::shut();
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume(batch(1)).await.unwrap();
+    sink.attempts_reach(1).await;
+    for _ in 0..3 {
+        bench.consumer.consume(batch(1)).await.unwrap();
+    }
+    sink.attempts_reach(2).await;
+    assert_eq!(*sink.attempts.lock(), [1, 3]);
+    sink.let_through(1000);
+    bench.close().await;
+}
+
+/// Scenario: a `batch` section with min_size 4 and max_size 5 in items.
+/// Guarantee: sends wait for the minimum or the flush timeout, and are never larger than the maximum.
+#[tokio::test(start_paused = true)]
+async fn batches_as_configured() {
+    let sink = Scripted::new([]);
+    let mut build = Build::default();
+    build.delivery.sending_queue.queue_size = 100;
+    build.delivery.sending_queue.batch = Some(BatchConfig { min_size: 4, max_size: 5, ..BatchConfig::default() });
+    let bench = build.with(&[("sink", Arc::clone(&sink))]);
+    let started = tokio::time::Instant::now();
+    bench.consumer.consume(batch(3)).await.unwrap();
+    sink.attempts_reach(1).await;
+    assert_eq!(started.elapsed(), Duration::from_millis(200), "flush_timeout");
+    bench.consumer.consume(batch(12)).await.unwrap();
+    sink.attempts_reach(4).await;
+    assert_eq!(started.elapsed(), Duration::from_millis(200), "the minimum was reached");
+    let mut sizes = sink.attempts.lock().clone();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [2, 3, 5, 5]);
+    bench.close().await;
+}
+
+/// Scenario: SIGTERM with a dead sink (D14).
+/// Guarantee: waiting retries are tried again, then everything is counted as lost to the deadline.
+#[tokio::test(start_paused = true)]
+async fn d14_drain_with_a_dead_sink() {
+    let sink = Scripted::new(vec![again(); 1000]);
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    for _ in 0..4 {
+        bench.consumer.consume(batch(1)).await.unwrap();
+    }
+    sink.attempts_reach(1).await;
+    let (deadline, before) = (bench.deadline.clone(), sink.attempts.lock().len());
+    bench.drain.request();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        deadline.request();
+    });
+    let rows = bench.close().await;
+    assert!(sink.attempts.lock().len() > before, "the drain tries again without waiting for the backoff");
+    assert_eq!(rows[0].rejected, [("shutdown_deadline".to_owned(), 4)]);
+}
+
+/// Scenario: an exporter without a queue fails, then works; then only fails.
+/// Guarantee: the acknowledgement waits for the export; without success nothing counts as accepted.
+#[tokio::test(start_paused = true)]
+async fn without_a_queue_the_acknowledgement_is_the_export() {
+    let sink = Scripted::new([again(), Outcome::Delivered, again(), again(), again()]);
+    let mut build = Build::default();
+    build.delivery.sending_queue.enabled = Some(false);
+    let bench = build.with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume_within(batch(2), Duration::from_secs(10)).await.unwrap();
+    assert!(matches!(bench.consumer.consume(batch(2)).await, Err(Refused::Busy { .. })));
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (2, 2));
+}
+
+/// Scenario: the memory budget is smaller than the queue.
+/// Guarantee: bytes bound what waits, whatever the number of requests; admission is refused as well.
+#[tokio::test(start_paused = true)]
+async fn memory_is_bounded_in_bytes() {
+    let sink = Scripted::shut();
+    let mut build = Build::default();
+    build.budget = 1000;
+    let bench = build.with(&[("sink", Arc::clone(&sink))]);
+    let admitted = bench.consumer.admit(900).unwrap();
+    assert!(matches!(bench.consumer.admit(101), Err(Refused::Busy { .. })));
+    drop(admitted);
+    drop(bench.consumer.admit(1000).unwrap());
+    sink.let_through(1000);
+    bench.close().await;
+}
+
+/// Keeps the first record, forgets the second, discards the rest with a reason.
+struct Careless;
+
+impl Transform for Careless {
+    fn apply(&self, mut batch: Batch, out: &mut Emitter<'_>) {
+        if let Some(logs) = batch.as_logs_mut() {
+            for group in &mut logs.groups {
+                out.discard(group.records.len().saturating_sub(2), "surplus");
+                group.records.truncate(1);
+            }
+        }
+        out.emit(batch);
+    }
+}
+
+/// Scenario: a transform drops records without saying so.
+/// Guarantee: they show up in the ledger as unaccounted, beside those it named.
+#[tokio::test(start_paused = true)]
+async fn nothing_vanishes_in_a_transform() {
+    let sink = Scripted::new([]);
+    let bench = Build { steps: vec![Arc::new(Careless)], ..Build::default() }.with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume(batch(5)).await.unwrap();
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (5, 1));
+    assert_eq!(rows[0].discarded, [("step surplus".to_owned(), 3), ("step unaccounted".to_owned(), 1)]);
+}

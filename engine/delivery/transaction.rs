@@ -1,0 +1,124 @@
+//! What one request feeds, committed as a whole.
+//!
+//! Promise: [`Transaction::commit`] either reserves room in every queue and then changes everything, or changes
+//! nothing. Exporters without a queue are tried between the two, because only they can fail after the reservation;
+//! if one fails, the queues have nothing, but a sink without a queue that was tried before it has its copy.
+
+use super::{
+    ledger::{DestinationAccount, PipelineAccount},
+    queue::{Full, Reservation, SendingQueue},
+    sender::{DirectSender, Sent},
+};
+use crate::{
+    component::{Request, Stage},
+    event::{Batch, OtlpRequest},
+    telemetry::Counter,
+};
+use smallvec::SmallVec;
+use std::{sync::Arc, time::Duration};
+
+/// Everything that is to happen when the request is taken.
+#[derive(Default)]
+pub(super) struct Transaction<'g> {
+    appends: SmallVec<[Append<'g>; 2]>,
+    sends: SmallVec<[Send<'g>; 1]>,
+    absorbs: SmallVec<[Absorb<'g>; 1]>,
+    counts: SmallVec<[(&'g Counter, u64); 6]>,
+    discards: SmallVec<[Discard<'g>; 1]>,
+}
+
+struct Append<'g> {
+    queue: &'g Arc<SendingQueue>,
+    request: OtlpRequest,
+    account: &'g Arc<DestinationAccount>,
+}
+
+struct Send<'g> {
+    sender: &'g DirectSender,
+    request: Request,
+    account: &'g DestinationAccount,
+    /// Filled by the attempt; an exporter that has its copy is not tried again while others are retried.
+    sent: Option<Sent>,
+}
+
+struct Absorb<'g> {
+    stage: &'g dyn Stage,
+    batch: Batch,
+    account: &'g DestinationAccount,
+}
+
+struct Discard<'g> {
+    account: &'g PipelineAccount,
+    processor: &'g str,
+    reason: &'static str,
+    items: usize,
+}
+
+/// Why a commit did not happen; it may be tried again.
+pub(super) enum Hindrance {
+    /// A queue or the memory budget is full; `blocks` when the queue is set to wait for room.
+    Full { name: String, blocks: bool },
+    /// An exporter without a queue could not deliver now.
+    Failed { name: String, after: Duration },
+}
+
+impl<'g> Transaction<'g> {
+    pub fn count(&mut self, counter: &'g Counter, items: usize) {
+        self.counts.push((counter, items as u64));
+    }
+
+    pub fn append(&mut self, queue: &'g Arc<SendingQueue>, request: OtlpRequest, account: &'g Arc<DestinationAccount>) {
+        self.appends.push(Append { queue, request, account });
+    }
+
+    pub fn send(&mut self, sender: &'g DirectSender, request: OtlpRequest, account: &'g DestinationAccount) {
+        self.sends.push(Send { sender, request: Request::new(request), account, sent: None });
+    }
+
+    pub fn absorb(&mut self, stage: &'g dyn Stage, batch: Batch, account: &'g DestinationAccount) {
+        self.absorbs.push(Absorb { stage, batch, account });
+    }
+
+    pub fn discard(&mut self, account: &'g PipelineAccount, processor: &'g str, reason: &'static str, items: usize) {
+        self.discards.push(Discard { account, processor, reason, items });
+    }
+
+    /// Commits, or leaves everything as it was.
+    ///
+    /// Cancel-safe: everything behind the last await happens at once.
+    pub async fn commit(&mut self) -> Result<(), Hindrance> {
+        let mut reservations: SmallVec<[Reservation; 2]> = SmallVec::new();
+        for append in &self.appends {
+            let reserved = append.queue.reserve(&append.request).map_err(|full| Hindrance::Full {
+                name: match full {
+                    Full::Queue => format!("the sending queue of {}", append.queue.name()),
+                    Full::Memory => "the memory budget".to_owned(),
+                },
+                blocks: append.queue.blocks && full == Full::Queue,
+            })?;
+            reservations.push(reserved);
+        }
+        for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
+            send.sent = Some(send.sender.attempt(&send.request).await?);
+        }
+        for (append, reservation) in self.appends.drain(..).zip(reservations) {
+            reservation.push(append.request, Arc::clone(append.account));
+        }
+        for send in self.sends.drain(..) {
+            if let Some(sent) = send.sent {
+                sent.settle(send.account, send.request.items());
+            }
+        }
+        for (counter, items) in self.counts.drain(..) {
+            counter.add(items);
+        }
+        for discard in self.discards.drain(..) {
+            discard.account.discard(discard.processor, discard.reason, discard.items as u64);
+        }
+        for absorb in self.absorbs.drain(..) {
+            absorb.account.delivered.add(absorb.batch.len() as u64);
+            absorb.stage.absorb(absorb.batch);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Writing an `ExportLogsServiceRequest`, in one pass and one buffer.
+//!
+//! Field numbers: opentelemetry-proto 1.x, `logs/v1/logs.proto` and `common/v1/common.proto`.
+
+use super::wire::{Writer, put_varint};
+use crate::event::{Attributes, Key, LogGroup, LogRecord, Logs, Value};
+use bytes::Bytes;
+
+/// What a record of a Falco alert takes, so that the buffer seldom grows.
+const BYTES_PER_RECORD: usize = 1536;
+
+/// Encodes an `ExportLogsServiceRequest`.
+pub fn encode_logs(logs: &Logs) -> Bytes {
+    let mut writer = Writer { out: Vec::with_capacity(256 + logs.len() * BYTES_PER_RECORD) };
+    for group in &logs.groups {
+        writer.message(1, |writer| resource_logs(writer, group));
+    }
+    writer.out.into()
+}
+
+fn resource_logs(writer: &mut Writer, group: &LogGroup) {
+    writer.message(1, |writer| {
+        attributes(writer, 1, &group.resource.attrs);
+        writer.varint(2, group.resource.dropped_attributes_count.into());
+    });
+    writer.message(2, |writer| {
+        writer.message(1, |writer| {
+            let scope = &group.scope;
+            writer.bytes(1, scope.name.as_bytes());
+            writer.bytes(2, scope.version.as_bytes());
+            attributes(writer, 3, &scope.attrs);
+            writer.varint(4, scope.dropped_attributes_count.into());
+        });
+        for record in &group.records {
+            writer.message(2, |writer| log_record(writer, record));
+        }
+        writer.bytes(3, group.scope.schema_url.as_bytes());
+    });
+    writer.bytes(3, group.resource.schema_url.as_bytes());
+}
+
+fn log_record(writer: &mut Writer, record: &LogRecord) {
+    writer.fixed64(1, record.time_unix_nano);
+    writer.varint(2, record.severity_number.0.into());
+    writer.bytes(3, record.severity_text.as_bytes());
+    if record.body != Value::Empty {
+        writer.message(5, |writer| value(writer, &record.body));
+    }
+    attributes(writer, 6, &record.attrs);
+    writer.varint(7, record.dropped_attributes_count.into());
+    writer.fixed32(8, record.flags);
+    if record.trace_id != [0; 16] {
+        writer.bytes(9, &record.trace_id);
+    }
+    if record.span_id != [0; 8] {
+        writer.bytes(10, &record.span_id);
+    }
+    writer.fixed64(11, record.observed_time_unix_nano);
+    writer.bytes(12, record.event_name.as_bytes());
+}
+
+fn attributes(writer: &mut Writer, tag: u8, attributes: &Attributes) {
+    for (key, attribute) in attributes.iter() {
+        writer.message(tag, |writer| {
+            key_field(writer, key);
+            writer.message(2, |writer| value(writer, attribute));
+        });
+    }
+}
+
+fn key_field(writer: &mut Writer, key: &Key) {
+    match key.encoded_field() {
+        Some(field) => writer.out.extend_from_slice(field),
+        None => writer.bytes(1, key.as_str().as_bytes()),
+    }
+}
+
+/// The fields of an `AnyValue`.
+fn value(writer: &mut Writer, any: &Value) {
+    match any {
+        Value::Empty => {}
+        Value::Text(text) => writer.bytes_always(1, text.as_bytes()),
+        Value::Bool(flag) => writer.out.extend_from_slice(&[2 << 3, u8::from(*flag)]),
+        Value::Int(number) => {
+            writer.out.push(3 << 3);
+            put_varint(&mut writer.out, *number as u64);
+        }
+        Value::Double(number) => {
+            writer.out.push(4 << 3 | super::wire::FIXED64);
+            writer.out.extend_from_slice(&number.to_bits().to_le_bytes());
+        }
+        Value::Array(items) => writer.message(5, |writer| {
+            for item in items {
+                writer.message(1, |writer| value(writer, item));
+            }
+        }),
+        Value::Map(pairs) => writer.message(6, |writer| {
+            for (key, item) in pairs {
+                writer.message(1, |writer| {
+                    writer.bytes(1, key.as_bytes());
+                    writer.message(2, |writer| value(writer, item));
+                });
+            }
+        }),
+        Value::Bytes(bytes) => writer.bytes_always(7, bytes),
+    }
+}

@@ -1,0 +1,1 @@
+//! Arbitrary logs and arbitrary bytes, with prost as the oracle.

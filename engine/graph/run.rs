@@ -1,0 +1,438 @@
+//! Building and running a planned graph.
+//!
+//! Promises: nothing runs before everything is built; built and started in the Collector's order (extensions,
+//! exporters, connectors and stages, receivers last) and stopped in the reverse one (receivers first, each stage
+//! after all that feed it, senders until their queues are empty or the deadline is over, exporters, extensions);
+//! a component that fails or panics stops the graph in that same order.
+
+use super::plan::{ConnectorNode, PipelineNode, Plan};
+use crate::{
+    component::{BoxError, BuildCx, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage},
+    delivery::{
+        budget::Budget,
+        intake::PipelineIntake,
+        ledger::Ledger,
+        pipeline::{Output, Pipeline, Step},
+        queue::SendingQueue,
+        sender::{Destination, DirectSender, Sender},
+    },
+    event::Signal,
+    telemetry::{Health, Telemetry},
+};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+
+/// What a graph is built with.
+#[derive(Clone)]
+pub struct Surroundings {
+    pub telemetry: Telemetry,
+    pub health: Health,
+    pub ledger: Ledger,
+    pub budget: Budget,
+}
+
+/// A component that could not be built.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to start \"{id}\" {kind}: {source}")]
+pub struct BuildError {
+    pub kind: Kind,
+    pub id: ComponentId,
+    pub source: BoxError,
+}
+
+/// A component that ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{kind} \"{id}\" stopped: {source}")]
+    Failed { kind: Kind, id: ComponentId, source: BoxError },
+    #[error("{kind} \"{id}\" panicked: {message}")]
+    Panicked { kind: Kind, id: ComponentId, message: String },
+}
+
+/// A graph in which everything is open and nothing runs.
+pub struct Graph {
+    extensions: Vec<(ComponentId, Box<dyn Extension>)>,
+    destinations: BTreeMap<ComponentId, Arc<Destination>>,
+    senders: Vec<Sender>,
+    /// Feeders before those they feed.
+    stages: Vec<BuiltStage>,
+    receivers: Vec<(ComponentId, Box<dyn Receiver>, Consumer)>,
+    closed: Drain,
+    health: Health,
+}
+
+struct BuiltStage {
+    kind: Kind,
+    id: ComponentId,
+    stage: Arc<dyn Stage>,
+    out: Consumer,
+}
+
+impl Graph {
+    /// Opens everything a plan needs.
+    ///
+    /// # Errors
+    /// The first component that cannot be built; what was built before it is closed again.
+    pub async fn build(plan: Plan, around: &Surroundings) -> Result<Self, BuildError> {
+        let Plan { receivers, connectors, exporters, extensions, pipelines, .. } = plan;
+        let cx = |id: &ComponentId| BuildCx {
+            id: id.clone(),
+            telemetry: around.telemetry.clone(),
+            health: around.health.clone(),
+        };
+        let failed = |kind, id: &ComponentId| {
+            let id = id.clone();
+            move |source| BuildError { kind, id, source }
+        };
+        let mut built_extensions = Vec::new();
+        for node in extensions {
+            let built = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Extension, &node.id))?;
+            built_extensions.push((node.id, built));
+        }
+        let mut destinations = BTreeMap::new();
+        for node in exporters {
+            let exporter = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Exporter, &node.id))?;
+            let destination = Destination { id: node.id.clone(), exporter: exporter.into(), delivery: node.delivery };
+            destinations.insert(node.id, Arc::new(destination));
+        }
+        let mut built_connectors = BTreeMap::new();
+        for ConnectorNode { id, plan, .. } in connectors {
+            let stage: Arc<dyn Stage> = plan.build(&cx(&id)).await.map_err(failed(Kind::Connector, &id))?.into();
+            built_connectors.insert(id, stage);
+        }
+        let mut wiring = Wiring {
+            around,
+            closed: Drain::new(),
+            destinations: &destinations,
+            connectors: &built_connectors,
+            queues: BTreeMap::new(),
+            direct: BTreeMap::new(),
+            senders: Vec::new(),
+            inner_stages: Vec::new(),
+        };
+        let mut heads: Vec<(PipelineNode, Arc<Pipeline>)> = Vec::new();
+        for mut node in pipelines {
+            let processors = std::mem::take(&mut node.processors);
+            let head = wiring.pipeline(&node, processors, &cx).await?;
+            heads.push((node, head));
+        }
+        let Wiring { closed, senders, inner_stages, .. } = wiring;
+        let consumer = |kind, id: &ComponentId, telemetry| {
+            let fed: Vec<_> = heads
+                .iter()
+                .filter(|(node, _)| node.receivers.contains(id))
+                .map(|(node, head)| (node.id.signal, Arc::clone(head)))
+                .collect();
+            Consumer::new(PipelineIntake::new(kind, id.clone(), fed, around.budget.clone(), closed.clone(), telemetry))
+        };
+        let mut stages = inner_stages;
+        for id in in_order(&built_connectors, &heads) {
+            let Some(stage) = built_connectors.get(&id) else { continue };
+            let out = consumer(Kind::Connector, &id, &around.telemetry);
+            stages.push(BuiltStage { kind: Kind::Connector, stage: Arc::clone(stage), out, id });
+        }
+        let mut built_receivers = Vec::new();
+        for node in receivers {
+            let receiver = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Receiver, &node.id))?;
+            let out = consumer(Kind::Receiver, &node.id, &around.telemetry);
+            built_receivers.push((node.id, receiver, out));
+        }
+        Ok(Self {
+            extensions: built_extensions,
+            destinations,
+            senders,
+            stages,
+            receivers: built_receivers,
+            closed,
+            health: around.health.clone(),
+        })
+    }
+
+    /// Runs until `drain` is given or a component fails, then stops in order. Everything has stopped when this
+    /// returns, at the latest `deadline` after the drain began.
+    ///
+    /// # Errors
+    /// The first component that failed.
+    pub async fn run(self, drain: Drain, deadline: Duration) -> Result<(), RunError> {
+        let mut extensions = Tier::default();
+        for (id, extension) in self.extensions {
+            let drain = extensions.drain.clone();
+            extensions.spawn(Kind::Extension, id, async move { extension.run(drain).await });
+        }
+        let mut exporters = Tier::default();
+        for (id, destination) in self.destinations {
+            let drain = exporters.drain.clone();
+            exporters.spawn(Kind::Exporter, id, async move { destination.exporter.run(drain).await });
+        }
+        let (mut senders, over) = (Tier::default(), Drain::new());
+        for sender in self.senders {
+            let (id, drain, over) = (sender.id().clone(), senders.drain.clone(), over.clone());
+            senders.spawn(Kind::Exporter, id, sender.run(drain, over));
+        }
+        let mut stages = Vec::new();
+        for BuiltStage { kind, id, stage, out } in self.stages {
+            let mut tier = Tier::default();
+            let drain = tier.drain.clone();
+            tier.spawn(kind, id, async move { stage.run(out, drain).await });
+            stages.push(tier);
+        }
+        let mut receivers = Tier::default();
+        for (id, receiver, out) in self.receivers {
+            let drain = receivers.drain.clone();
+            receivers.spawn(Kind::Receiver, id, async move { receiver.run(out, drain).await });
+        }
+        self.health.ready();
+        tracing::info!("Everything is ready. Begin running and processing data.");
+
+        let mut failure = None;
+        tokio::select! {
+            () = drain.requested() => {}
+            error = receivers.failed() => failure = Some(error),
+            error = first_failure(&mut stages) => failure = Some(error),
+            error = senders.failed() => failure = Some(error),
+            error = exporters.failed() => failure = Some(error),
+            error = extensions.failed() => failure = Some(error),
+        }
+
+        self.health.stopping();
+        if let Some(error) = &failure {
+            tracing::error!("{error}; stopping");
+        } else {
+            tracing::info!(deadline = ?deadline, "Stopping: finishing what was accepted.");
+        }
+        let end = tokio::time::Instant::now() + deadline;
+        // A share of the time is kept for each later step, so that one slow step does not use up all of it.
+        let step = |share: f64| end - deadline.mul_f64(1.0 - share);
+        receivers.stop(step(0.3)).await;
+        for mut stage in stages {
+            stage.stop(step(0.5)).await;
+        }
+        self.closed.request();
+        senders.drain.request();
+        if !senders.ended_by(step(0.9)).await {
+            over.request();
+        }
+        senders.stop(end).await;
+        exporters.stop(end).await;
+        extensions.stop(end).await;
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Makes queues, outputs and pipelines.
+struct Wiring<'a> {
+    around: &'a Surroundings,
+    closed: Drain,
+    destinations: &'a BTreeMap<ComponentId, Arc<Destination>>,
+    connectors: &'a BTreeMap<ComponentId, Arc<dyn Stage>>,
+    queues: BTreeMap<(ComponentId, Signal), Arc<SendingQueue>>,
+    direct: BTreeMap<(ComponentId, Signal), Arc<DirectSender>>,
+    senders: Vec<Sender>,
+    inner_stages: Vec<BuiltStage>,
+}
+
+impl Wiring<'_> {
+    /// Builds a pipeline from its end, so that a stage in the middle finds the rest of the pipeline behind it.
+    async fn pipeline(
+        &mut self,
+        node: &PipelineNode,
+        processors: Vec<(ComponentId, Planned)>,
+        cx: &impl Fn(&ComponentId) -> BuildCx,
+    ) -> Result<Arc<Pipeline>, BuildError> {
+        let telemetry = self.around.telemetry.clone();
+        let signal = node.id.signal;
+        // Segments between stages, in order; each later one is fed by the stage in front of it.
+        let mut segments: Vec<(Vec<Step>, Option<(ComponentId, Arc<dyn Stage>)>)> = vec![(Vec::new(), None)];
+        for (id, planned) in processors {
+            match planned {
+                Planned::Transform(transform) => {
+                    let step = Step::new(id, node.id.as_str(), signal.as_str(), transform, &telemetry);
+                    if let Some((steps, _)) = segments.last_mut() {
+                        steps.push(step);
+                    }
+                }
+                Planned::Stage(plan) => {
+                    let stage = plan.build(&cx(&id)).await.map_err(|source| BuildError {
+                        kind: Kind::Processor,
+                        id: id.clone(),
+                        source,
+                    })?;
+                    segments.push((Vec::new(), Some((id, stage.into()))));
+                }
+                // The registry gives processors as transforms or stages only.
+                Planned::Receiver(_) | Planned::Exporter { .. } | Planned::Extension(_) => {}
+            }
+        }
+        let mut behind: Option<Arc<Pipeline>> = None;
+        let mut stages = Vec::new();
+        let mut feeding: Option<(ComponentId, Arc<dyn Stage>)> = None;
+        for (steps, fed_by) in segments.into_iter().rev() {
+            let name = match &fed_by {
+                Some((id, _)) => format!("{} after {id}", node.id),
+                None => node.id.to_string(),
+            };
+            let account = self.around.ledger.pipeline(&telemetry, &name);
+            let outputs = match feeding.take() {
+                Some((id, stage)) => vec![Output::Stage { stage, account: account.destination(id.as_str()) }],
+                None => node.exporters.iter().filter_map(|id| self.output(id, signal, &account)).collect(),
+            };
+            let pipeline = Arc::new(Pipeline { account, steps, outputs });
+            if let Some((id, stage)) = fed_by {
+                let fed = vec![(signal, Arc::clone(&pipeline))];
+                let (budget, closed) = (self.around.budget.clone(), self.closed.clone());
+                let intake = PipelineIntake::new(Kind::Processor, id.clone(), fed, budget, closed, &telemetry);
+                let out = Consumer::new(intake);
+                stages.push(BuiltStage { kind: Kind::Processor, id: id.clone(), stage: Arc::clone(&stage), out });
+                feeding = Some((id, stage));
+            }
+            behind = Some(pipeline);
+        }
+        self.inner_stages.extend(stages.into_iter().rev());
+        // There is always at least the one segment that the list starts with.
+        Ok(behind.unwrap_or_else(|| {
+            let account = self.around.ledger.pipeline(&telemetry, node.id.as_str());
+            Arc::new(Pipeline { account, steps: Vec::new(), outputs: Vec::new() })
+        }))
+    }
+
+    fn output(
+        &mut self,
+        id: &ComponentId,
+        signal: Signal,
+        account: &crate::delivery::ledger::PipelineAccount,
+    ) -> Option<Output> {
+        let telemetry = &self.around.telemetry;
+        if let Some(stage) = self.connectors.get(id) {
+            return Some(Output::Stage { stage: Arc::clone(stage), account: account.destination(id.as_str()) });
+        }
+        let destination = self.destinations.get(id)?;
+        let account = account.destination(id.as_str());
+        let key = (id.clone(), signal);
+        if destination.delivery.sending_queue.enabled == Some(false) {
+            let sender = self
+                .direct
+                .entry(key)
+                .or_insert_with(|| Arc::new(DirectSender::new(Arc::clone(destination), signal, telemetry)));
+            return Some(Output::Direct { sender: Arc::clone(sender), account });
+        }
+        let (config, budget) = (&destination.delivery.sending_queue, &self.around.budget);
+        let senders = &mut self.senders;
+        let queue = self.queues.entry(key).or_insert_with(|| {
+            let queue = SendingQueue::new(id.as_str(), signal, config, budget.clone(), telemetry);
+            senders.push(Sender::new(Arc::clone(&queue), Arc::clone(destination), telemetry));
+            queue
+        });
+        Some(Output::Queue { queue: Arc::clone(queue), account })
+    }
+}
+
+/// Connectors, each after all that feed it. The plan has no cycles.
+fn in_order(
+    connectors: &BTreeMap<ComponentId, Arc<dyn Stage>>,
+    heads: &[(PipelineNode, Arc<Pipeline>)],
+) -> Vec<ComponentId> {
+    let mut left: Vec<&ComponentId> = connectors.keys().collect();
+    let mut order = Vec::new();
+    while !left.is_empty() {
+        let fed_by_left = |id: &ComponentId| {
+            heads.iter().any(|(node, _)| {
+                node.exporters.contains(id) && node.receivers.iter().any(|from| from != id && left.contains(&from))
+            })
+        };
+        let (blocked, free): (Vec<_>, Vec<_>) = left.iter().copied().partition(|id| fed_by_left(id));
+        if free.is_empty() {
+            order.extend(blocked.into_iter().cloned());
+            break;
+        }
+        order.extend(free.into_iter().cloned());
+        left = blocked;
+    }
+    order
+}
+
+/// Tasks that stop together.
+#[derive(Default)]
+struct Tier {
+    drain: Drain,
+    tasks: JoinSet<()>,
+    names: BTreeMap<tokio::task::Id, (Kind, ComponentId)>,
+    failures: Failures,
+}
+
+type Failures = Arc<parking_lot::Mutex<Vec<RunError>>>;
+
+impl Tier {
+    fn spawn(&mut self, kind: Kind, id: ComponentId, run: impl Future<Output = Result<(), BoxError>> + Send + 'static) {
+        let (failures, name) = (Arc::clone(&self.failures), id.clone());
+        let handle = self.tasks.spawn(async move {
+            if let Err(source) = run.await {
+                failures.lock().push(RunError::Failed { kind, id: name, source });
+            }
+        });
+        self.names.insert(handle.id(), (kind, id));
+    }
+
+    /// Returns when a task fails. Tasks that end without an error, as a finite receiver does, are no failure.
+    async fn failed(&mut self) -> RunError {
+        loop {
+            match self.tasks.join_next_with_id().await {
+                Some(ended) => {
+                    if let Some(error) = self.note(ended) {
+                        return error;
+                    }
+                }
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn note(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) -> Option<RunError> {
+        match ended {
+            Ok(_) => self.failures.lock().pop(),
+            Err(error) if error.is_panic() => {
+                let (kind, id) = self.names.get(&error.id()).cloned()?;
+                let panic = error.into_panic();
+                let message = panic
+                    .downcast_ref::<&str>()
+                    .map(|text| (*text).to_owned())
+                    .or_else(|| panic.downcast_ref::<String>().cloned())
+                    .unwrap_or_default();
+                Some(RunError::Panicked { kind, id, message })
+            }
+            Err(_) => None,
+        }
+    }
+
+    /// Waits for all tasks; false when `end` came first.
+    async fn ended_by(&mut self, end: tokio::time::Instant) -> bool {
+        tokio::time::timeout_at(end, async {
+            while let Some(ended) = self.tasks.join_next_with_id().await {
+                if let Some(error) = self.note(ended) {
+                    tracing::error!("{error}");
+                }
+            }
+        })
+        .await
+        .is_ok()
+    }
+
+    /// Asks all tasks to stop, and ends those that have not by `end`.
+    async fn stop(&mut self, end: tokio::time::Instant) {
+        self.drain.request();
+        if !self.ended_by(end).await {
+            for (kind, id) in self.names.values() {
+                tracing::warn!("{kind} \"{id}\" may not have stopped in time");
+            }
+            self.tasks.shutdown().await;
+        }
+    }
+}
+
+async fn first_failure(tiers: &mut [Tier]) -> RunError {
+    use futures_util::{StreamExt, stream::FuturesUnordered};
+    let mut failures: FuturesUnordered<_> = tiers.iter_mut().map(Tier::failed).collect();
+    match failures.next().await {
+        Some(error) => error,
+        None => std::future::pending().await,
+    }
+}

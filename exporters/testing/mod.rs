@@ -1,0 +1,21 @@
+//! What the exporters' tests share: a scripted sink on a real socket, requests, certificates.
+
+mod certificates;
+mod requests;
+mod sink;
+
+pub use certificates::Authority;
+pub use requests::{logs, metrics, traces};
+pub use sink::{Answer, Sink, Stuck, body, cut_body, endless_body};
+
+use lanner_engine::prelude::*;
+
+/// The build context of an exporter under test.
+pub fn build_cx() -> BuildCx {
+    BuildCx { id: "test/exporter".parse().unwrap(), telemetry: Default::default(), health: Default::default() }
+}
+
+/// The value of an unlabelled-but-for-exporter counter.
+pub fn counted(cx: &BuildCx, name: &str) -> i64 {
+    cx.telemetry.snapshot().iter().filter(|metric| metric.name == name).flat_map(|m| &m.series).map(|(_, v)| v).sum()
+}
