@@ -3,9 +3,13 @@
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
 pub mod otlp_grpc;
+pub mod otlp_http;
 mod otlp_reply;
 #[cfg(test)]
 mod testing;
 
 /// Every exporter of this crate.
-pub const ALL: &[Factory] = &[Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE)];
+pub const ALL: &[Factory] = &[
+    Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
+    Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
+];
