@@ -3,6 +3,7 @@
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
 pub mod otlp_grpc;
+pub mod otlp_http;
 mod otlp_reply;
 pub mod prometheus;
 #[cfg(test)]
@@ -12,4 +13,5 @@ mod testing;
 pub const ALL: &[Factory] = &[
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
+    Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
 ];
