@@ -2,10 +2,12 @@
 
 mod certificates;
 mod requests;
+mod scratch;
 mod sink;
 
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
+pub use scratch::Scratch;
 pub use sink::{Answer, Sink, Stuck, body, cut_body, endless_body};
 
 use lanner_engine::prelude::*;
