@@ -11,6 +11,7 @@ pub mod event;
 pub mod exposition;
 pub mod graph;
 pub mod net;
+pub mod semantics;
 pub mod telemetry;
 pub mod testing;
 

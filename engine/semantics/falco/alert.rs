@@ -1,0 +1,167 @@
+//! `Alert`: one pass over the JSON of an alert, borrowing what needs no unescaping.
+//!
+//! Promises: the only errors are JSON's syntax and nesting over the limit; every odd shape (wrong types, repeated keys,
+//! unknown keys) is read as well as it can be and named in `degraded`. Keys match without case, as in falcosidekick.
+
+use super::{
+    field::{Field, FieldSeed, MAX_ITEMS, TextSeed},
+    fields::Fields,
+    reasons,
+    time::{Time, TimeSeed},
+};
+use crate::semantics::Reasons;
+use serde::{
+    Deserialize,
+    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+};
+use std::{borrow::Cow, fmt};
+
+type Str<'a> = Option<Cow<'a, str>>;
+
+/// An alert as it was sent.
+#[derive(Debug, Default)]
+pub(super) struct Alert<'a> {
+    pub hostname: Str<'a>,
+    pub rule: Str<'a>,
+    pub source: Str<'a>,
+    pub output: Str<'a>,
+    pub message: Str<'a>,
+    pub uuid: Str<'a>,
+    pub priority: Field<'a>,
+    pub time: Time<'a>,
+    pub tags: Vec<Cow<'a, str>>,
+    pub fields: Fields<'a>,
+    pub degraded: Reasons,
+}
+
+impl Default for Field<'_> {
+    fn default() -> Self {
+        Self::Null
+    }
+}
+
+impl<'de> Deserialize<'de> for Alert<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AlertVisitor)
+    }
+}
+
+struct AlertVisitor;
+
+impl<'de> Visitor<'de> for AlertVisitor {
+    type Value = Alert<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an alert")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Alert<'de>, A::Error> {
+        let mut alert = Alert::default();
+        while let Some(key) = map.next_key_seed(TextSeed)? {
+            match Name::of(&key) {
+                Name::Hostname => {
+                    alert.hostname = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded)
+                }
+                Name::Rule => alert.rule = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
+                Name::Source => alert.source = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
+                Name::Output => alert.output = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
+                Name::Message => {
+                    alert.message = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded)
+                }
+                Name::Uuid => alert.uuid = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
+                Name::Priority => alert.priority = map.next_value_seed(FieldSeed { depth: 1 })?,
+                Name::Time => alert.time = map.next_value_seed(TimeSeed)?,
+                Name::Tags => alert.tags = tags(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
+                Name::OutputFields => {
+                    map.next_value_seed(super::fields::FieldsSeed {
+                        fields: &mut alert.fields,
+                        degraded: &mut alert.degraded,
+                    })?;
+                }
+                Name::Unknown => {
+                    map.next_value::<IgnoredAny>()?;
+                    alert.degraded.add(reasons::UNKNOWN_KEY);
+                }
+            }
+        }
+        Ok(alert)
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Name {
+    Hostname,
+    Rule,
+    Source,
+    Output,
+    Message,
+    Uuid,
+    Priority,
+    Time,
+    Tags,
+    OutputFields,
+    Unknown,
+}
+
+impl Name {
+    /// The length picks at most four candidates.
+    fn of(key: &str) -> Self {
+        let candidates: &[(&str, Self)] = match key.len() {
+            4 => &[("rule", Self::Rule), ("time", Self::Time), ("tags", Self::Tags), ("uuid", Self::Uuid)],
+            6 => &[("output", Self::Output), ("source", Self::Source)],
+            7 => &[("message", Self::Message)],
+            8 => &[("priority", Self::Priority), ("hostname", Self::Hostname)],
+            13 => &[("output_fields", Self::OutputFields)],
+            _ => &[],
+        };
+        for (name, known) in candidates {
+            if name.eq_ignore_ascii_case(key) {
+                return *known;
+            }
+        }
+        Self::Unknown
+    }
+}
+
+/// The text of a key that should hold one. Another scalar is taken as its text.
+fn text<'a>(field: Field<'a>, degraded: &mut Reasons) -> Str<'a> {
+    match field {
+        Field::Null => None,
+        Field::Text(text) => Some(text).filter(|text| !text.is_empty() && text != "<NA>"),
+        other => {
+            degraded.add(reasons::WRONG_TYPE);
+            other.into_text()
+        }
+    }
+}
+
+/// The tags. A single text is read as tags with commas between.
+fn tags<'a>(field: Field<'a>, degraded: &mut Reasons) -> Vec<Cow<'a, str>> {
+    match field {
+        Field::Null => Vec::new(),
+        Field::List { items, cut } => {
+            if cut {
+                degraded.add(reasons::LIST_CUT);
+            }
+            let total = items.len();
+            let mut tags = Vec::with_capacity(total);
+            tags.extend(items.into_iter().filter_map(|item| match item {
+                Field::Text(tag) => Some(tag),
+                _ => None,
+            }));
+            if tags.len() < total {
+                degraded.add(reasons::WRONG_TYPE);
+            }
+            tags
+        }
+        Field::Text(text) => {
+            degraded.add(reasons::WRONG_TYPE);
+            let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
+            tags.take(MAX_ITEMS).map(|tag| Cow::Owned(tag.to_owned())).collect()
+        }
+        _ => {
+            degraded.add(reasons::WRONG_TYPE);
+            Vec::new()
+        }
+    }
+}

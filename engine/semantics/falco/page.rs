@@ -1,0 +1,1 @@
+//! `docs/mapping.md`, made from the table.

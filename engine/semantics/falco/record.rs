@@ -1,0 +1,616 @@
+//! From an `Alert` to a log record and its resource.
+//!
+//! Order of attributes: what makes the alert recognisable first, then the fields as they came, so that the cap
+//! drops the least important ones. Every attribute dropped is counted in `dropped_attributes_count`.
+
+use super::{
+    Mapped, Settings,
+    alert::Alert,
+    convert::{self, Converted},
+    field::Field,
+    fields::OutputField,
+    identity,
+    index::{INDEX, preserved_name},
+    names::{FIXED, TARGETS},
+    reasons,
+    table::{FieldId, Place},
+    time,
+};
+use crate::{
+    event::{Attributes, Key, LogRecord, Priority, Resource, SeverityNumber, Text, Value},
+    semantics::{
+        Preserve, Reasons, SCHEMA_URL,
+        category::{Categories, Category},
+        event_names, keys, threat,
+    },
+};
+use std::{borrow::Cow, sync::Arc};
+
+/// Later than this ahead of the clock, in nanoseconds, an event counts as skewed: 24 hours.
+const SKEW: u64 = 24 * 3600 * 1_000_000_000;
+
+/// Maps an alert. `piece` is its JSON, inside `body`.
+pub(super) fn map(settings: &Settings, alert: Alert<'_>, body: &Arc<str>, piece: &str, observed: u64) -> Mapped {
+    let mut mapping = Mapping {
+        settings,
+        body,
+        record: Sink::new(settings, 24 + alert.fields.list.len() * 3 / 2),
+        resource: Sink::new(settings, 12),
+        degraded: Reasons::default(),
+    };
+    mapping.run(alert, piece, observed)
+}
+
+struct Mapping<'m> {
+    settings: &'m Settings,
+    body: &'m Arc<str>,
+    record: Sink,
+    resource: Sink,
+    degraded: Reasons,
+}
+
+/// Attributes up to the cap.
+struct Sink {
+    attrs: Attributes,
+    max: usize,
+    dropped: u32,
+}
+
+impl Sink {
+    fn new(settings: &Settings, capacity: usize) -> Self {
+        Self {
+            attrs: Attributes::with_capacity(capacity.min(settings.max_attributes)),
+            max: settings.max_attributes,
+            dropped: 0,
+        }
+    }
+
+    /// Adds an attribute that is not there yet.
+    fn push(&mut self, key: &Key, value: Value) {
+        if self.attrs.len() < self.max {
+            self.attrs.push(key.clone(), value);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Adds an attribute unless it is there: the first one wins.
+    fn push_new(&mut self, key: &Key, value: Value) {
+        if !self.attrs.contains(key) {
+            self.push(key, value);
+        }
+    }
+}
+
+impl Mapping<'_> {
+    fn run(&mut self, mut alert: Alert<'_>, piece: &str, observed: u64) -> Mapped {
+        self.degraded = std::mem::take(&mut alert.degraded);
+        let time = self.time(&alert);
+        let (priority, severity_number, severity_text) = self.priority(&alert.priority);
+        let source = source(&alert);
+        let internal = source == "internal";
+        self.note_missing(&alert);
+
+        let uid = identity::of_alert(&alert, &source, &priority, time, piece);
+        self.record.push(&keys::UID, Value::Text(uid));
+        if let Some(rule) = &alert.rule {
+            self.text(&keys::RULE, rule);
+        }
+        if !priority.is_empty() {
+            self.text(&keys::PRIORITY, &priority);
+        }
+        self.text(&keys::SOURCE, &source);
+        self.tags(&alert, &source, internal);
+        if let Some(uuid) = &alert.uuid {
+            self.text(&keys::FALCO_UUID, uuid);
+        }
+        if time > observed.saturating_add(SKEW) {
+            self.record.push(&keys::CLOCK_SKEW, Value::Bool(true));
+            self.degraded.add(reasons::CLOCK_SKEW);
+        }
+        if self.settings.keep_original {
+            self.text(&keys::ORIGINAL, piece);
+        }
+
+        self.base_resource(&alert);
+        self.fields(&alert);
+        self.derived(&alert);
+        self.record.dropped = self.record.dropped.saturating_add(alert.fields.dropped);
+
+        let body = alert.message.or(alert.output).map(|text| Value::Text(Text::slice_of(self.body, &text)));
+        Mapped {
+            resource: Arc::new(Resource {
+                attrs: std::mem::take(&mut self.resource.attrs),
+                dropped_attributes_count: self.resource.dropped,
+                schema_url: Text::from_static(SCHEMA_URL),
+            }),
+            record: LogRecord {
+                time_unix_nano: time,
+                observed_time_unix_nano: observed,
+                severity_number,
+                severity_text,
+                event_name: Text::from_static(if internal {
+                    event_names::FALCO_INTERNAL
+                } else {
+                    event_names::FALCO_ALERT
+                }),
+                body: body.unwrap_or_default(),
+                attrs: std::mem::take(&mut self.record.attrs),
+                dropped_attributes_count: self.record.dropped,
+                ..LogRecord::default()
+            },
+            internal,
+            degraded: std::mem::take(&mut self.degraded),
+        }
+    }
+
+    /// Cuts a text at the cap and adds it to the record.
+    fn text(&mut self, key: &Key, text: &str) {
+        let value = self.value_of(text);
+        self.record.push(key, value);
+    }
+
+    fn value_of(&self, text: &str) -> Value {
+        Value::Text(Text::slice_of(self.body, self.settings.cut(text)))
+    }
+
+    /// The time of the event: `time`, else the first usable time field; 0 when there is none.
+    fn time(&mut self, alert: &Alert<'_>) -> u64 {
+        if let Some((nanos, odd)) = time::resolve(&alert.time) {
+            if odd {
+                self.degraded.add(reasons::TIME_FORM);
+            }
+            return nanos;
+        }
+        self.degraded.add(if alert.time == time::Time::Missing { reasons::MISSING_TIME } else { reasons::BAD_TIME });
+        let fields = [FieldId::EvtTime, FieldId::EvtTimeIso, FieldId::EvtRawtime];
+        match fields.into_iter().find_map(|id| alert.fields.get(id).and_then(time::of_field)) {
+            Some((nanos, odd)) => {
+                if odd {
+                    self.degraded.add(reasons::TIME_FORM);
+                }
+                nanos
+            }
+            None => {
+                self.degraded.add(reasons::NO_TIME);
+                0
+            }
+        }
+    }
+
+    /// Lower-case priority, severity number and severity text.
+    fn priority<'a>(&mut self, priority: &'a Field<'_>) -> (Cow<'a, str>, SeverityNumber, Text) {
+        let known = match priority {
+            Field::Text(word) if !priority.is_absent() => {
+                let text = Text::slice_of(self.body, self.settings.cut(word));
+                match Priority::parse(word) {
+                    Some(known) => return (known.lower().into(), known.severity_number(), text),
+                    None => {
+                        self.degraded.add(reasons::UNKNOWN_PRIORITY);
+                        return (word.to_lowercase().into(), SeverityNumber::UNSPECIFIED, text);
+                    }
+                }
+            }
+            // The enumeration of Falco's gRPC schema counts from the most urgent.
+            Field::Int(number) => {
+                usize::try_from(*number).ok().and_then(|number| Priority::ALL.iter().rev().nth(number)).copied()
+            }
+            _ => None,
+        };
+        match known {
+            Some(known) => {
+                self.degraded.add(reasons::NUMERIC_PRIORITY);
+                (known.lower().into(), known.severity_number(), Text::from_static(known.title()))
+            }
+            None => {
+                let missing = priority.is_absent();
+                self.degraded.add(if missing { reasons::MISSING_PRIORITY } else { reasons::UNKNOWN_PRIORITY });
+                let text = priority.clone().into_text().filter(|_| !missing).unwrap_or_default();
+                let severity_text = Text::from(&*text);
+                (text, SeverityNumber::UNSPECIFIED, severity_text)
+            }
+        }
+    }
+
+    fn note_missing(&mut self, alert: &Alert<'_>) {
+        if alert.rule.is_none() {
+            self.degraded.add(reasons::MISSING_RULE);
+        }
+        if alert.output.is_none() && alert.message.is_none() {
+            self.degraded.add(reasons::MISSING_OUTPUT);
+        }
+        if !alert.fields.present {
+            self.degraded.add(reasons::MISSING_OUTPUT_FIELDS);
+        }
+    }
+
+    /// Tags, and what they say: maturity, ATT&CK, compliance, categories.
+    fn tags(&mut self, alert: &Alert<'_>, source: &str, internal: bool) {
+        let mut said = Said::default();
+        for tag in &alert.tags {
+            said.hear(tag);
+        }
+        if said.threats.is_empty()
+            && source == "k8s_audit"
+            && let Some((tactic, technique)) = alert.rule.as_deref().and_then(threat::overlay)
+        {
+            said.hear(tactic);
+            said.hear(technique);
+            said.overlaid = true;
+        }
+        if !alert.tags.is_empty() {
+            let tags = alert.tags.iter().map(|tag| self.value_of(tag)).collect();
+            self.record.push(&keys::TAGS, Value::Array(tags));
+        } else if !internal {
+            judge_by_fields(alert, &mut said.categories);
+        }
+        if internal {
+            said.categories = Categories::default();
+        }
+        let mut categories = said.categories.iter().map(|category| Value::Text(Text::from_static(category.as_str())));
+        let all: Vec<Value> = categories.by_ref().collect();
+        if let Some(first) = all.first() {
+            self.record.push(&keys::CATEGORY, first.clone());
+        }
+        self.record.push(&keys::CATEGORIES, Value::Array(all));
+        if let Some(maturity) = said.maturity {
+            self.text(&keys::MATURITY, maturity);
+        }
+        self.threats(&said);
+        for (key, list) in [(&keys::PCI_DSS, &said.pci_dss), (&keys::NIST_800_53, &said.nist_800_53)] {
+            if !list.is_empty() {
+                let list = list.iter().map(|item| self.value_of(item)).collect();
+                self.record.push(key, Value::Array(list));
+            }
+        }
+        if said.cis {
+            self.record.push(&keys::CIS, Value::Bool(true));
+        }
+    }
+
+    fn threats(&mut self, said: &Said<'_>) {
+        if said.threats.is_empty() {
+            return;
+        }
+        let mut lists: [Vec<Value>; 6] = Default::default();
+        let add = |list: &mut Vec<Value>, text: Text| {
+            if !list.iter().any(|known| known.as_str() == Some(&text)) {
+                list.push(Value::Text(text));
+            }
+        };
+        let named = |id: &str| threat::technique(id);
+        for found in &said.threats {
+            match *found {
+                threat::Threat::Tactic(id) => {
+                    add(&mut lists[0], Text::slice_of(self.body, id));
+                    if let Some(name) = threat::tactic_name(id) {
+                        add(&mut lists[1], Text::from_static(name));
+                    }
+                }
+                threat::Threat::Technique(id) | threat::Threat::Subtechnique(id) => {
+                    let parent = id.split_once('.').map_or(id, |(parent, _)| parent);
+                    for (id, at) in [(parent, 2), (id, 4)] {
+                        if at == 4 && id.len() == parent.len() {
+                            break;
+                        }
+                        match named(id) {
+                            Some((id, name)) => {
+                                add(&mut lists[at], Text::from_static(id));
+                                add(&mut lists[at + 1], Text::from_static(name));
+                            }
+                            None => add(&mut lists[at], Text::slice_of(self.body, id)),
+                        }
+                    }
+                }
+            }
+        }
+        self.record.push(&keys::THREAT_FRAMEWORK, Value::Text(Text::from_static(threat::FRAMEWORK)));
+        let keys = [
+            &keys::THREAT_TACTIC_ID,
+            &keys::THREAT_TACTIC_NAME,
+            &keys::THREAT_TECHNIQUE_ID,
+            &keys::THREAT_TECHNIQUE_NAME,
+            &keys::THREAT_SUBTECHNIQUE_ID,
+            &keys::THREAT_SUBTECHNIQUE_NAME,
+        ];
+        for (key, list) in keys.into_iter().zip(lists) {
+            if !list.is_empty() {
+                self.record.push(key, Value::Array(list));
+            }
+        }
+        if said.overlaid {
+            self.record.push(&keys::THREAT_ORIGIN, Value::Text(Text::from_static("overlay")));
+        }
+    }
+
+    /// What config and hostname say about the origin.
+    fn base_resource(&mut self, alert: &Alert<'_>) {
+        for (key, value) in &self.settings.resource {
+            self.resource.push(key, value.clone());
+        }
+        if let Some(hostname) = &alert.hostname {
+            let host = self.value_of(hostname);
+            if in_pod(alert) {
+                self.resource.push(&keys::NODE_NAME, host.clone());
+            }
+            self.resource.push(&keys::HOST_NAME, host);
+        }
+    }
+
+    /// Every output field, by its row or as `falco.output_fields.<field>`.
+    fn fields(&mut self, alert: &Alert<'_>) {
+        let on_host = is_host(alert);
+        for field in &alert.fields.list {
+            if field.value.is_absent() {
+                continue;
+            }
+            let mapped = self.field(alert, field, on_host);
+            let keep = match self.settings.preserve {
+                Preserve::All => true,
+                Preserve::Unmapped => !mapped,
+                Preserve::None => false,
+            };
+            if !keep {
+                continue;
+            }
+            let value = convert::same(self.settings, self.body, &field.value);
+            match field.slot {
+                Some(slot) => self.record.push(INDEX.preserved(slot), value),
+                None => {
+                    let key = Key::from_event(Text::from(preserved_name(self.settings.cut(&field.name))));
+                    if field.name.ends_with(']') || field.name.len() > self.settings.max_bytes {
+                        // `a[2]` and `a.2` are one name, and so may be two long ones; the first stays.
+                        self.record.push_new(&key, value);
+                    } else {
+                        self.record.push(&key, value);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fills the attributes of a field's row. Whether there was any place for it.
+    fn field(&mut self, alert: &Alert<'_>, field: &OutputField<'_>, on_host: bool) -> bool {
+        let Some(slot) = field.slot else {
+            return field.name.starts_with("proc.aname[");
+        };
+        let Some((id, targets)) = TARGETS.get(slot.index()) else {
+            return false;
+        };
+        if on_host && id.is_container() {
+            return true;
+        }
+        let (mut mapped, mut unfit) = (false, false);
+        for target in targets {
+            match convert::convert(target.kind, *id, &field.value, alert, self.settings, self.body) {
+                Converted::Value(value) => {
+                    mapped = true;
+                    let sink = match target.place {
+                        Place::Record => &mut self.record,
+                        Place::Resource => &mut self.resource,
+                    };
+                    if target.shared { sink.push_new(&target.key, value) } else { sink.push(&target.key, value) }
+                }
+                Converted::Labels => {
+                    mapped = true;
+                    self.labels(&field.value);
+                }
+                Converted::Elsewhere => mapped = true,
+                Converted::NotForThis => {}
+                Converted::Unfit => unfit = true,
+            }
+        }
+        if unfit {
+            self.degraded.add(reasons::FIELD_TYPE);
+        }
+        mapped
+    }
+
+    fn labels(&mut self, value: &Field<'_>) {
+        for pair in value.as_str().unwrap_or_default().split(',') {
+            if let Some((name, label)) = pair.split_once([':', '='])
+                && !name.trim().is_empty()
+            {
+                let key = format!("k8s.pod.label.{}", self.settings.cut(name.trim()));
+                let value = self.value_of(label.trim());
+                self.resource.push_new(&Key::from_event(key.into()), value);
+            }
+        }
+    }
+
+    /// Attributes made of more than one field.
+    fn derived(&mut self, alert: &Alert<'_>) {
+        let fields = &alert.fields;
+        if let Some(path) = fields.text(FieldId::ProcExepath)
+            && let Some(name) = last_part(path)
+        {
+            self.text(&keys::EXECUTABLE_NAME, name);
+        }
+        self.ancestors(alert);
+        if let Some(path) = file_path(alert) {
+            let name = last_part(path);
+            if let Some(name) = name {
+                self.text(&keys::FILE_NAME, name);
+                if let Some((stem, extension)) = name.rsplit_once('.')
+                    && !stem.is_empty()
+                    && !extension.is_empty()
+                {
+                    self.text(&keys::FILE_EXTENSION, extension);
+                }
+            }
+            match path.rfind('/') {
+                Some(0) => self.record.push(&keys::FILE_DIRECTORY, Value::Text(Text::from_static("/"))),
+                Some(end) => self.text(&keys::FILE_DIRECTORY, &path[..end]),
+                None => {}
+            }
+        }
+        if fields.list.iter().any(|field| field.name.starts_with("ka.")) {
+            self.audit(alert);
+        }
+        if !is_host(alert)
+            && let (Some(repository), Some(digest)) =
+                (fields.text(FieldId::ContainerImageRepository), fields.text(FieldId::ContainerImageDigest))
+        {
+            let digest = self.settings.cut(&format!("{repository}@{digest}")).to_owned();
+            self.resource.push(&keys::IMAGE_DIGESTS, Value::Array(vec![Value::text(digest)]));
+        }
+    }
+
+    /// `proc.aname[2]`, `[3]`, ... by rising number, unless `proc.aname` gave the list.
+    fn ancestors(&mut self, alert: &Alert<'_>) {
+        if alert.fields.has(FieldId::ProcAname) {
+            return;
+        }
+        let mut found: Vec<(u32, &Field<'_>)> = Vec::new();
+        for field in alert.fields.list.iter().filter(|field| !field.value.is_absent()) {
+            if let Some(number) = field.name.strip_prefix("proc.aname[").and_then(|rest| rest.strip_suffix(']')) {
+                found.push((number.parse().unwrap_or(u32::MAX), &field.value));
+            }
+        }
+        if !found.is_empty() {
+            found.sort_by_key(|(number, _)| *number);
+            let list = found.into_iter().map(|(_, value)| convert::same(self.settings, self.body, value)).collect();
+            self.record.push(&FIXED.ancestors, Value::Array(list));
+        }
+    }
+
+    /// What the fields of an audit rule say together.
+    fn audit(&mut self, alert: &Alert<'_>) {
+        let fields = &alert.fields;
+        if let Some(uri) = fields.text(FieldId::KaUri) {
+            let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+            if !path.is_empty() {
+                self.text(&FIXED.url_path, path);
+            }
+            if !query.is_empty() {
+                self.text(&FIXED.url_query, query);
+            }
+        }
+        if let Some(method) = fields.text(FieldId::KaVerb).and_then(method_of) {
+            self.record.push(&FIXED.method, Value::Text(Text::from_static(method)));
+        }
+        if !fields.has(FieldId::FdCip)
+            && let Some(first) = fields.get(FieldId::KaSourceips).and_then(|ips| match ips {
+                Field::List { items, .. } => items.first().and_then(Field::as_str),
+                other => other.as_str(),
+            })
+        {
+            self.text(&FIXED.client_address, first);
+        }
+        if fields.get(FieldId::KaResponseCode).and_then(Field::as_int).is_some_and(|code| code >= 400)
+            && let Some(reason) = fields.text(FieldId::KaResponseReason)
+        {
+            self.text(&FIXED.error_type, reason);
+        }
+        if fields.text(FieldId::KaTargetResource) == Some("pods")
+            && let Some(name) = fields.text(FieldId::KaTargetName)
+        {
+            self.text(&keys::POD_NAME, name);
+        }
+    }
+}
+
+/// What the tags of an alert say.
+#[derive(Default)]
+struct Said<'t> {
+    threats: Vec<threat::Threat<'t>>,
+    categories: Categories,
+    maturity: Option<&'t str>,
+    pci_dss: Vec<&'t str>,
+    nist_800_53: Vec<&'t str>,
+    cis: bool,
+    overlaid: bool,
+}
+
+impl<'t> Said<'t> {
+    fn hear(&mut self, tag: &'t str) {
+        self.categories.add_tag(tag);
+        if let Some(found) = threat::Threat::of_tag(tag) {
+            self.threats.push(found);
+        } else if let Some(maturity) = tag.strip_prefix("maturity_") {
+            self.maturity = Some(maturity).filter(|word| !word.is_empty());
+        } else if let Some(item) = tag.strip_prefix("PCI_DSS_") {
+            self.pci_dss.push(item);
+        } else if let Some(item) = tag.strip_prefix("NIST_800-53_") {
+            self.nist_800_53.push(item);
+        } else if tag.eq_ignore_ascii_case("cis") {
+            self.cis = true;
+        }
+    }
+}
+
+/// The source: as sent, with falcosidekick's plural undone; an old Falco sends none.
+fn source<'a>(alert: &'a Alert<'_>) -> Cow<'a, str> {
+    let internal = || alert.rule.as_deref().is_some_and(|rule| rule.starts_with("Falco internal:"));
+    match alert.source.as_deref() {
+        Some("syscalls") if internal() => "internal".into(),
+        Some("syscalls") => "syscall".into(),
+        Some(source) => source.into(),
+        None if internal() => "internal".into(),
+        None => match alert.fields.list.iter().find(|field| field.name == "evt.source").map(|field| &field.value) {
+            Some(Field::Text(source)) => (&**source).into(),
+            _ if alert.fields.list.iter().any(|field| field.name.starts_with("ka.")) => "k8s_audit".into(),
+            _ => "syscall".into(),
+        },
+    }
+}
+
+/// Without tags, fields decide.
+fn judge_by_fields(alert: &Alert<'_>, categories: &mut Categories) {
+    if alert.fields.has(FieldId::FdSip) || alert.fields.has(FieldId::FdRip) {
+        categories.add(Category::Network);
+    }
+    if file_path(alert).is_some() {
+        categories.add(Category::FileSystem);
+    }
+    if matches!(alert.fields.text(FieldId::EvtType), Some("execve" | "execveat")) {
+        categories.add(Category::Execution);
+    }
+}
+
+/// Whether the event has Kubernetes fields.
+pub(super) fn in_pod(alert: &Alert<'_>) -> bool {
+    [FieldId::K8sNsName, FieldId::K8sPodName, FieldId::K8sPodUid, FieldId::K8sPodId]
+        .into_iter()
+        .any(|id| alert.fields.has(id))
+}
+
+/// Whether the container is the host itself.
+fn is_host(alert: &Alert<'_>) -> bool {
+    alert.fields.text(FieldId::ContainerId) == Some("host")
+        || alert.fields.text(FieldId::ContainerFullId) == Some("host")
+}
+
+/// The fields that can hold the path of a file, best first.
+const PATHS: [FieldId; 4] = [FieldId::FdName, FieldId::EvtArgPath, FieldId::EvtArgName, FieldId::EvtArgNewpath];
+
+/// The field that `file.path` comes from.
+pub(super) fn file_field(alert: &Alert<'_>) -> Option<FieldId> {
+    PATHS.into_iter().find(|id| {
+        let is_path = alert.fields.text(*id).is_some_and(|text| text.starts_with('/'));
+        let of_a_file = *id != FieldId::FdName
+            || alert.fields.text(FieldId::FdType).is_none_or(|kind| matches!(kind, "file" | "directory"));
+        is_path && of_a_file
+    })
+}
+
+fn file_path<'a>(alert: &'a Alert<'_>) -> Option<&'a str> {
+    alert.fields.text(file_field(alert)?)
+}
+
+/// What is behind the last slash.
+fn last_part(path: &str) -> Option<&str> {
+    path.rsplit('/').next().filter(|name| !name.is_empty())
+}
+
+/// The HTTP method that the API server maps to a verb.
+fn method_of(verb: &str) -> Option<&'static str> {
+    Some(match verb {
+        "get" | "list" | "watch" => "GET",
+        "create" => "POST",
+        "update" => "PUT",
+        "patch" => "PATCH",
+        "delete" | "deletecollection" => "DELETE",
+        _ => return None,
+    })
+}

@@ -1,0 +1,115 @@
+//! The tolerant splitter: which pieces a body has.
+//!
+//! Accepts one object, an array of objects, objects line by line, and objects one behind the other with or without
+//! commas. Promises: every byte that is not white space, a comma or a bracket between pieces is in exactly one
+//! piece; what cannot be read costs its line, not its neighbours; at most [`MAX_PIECES`] pieces.
+//! A piece is read where it is found, so a well-formed body is read once. A broken piece is read up to its error
+//! and given up to the end of its line; the nesting limit bounds how often a byte is read again.
+
+use super::{alert::Alert, reasons};
+use serde::Deserialize;
+use serde_json::{Deserializer, error::Category, value::RawValue};
+
+/// Most pieces of a body; what is behind them is one plain piece.
+pub const MAX_PIECES: usize = 16_384;
+
+/// A piece of a body.
+pub(super) enum Piece<'a> {
+    Alert { alert: Alert<'a>, text: &'a str },
+    Plain { text: &'a str, reason: &'static str },
+}
+
+/// Calls `found` for each piece of `body`, in order.
+pub(super) fn pieces<'a>(body: &'a str, mut found: impl FnMut(Piece<'a>)) {
+    let mut rest = body.trim_start_matches('\u{feff}');
+    let mut in_array = false;
+    let mut after_piece = false;
+    for _ in 0..MAX_PIECES {
+        (rest, in_array) = skip_separators(rest, in_array, after_piece);
+        if rest.is_empty() {
+            return;
+        }
+        let (piece, length) = next(rest, in_array);
+        found(piece);
+        rest = &rest[length..];
+        after_piece = true;
+    }
+    (rest, _) = skip_separators(rest, in_array, after_piece);
+    let text = rest.trim_end();
+    if !text.is_empty() {
+        found(Piece::Plain { text, reason: reasons::TOO_MANY });
+    }
+}
+
+/// Skips white space, commas behind a piece, and the brackets of an array of objects.
+fn skip_separators(mut rest: &str, mut in_array: bool, after_piece: bool) -> (&str, bool) {
+    loop {
+        rest = rest.trim_start();
+        match rest.as_bytes().first() {
+            Some(b',') if after_piece => rest = &rest[1..],
+            Some(b']') if in_array => {
+                in_array = false;
+                rest = &rest[1..];
+            }
+            Some(b'[') if !in_array && opens_objects(rest) => {
+                in_array = true;
+                rest = &rest[1..];
+            }
+            _ => return (rest, in_array),
+        }
+    }
+}
+
+/// Whether a bracket opens an array of objects or an empty one; a log line may begin with a bracket as well.
+fn opens_objects(rest: &str) -> bool {
+    matches!(rest[1..].trim_start().as_bytes().first(), Some(b'{' | b']'))
+}
+
+/// The piece at the start of `rest`, and how many bytes it takes.
+fn next(rest: &str, in_array: bool) -> (Piece<'_>, usize) {
+    let plain = |length: usize, reason| (Piece::Plain { text: rest[..length].trim_end(), reason }, length);
+    if rest.starts_with('{') {
+        let mut reader = Deserializer::from_str(rest).into_iter::<Alert<'_>>();
+        return match reader.next() {
+            Some(Ok(alert)) => {
+                let length = reader.byte_offset();
+                if alert.rule.is_none() && alert.output.is_none() {
+                    plain(length, reasons::NOT_ALERT)
+                } else {
+                    (Piece::Alert { alert, text: &rest[..length] }, length)
+                }
+            }
+            // The only data error is the nesting limit.
+            Some(Err(error)) if error.classify() == Category::Data => {
+                plain(value_length(rest).unwrap_or_else(|| line_length(rest)), reasons::TOO_DEEP)
+            }
+            _ => plain(line_length(rest), reasons::NOT_JSON),
+        };
+    }
+    // Another JSON value: in an array up to its end, else only when it is the whole line.
+    let line = line_length(rest);
+    match value_length(if in_array { rest } else { &rest[..line] }) {
+        Some(length) if in_array => plain(length, reasons::NOT_OBJECT),
+        Some(length) if rest[length..line].trim().is_empty() => plain(line, reasons::NOT_OBJECT),
+        _ => plain(line, reasons::NOT_JSON),
+    }
+}
+
+/// The length of the JSON value at the start of `rest`, of any depth; none when it is no whole value.
+fn value_length(rest: &str) -> Option<usize> {
+    let mut reader = Deserializer::from_str(rest);
+    <&RawValue>::deserialize(&mut reader).ok().map(|value| value.get().len())
+}
+
+/// Up to the next line feed, without it, or to the end.
+fn line_length(rest: &str) -> usize {
+    memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())
+}
+
+/// The alert that `text` is, when it is one object and nothing else.
+pub(super) fn whole_alert(text: &str) -> Option<Alert<'_>> {
+    if !(text.starts_with('{') && text.ends_with('}')) {
+        return None;
+    }
+    serde_json::from_str(text).ok()
+}

@@ -1,0 +1,79 @@
+//! What a record is. A hop between two Lanners may lose the `event_name` field, so the attributes decide as well.
+
+use super::{event_names, keys};
+use crate::event::LogRecord;
+
+/// The event name: the field, else the deprecated attribute `event.name`, else empty.
+fn event_name(record: &LogRecord) -> &str {
+    match record.event_name.as_str() {
+        "" => record.attrs.get_str(&keys::EVENT_NAME).unwrap_or_default(),
+        name => name,
+    }
+}
+
+/// Whether the record is an alert: named so, or unnamed with rule and priority and a source other than `internal`.
+pub fn is_alert(record: &LogRecord) -> bool {
+    match event_name(record) {
+        event_names::FALCO_ALERT => true,
+        "" => has_rule_and_priority(record) && record.attrs.get_str(&keys::SOURCE) != Some("internal"),
+        _ => false,
+    }
+}
+
+/// Whether the record is Falco's message about itself: named so, or unnamed with rule, priority and that source.
+pub fn is_internal(record: &LogRecord) -> bool {
+    match event_name(record) {
+        event_names::FALCO_INTERNAL => true,
+        "" => has_rule_and_priority(record) && record.attrs.get_str(&keys::SOURCE) == Some("internal"),
+        _ => false,
+    }
+}
+
+/// Whether the record is a Kubernetes audit event: named so, or with a stage.
+pub fn is_audit(record: &LogRecord) -> bool {
+    event_name(record) == event_names::K8S_AUDIT_EVENT || record.attrs.contains(&keys::AUDIT_STAGE)
+}
+
+fn has_rule_and_priority(record: &LogRecord) -> bool {
+    record.attrs.contains(&keys::RULE) && record.attrs.contains(&keys::PRIORITY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Value;
+
+    fn record(event_name: &'static str, attrs: &[(&'static str, &str)]) -> LogRecord {
+        LogRecord {
+            event_name: crate::event::Text::from_static(event_name),
+            attrs: attrs.iter().map(|(key, value)| ((*key).into(), Value::text(*value))).collect(),
+            ..LogRecord::default()
+        }
+    }
+
+    /// Scenario: records as they come from a receiver, and as they look after a hop that lost `event_name`.
+    /// Guarantee: an alert is recognised in both; Falco's own messages and foreign records never are.
+    #[test]
+    fn an_alert_is_recognised_by_name_or_by_its_attributes() {
+        let ruled = [("security_rule.name", "r"), ("falco.priority", "error")];
+        assert!(is_alert(&record("falco.alert", &[])));
+        assert!(is_alert(&record("", &[("event.name", "falco.alert")])));
+        assert!(is_alert(&record("", &ruled)));
+        assert!(!is_alert(&record("lanner.incident", &ruled)));
+        assert!(!is_alert(&record("", &ruled[..1])));
+        let internal = [ruled[0], ruled[1], ("falco.source", "internal")];
+        assert!(!is_alert(&record("", &internal)));
+        assert!(is_internal(&record("", &internal)));
+        assert!(is_internal(&record("falco.internal", &[])));
+        assert!(!is_internal(&record("falco.alert", &internal)));
+    }
+
+    /// Scenario: an audit event with its name, one without, and an alert.
+    /// Guarantee: name or stage makes an audit event.
+    #[test]
+    fn an_audit_event_is_recognised_by_name_or_stage() {
+        assert!(is_audit(&record("k8s.audit.event", &[])));
+        assert!(is_audit(&record("", &[("k8s.audit.event.stage", "Panic")])));
+        assert!(!is_audit(&record("falco.alert", &[])));
+    }
+}
