@@ -156,7 +156,7 @@ fn shown(place: &Place<'_>) -> (String, usize, usize) {
         }
         width = width.min(kept - from);
     }
-    let skipped = if from > WIDEST / 2 { from - WIDEST / 2 } else { 0 };
+    let skipped = from.saturating_sub(WIDEST / 2);
     let cut: String = clean(&line).chars().skip(skipped).take(WIDEST).collect();
     let from = from - skipped;
     let width = width.min(cut.chars().count().saturating_sub(from)).max(1);

@@ -60,15 +60,12 @@ impl PlanCx<'_> {
         if retry.enabled && retry.initial_interval == Duration::default() {
             self.out_of_range("retry_on_failure.initial_interval", "longer than 0s");
         }
-        if retry.max_interval < retry.initial_interval {
-            let path = self.written("retry_on_failure.max_interval", "retry_on_failure.initial_interval");
-            let (first, last) = (retry.initial_interval, retry.max_interval);
-            self.conflict(path, &format!("`max_interval` ({last}) is shorter than `initial_interval` ({first})"));
-        }
-        if retry.max_elapsed_time != Duration::default() && retry.max_elapsed_time < retry.max_interval {
-            let (last, all) = (retry.max_interval, retry.max_elapsed_time);
-            let path = "retry_on_failure.max_elapsed_time";
-            self.conflict(path, &format!("`max_elapsed_time` ({all}) is shorter than `max_interval` ({last})"));
+        let (first, last, all) = (retry.initial_interval, retry.max_interval, retry.max_elapsed_time);
+        for (name, interval) in [("initial_interval", first), ("max_interval", last)] {
+            if all != Duration::default() && all < interval {
+                let path = "retry_on_failure.max_elapsed_time";
+                self.conflict(path, &format!("`max_elapsed_time` ({all}) is shorter than `{name}` ({interval})"));
+            }
         }
         let Some(batch) = &queue.batch else { return };
         if batch.max_size != 0 && batch.max_size < batch.min_size {
@@ -79,6 +76,7 @@ impl PlanCx<'_> {
         if batch.sizer == Some(Sizer::Requests) {
             let path = "sending_queue.batch.sizer";
             self.conflict(path, "a batch is measured in `items` or `bytes`, not in `requests`");
+            return;
         }
         let sizer = batch.sizer.unwrap_or(match queue.sizer {
             Sizer::Requests => Sizer::Items,

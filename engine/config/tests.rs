@@ -3,7 +3,7 @@
 use super::{Duration, Level, ListenAddress, Pattern, PlanCx, Secret, Trial, plan_body};
 use crate::component::{Component, Emitter, Factory, Planned, Stability, Transform};
 use crate::{
-    component::{BoxError, BuildCx, Exporter, ExporterPlan, Outcome, Request},
+    component::{BoxError, BuildCx, Exporter, ExporterPlan},
     config::DeliveryDefaults,
     event::{Batch, Signals},
 };
@@ -178,7 +178,7 @@ fn splits_the_engines_keys() {
     let trial = plan_body(
         &EXPORTER,
         "prot: 1\ntimeuot: 3s\nsending_queue: {num_consumers: 0, storage: disk, batch: {min_size: 5, max_size: 2}}\n\
-         retry_on_failure: {multiplier: 0.5, max_interval: 1s, enabeld: true}\n",
+         retry_on_failure: {multiplier: 0.5, max_elapsed_time: 1s, enabeld: true}\n",
     );
     let mut found = codes(&trial);
     found.sort_by_key(|(_, path)| *path);
@@ -186,7 +186,8 @@ fn splits_the_engines_keys() {
         found,
         [
             ("L0104", "enabeld"),
-            ("L0113", "max_interval"),
+            ("L0113", "max_elapsed_time"),
+            ("L0113", "max_elapsed_time"),
             ("L0113", "max_size"),
             ("L0108", "multiplier"),
             ("L0108", "num_consumers"),

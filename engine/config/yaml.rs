@@ -58,7 +58,8 @@ fn parse_at(text: &str, origin: &dyn Fn(usize, usize) -> Origin, findings: &mut 
             }
         }
     }
-    Some(builder.root.unwrap_or_default())
+    let nothing = || Node { origin: origin(0, 0), value: NodeValue::Null };
+    Some(builder.root.unwrap_or_else(nothing))
 }
 
 /// A finished value with what it costs to repeat it.
@@ -137,6 +138,8 @@ impl Builder<'_> {
         let indent = &indent[..indent.len() - indent.trim_start_matches([' ', '\t']).len()];
         if indent.contains('\t') {
             finding = finding.help("indent with spaces; YAML does not allow tabs there");
+        } else {
+            finding = finding.help("look for a missing quote, bracket or blank on this line or just above it");
         }
         self.findings.push(finding);
     }
@@ -193,7 +196,7 @@ impl Builder<'_> {
             Some("str") => true,
             Some("int" | "float" | "bool" | "null" | "seq" | "map") => false,
             _ => {
-                let what = format!("the YAML tag `{}`", tag.original());
+                let what = format!("the YAML tag `{}` has no meaning here", tag.original());
                 self.unsupported(span, &what, "remove the tag");
                 false
             }

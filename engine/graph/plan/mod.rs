@@ -13,7 +13,7 @@ use crate::{
     component::{
         ComponentId, ExporterPlan, ExtensionPlan, Factory, Kind, PipelineId, Planned, ReceiverPlan, Registry, StagePlan,
     },
-    config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, Node, PipelineEntry},
+    config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, Node, PipelineEntry, codes},
     event::Signals,
 };
 use std::collections::{HashMap, HashSet};
@@ -86,8 +86,18 @@ pub fn plan(document: &Document, registry: &Registry, findings: &mut Vec<Diagnos
     planner.circles();
     planner.unused();
     let plan = planner.bodies();
+    without_consequences(findings);
     config::sort(findings);
     plan.filter(|_| !config::has_errors(findings))
+}
+
+/// Takes away what a component says about a value that is missing only because its reference could not be read.
+fn without_consequences(findings: &mut Vec<Diagnostic>) {
+    let unread = |finding: &&Diagnostic| [codes::BAD_REFERENCE, codes::UNREADABLE_REFERENCE].contains(&finding.code);
+    let paths: HashSet<String> = findings.iter().filter(unread).map(|finding| finding.path.clone()).collect();
+    findings.retain(|finding| {
+        !([codes::REFUSED, codes::MISSING_KEY].contains(&finding.code) && paths.contains(&finding.path))
+    });
 }
 
 /// What the phases share.
