@@ -55,9 +55,7 @@ impl ConfigArgs {
         let admission = decode_section("service::admission", &document.admission, &mut findings);
         config::sort(&mut findings);
         let ready = match (plan, admission) {
-            (Some(plan), Some(admission)) if !has_errors(&findings) => {
-                Some(Ready { plan, admission })
-            }
+            (Some(plan), Some(admission)) if !has_errors(&findings) => Some(Ready { plan, admission }),
             _ => None,
         };
         Checked { document: Some(document), ready, findings, sources }
