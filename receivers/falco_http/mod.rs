@@ -41,6 +41,10 @@ const SAFETY: Duration = Duration::from_millis(50);
 const ROOM_POLL: Duration = Duration::from_millis(20);
 /// Larger bodies are mapped beside the connection tasks, which share few threads.
 const MAP_INLINE: usize = 256 << 10;
+/// The reason under which a request counts that the pipeline did not take in time.
+const HELD: &str = "held_too_long";
+/// What senders are told to wait when nothing is known.
+const RETRY: Duration = Duration::from_secs(1);
 /// What senders are told to wait while stopping: about a restart.
 const RESTART: Duration = Duration::from_secs(5);
 
@@ -191,8 +195,7 @@ impl Shared {
         if logs.is_empty() {
             return Err(Lost { reason: "empty_body", answer: answer::invalid_body(), seen: false });
         }
-        let wait = self.hold.saturating_sub(start.elapsed());
-        out.consume_within(Batch::logs(logs), wait).await.map_err(lost_batch)?;
+        self.hand_over(logs, out, self.hold.saturating_sub(start.elapsed())).await?;
         drop(body);
         self.count(&summary);
         Ok(if summary.alerts + summary.internal > 0 { answer::accepted() } else { answer::invalid_body() })
@@ -228,13 +231,26 @@ impl Shared {
         (logs, summary)
     }
 
+    /// Waits for the pipeline. An exporter without a queue, or one that blocks on overflow, may take longer than `wait`;
+    /// the sender is answered in time all the same. Such a batch is counted as lost, though a sink may have it.
+    async fn hand_over(&self, logs: Logs, out: &Consumer, wait: Duration) -> Result<(), Lost> {
+        let taken = out.consume_within(Batch::logs(logs), wait);
+        if self.hold.is_zero() {
+            return taken.await.map_err(lost_batch);
+        }
+        match tokio::time::timeout(wait + SAFETY / 2, taken).await {
+            Ok(result) => result.map_err(lost_batch),
+            Err(_) => Err(Lost { reason: HELD, answer: answer::unavailable(RETRY), seen: false }),
+        }
+    }
+
     /// Sends falcosidekick's test event down the pipeline.
     async fn inject(&self, out: &Consumer) -> Result<Answer, Lost> {
         let (mut logs, summary) = self.map(test_event().into()).await;
         for record in logs.records_mut() {
             record.attrs.set(keys::SYNTHETIC.clone(), true);
         }
-        out.consume_within(Batch::logs(logs), self.hold).await.map_err(lost_batch)?;
+        self.hand_over(logs, out, self.hold).await?;
         self.count(&summary);
         Ok(answer::accepted())
     }
@@ -258,7 +274,7 @@ fn lost_body(error: BodyError) -> Lost {
 
 fn lost_batch(refused: Refused) -> Lost {
     let (reason, answer) = match refused {
-        Refused::Busy { retry_after, .. } => ("held_too_long", answer::unavailable(retry_after)),
+        Refused::Busy { retry_after, .. } => (HELD, answer::unavailable(retry_after)),
         Refused::Draining => ("draining", answer::unavailable(RESTART)),
         Refused::Invalid(_) => ("invalid", answer::invalid_body()),
     };

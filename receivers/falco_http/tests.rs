@@ -78,9 +78,9 @@ async fn takes_several_alerts_at_once() {
     );
     wire.send(chunked.as_bytes()).await;
     assert_eq!(wire.answer().await.status, 200);
-    wire.send(&post(&format!("{ALERT}\n{ALERT}\n"))).await;
+    wire.send(&post(format!("{ALERT}\n{ALERT}\n"))).await;
     assert_eq!(wire.answer().await.status, 200);
-    wire.send(&post(&format!("[{ALERT},{ALERT},{ALERT}]"))).await;
+    wire.send(&post(format!("[{ALERT},{ALERT},{ALERT}]"))).await;
     assert_eq!(wire.answer().await.status, 200);
     assert_eq!(door.capture.records().len(), 6);
     assert_eq!(door.capture.batches().len(), 3, "one batch a request");

@@ -39,6 +39,21 @@ async fn an_alert_is_held_then_counted_as_lost() {
     assert_eq!(door.capture.records().len(), 1);
 }
 
+/// Scenario: F2: an exporter blocks and does not look at `hold`.
+/// Guarantee: the sender is answered in time all the same, and the loss is counted once.
+#[tokio::test]
+async fn a_blocking_exporter_does_not_hold_longer() {
+    let door = Door::open(holding(300)).await;
+    door.capture.set(Mood::Stuck);
+    let mut wire = door.connect().await;
+    let start = Instant::now();
+    wire.send(&post(ALERT)).await;
+    assert_eq!(wire.answer().await.status, 503);
+    assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
+    assert_eq!(door.capture.failed()["held_too_long"], 1);
+    assert_eq!(door.counted("lanner_receiver_lost_requests", "held_too_long"), 1);
+}
+
 /// Scenario: `overload: reject` and a full pipeline; then no room in the memory budget.
 /// Guarantee: 503 at once; the second is refused before its body is sent.
 #[tokio::test]
