@@ -165,3 +165,21 @@ async fn detailed_damaged_and_gone() {
     assert_eq!(exporter.export(&logs(1)).await, Outcome::Delivered);
     assert_eq!(counted(&cx, "lanner_debug_unprinted"), 1);
 }
+
+/// Scenario: alerts arrive as OTLP bytes; then bytes that are no logs.
+/// Guarantee: each alert is a line; damage is a rejection with a reason.
+#[tokio::test]
+async fn alerts_out_of_a_request() {
+    let screen = Screen::default();
+    let config = Config { verbosity: Verbosity::Normal, ..Default::default() };
+    let exporter = DebugExporter::new(&config, Box::new(screen.clone()), false, &build_cx());
+    assert_eq!(exporter.export(&logs(2)).await, Outcome::Delivered);
+    let line = "Warning \"Terminal shell in container\" shell in container";
+    assert_eq!(screen.text(), format!("2023-11-14T22:13:20Z {line} 0\n2023-11-14T22:13:20.000000001Z {line} 1\n"));
+    let damaged = lanner_engine::event::OtlpRequest {
+        signal: Signal::Logs,
+        bytes: bytes::Bytes::from_static(&[0x0a, 9, 1]),
+        items: 1,
+    };
+    assert!(matches!(exporter.export(&Request::new(damaged)).await, Outcome::Reject { .. }));
+}

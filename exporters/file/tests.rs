@@ -341,3 +341,20 @@ fn records_are_flat() {
         ]
     );
 }
+
+/// Scenario: `format: records` with logs and with metrics.
+/// Guarantee: a line for each alert; metrics are not lost but written as OTLP JSON.
+#[tokio::test]
+async fn records_out_of_requests() {
+    let scratch = Scratch::new();
+    let path = scratch.path().join("alerts.jsonl");
+    let exporter = exporter(json!({"path": path, "format": "records"})).await.unwrap();
+    for request in [logs(3), metrics()] {
+        assert_eq!(exporter.export(&request).await, Outcome::Delivered);
+    }
+    let lines = lines(&path);
+    assert_eq!(lines.len(), 4);
+    assert_eq!(lines[2]["attributes"]["security_rule.name"], "Terminal shell in container");
+    assert_eq!(lines[2]["body"], "shell in container 2");
+    assert!(lines[3]["resourceMetrics"].is_array());
+}

@@ -9,7 +9,7 @@ use base64::Engine;
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
-use lanner_engine::{prelude::*, testing::planning};
+use lanner_engine::{config::Level, prelude::*, testing::planning};
 use lanner_proto::collector::logs::v1::{
     ExportLogsServiceRequest, ExportLogsServiceResponse,
     logs_service_server::{LogsService, LogsServiceServer},
@@ -382,7 +382,26 @@ fn impossible_configs_are_found() {
         ("headers", json!({"grpc-timeout": "1S"})),
         ("tls", json!({"cert_file": "only"})),
     ] {
-        assert!(plan(json!({"endpoint": "a:1", key: value})).is_none(), "{key}");
+        let config: Config = serde_json::from_value(json!({"endpoint": "a:1", key: value})).unwrap();
+        let (plan, findings) = planning(|cx| OtlpGrpc::plan(config, cx));
+        assert!(plan.is_none(), "{key}");
+        assert!(findings.iter().any(|finding| finding.level == Level::Error && finding.path.contains(key)), "{key}");
+    }
+}
+
+/// Scenario: the scheme says one thing and `tls.insecure` another.
+/// Guarantee: a warning tells which of them counts.
+#[test]
+fn contradicting_schemes_are_told() {
+    for (endpoint, insecure, warnings) in
+        [("http://a:1", false, 1), ("http://a:1", true, 0), ("https://a:1", true, 1), ("a:1", false, 0)]
+    {
+        let config = json!({"endpoint": endpoint, "tls": {"insecure": insecure}});
+        let config: Config = serde_json::from_value(config).unwrap();
+        let (plan, findings) = planning(|cx| OtlpGrpc::plan(config, cx));
+        assert_eq!(plan.unwrap().tls.is_plaintext(), insecure && !endpoint.starts_with("https"));
+        assert_eq!(findings.len(), warnings, "{endpoint} {insecure}");
+        assert!(findings.iter().all(|finding| finding.level == Level::Warning));
     }
 }
 
