@@ -53,6 +53,16 @@ impl Text {
     }
 }
 
+/// The longest start of `text` that has at most `max` bytes and ends at a character boundary.
+pub fn cut(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    // Index 0 is a boundary, and a character has at most four bytes.
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 impl Default for Text {
     fn default() -> Self {
         Self::EMPTY
@@ -74,7 +84,7 @@ impl From<String> for Text {
 impl From<Arc<str>> for Text {
     /// A text over 4 GiB is cut at the last character that fits; every intake limits bodies far below that.
     fn from(owner: Arc<str>) -> Self {
-        let len = owner.floor_char_boundary(u32::MAX as usize) as u32;
+        let len = cut(&owner, u32::MAX as usize).len() as u32;
         Self(Repr::Shared { owner, start: 0, len })
     }
 }
