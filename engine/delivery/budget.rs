@@ -3,11 +3,36 @@
 //! Promises: `used` never exceeds `limit`; room is given back exactly once; whoever waits for room is woken when
 //! some is given back, here or in a queue.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 use tokio::sync::Notify;
+
+/// `service::admission`: how much memory events may hold.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdmissionConfig {
+    /// MiB that request bodies and queued requests may hold together. When they are used up, receivers refuse
+    /// (or hold) before they read a body.
+    #[schemars(range(min = 1, max = 1_048_576))]
+    pub limit_mib: usize,
+}
+
+impl Default for AdmissionConfig {
+    fn default() -> Self {
+        Self { limit_mib: 256 }
+    }
+}
+
+impl AdmissionConfig {
+    /// The limit in bytes.
+    pub fn limit_bytes(&self) -> usize {
+        self.limit_mib.saturating_mul(1 << 20)
+    }
+}
 
 /// Bytes in use and the most that may be. Clones share it.
 #[derive(Clone, Debug)]

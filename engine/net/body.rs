@@ -103,6 +103,17 @@ impl BodyError {
     }
 }
 
+/// The room that [`read_body`] asks for first, for a receiver that waits for room before it reads.
+/// `announced` is the exact size hint of the body.
+///
+/// # Errors
+/// [`BodyError::TooLarge`] when more than the limit is announced.
+pub fn first_room(announced: Option<u64>, limits: &BodyLimits) -> Result<usize, BodyError> {
+    let room =
+        announced.map_or(FIRST_ROOM.min(limits.max_size), |length| usize::try_from(length).unwrap_or(usize::MAX));
+    if room > limits.max_size { Err(BodyError::TooLarge { limit: limits.max_size }) } else { Ok(room) }
+}
+
 /// Reads and decompresses a body. `admit` is asked for room in bytes, usually [`crate::component::Consumer::admit`].
 ///
 /// # Errors
@@ -160,8 +171,8 @@ async fn receive<B: Body<Data = Bytes>>(
     limits: &BodyLimits,
     room: &mut Reserve<impl FnMut(usize) -> Result<Admission, Refused>>,
 ) -> Result<Bytes, BodyError> {
-    let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    room.reach(announced.unwrap_or(FIRST_ROOM.min(limits.max_size)), limits.max_size)?;
+    let first = first_room(body.size_hint().exact(), limits)?;
+    room.reach(first, limits.max_size)?;
     let mut body = pin!(body);
     let mut start = None;
     let mut whole = Bytes::new();
@@ -174,7 +185,7 @@ async fn receive<B: Body<Data = Bytes>>(
             continue;
         }
         if parts.is_empty() {
-            parts.reserve(announced.unwrap_or_default().min(FIRST_CAPACITY).max(total));
+            parts.reserve(first.min(FIRST_CAPACITY).max(total));
             parts.extend_from_slice(&std::mem::take(&mut whole));
         }
         parts.extend_from_slice(&part);

@@ -11,5 +11,5 @@ mod decompress;
 mod http_server;
 pub mod tls;
 
-pub use body::{BodyError, BodyLimits, ReadBody, read_body};
+pub use body::{BodyError, BodyLimits, ReadBody, first_room, read_body};
 pub use http_server::{BindError, HttpServer, Limits, ServerCounters};

@@ -1,0 +1,66 @@
+//! `TransformTest`: a stateless processor, from YAML to what is left of some records.
+//!
+//! Promises: the YAML goes through the same checks as a user's; nothing of the engine runs around the processor, so
+//! what comes out is its own doing.
+
+use crate::{
+    component::{Component, Emitter, Factory, Planned, Transform},
+    config::{Diagnostic, plan_body},
+    event::{Batch, LogGroup, LogRecord, Logs},
+};
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// A planned processor.
+pub struct TransformTest(Arc<dyn Transform>);
+
+/// What a processor made of some records.
+#[derive(Debug)]
+pub struct Transformed {
+    records: Vec<LogRecord>,
+    discarded: Vec<(&'static str, usize)>,
+}
+
+impl TransformTest {
+    /// Plans the processor `C` with the body `yaml`.
+    ///
+    /// # Panics
+    /// The config has an error; the message is what a user would see.
+    pub fn of<C: Component<Plan: Transform>>(yaml: &str) -> Self {
+        let trial = plan_body(&Factory::transform::<C>(), yaml);
+        match trial.planned {
+            Some(Planned::Transform(transform)) => Self(transform),
+            _ => panic!("the config does not pass:\n{}", trial.rendered()),
+        }
+    }
+
+    /// What is reported about the body `yaml`: errors and warnings.
+    pub fn findings<C: Component<Plan: Transform>>(yaml: &str) -> Vec<Diagnostic> {
+        plan_body(&Factory::transform::<C>(), yaml).findings
+    }
+
+    /// Runs the records through, as one batch.
+    pub fn run(&self, records: impl IntoIterator<Item = impl Into<LogRecord>>) -> Transformed {
+        let records = records.into_iter().map(Into::into).collect();
+        let group = LogGroup { records, ..LogGroup::default() };
+        let (mut emitted, mut discarded) = (SmallVec::new(), SmallVec::new());
+        let batch = Batch::logs(Logs { groups: vec![group] });
+        self.0.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded });
+        Transformed {
+            records: emitted.iter().flat_map(Batch::records).cloned().collect(),
+            discarded: discarded.into_vec(),
+        }
+    }
+}
+
+impl Transformed {
+    /// The records that were emitted, in order.
+    pub fn records(&self) -> Vec<LogRecord> {
+        self.records.clone()
+    }
+
+    /// How many were left out on purpose, by reason.
+    pub fn discarded(&self) -> Vec<(&'static str, usize)> {
+        self.discarded.clone()
+    }
+}

@@ -1,0 +1,78 @@
+//! `docker_logs` reads Falco alerts from the logs of containers, through the API of the Docker daemon.
+//!
+//! Promises: every line the daemon still has is delivered once while this process runs, whatever happens to
+//! connections, containers or the daemon; a line that is no alert is kept or counted, never silently dropped; a
+//! busy pipeline slows the reading down and loses nothing; memory is bounded.
+//!
+//! `watch` decides which containers are followed, `follow` reads one of them: `engine_api` opens its log, `framing` and
+//! `lines` make lines of it, `cursor` knows which of them came before, `records` makes log records.
+
+mod config;
+mod cursor;
+mod daemon;
+mod engine_api;
+mod follow;
+mod framing;
+mod lines;
+mod metrics;
+mod records;
+mod select;
+mod watch;
+
+pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};
+
+use engine_api::Endpoint;
+use follow::Shared;
+use lanner_engine::prelude::*;
+use std::sync::Arc;
+
+/// The component type.
+pub struct DockerLogs;
+
+impl Component for DockerLogs {
+    const TYPE: &'static str = "docker_logs";
+    const STABILITY: Stability = Stability::Alpha;
+    const SIGNALS: Signals = Signals::LOGS;
+    const README: &'static str = include_str!("README.md");
+    type Config = Config;
+    type Plan = Checked;
+
+    fn plan(config: Config, cx: &mut PlanCx<'_>) -> Option<Checked> {
+        config.check(|path, problem| cx.error(path, problem))
+    }
+}
+
+#[async_trait]
+impl ReceiverPlan for Checked {
+    /// Reads the environment and the own container's id. A daemon that is away is no error: it is waited for.
+    async fn build(mut self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Receiver>, BoxError> {
+        let endpoint = match self.endpoint.take() {
+            Some(endpoint) => endpoint,
+            None => match std::env::var("DOCKER_HOST") {
+                Ok(host) if !host.is_empty() => host.parse()?,
+                _ => Endpoint::Unix("/var/run/docker.sock".to_owned()),
+            },
+        };
+        let mounts = tokio::fs::read_to_string("/proc/self/mountinfo").await.unwrap_or_default();
+        self.selection.own = select::own_container(&mounts);
+        Ok(Box::new(Built { plan: *self, endpoint, metrics: metrics::Metrics::new(cx) }))
+    }
+}
+
+struct Built {
+    plan: Checked,
+    endpoint: Endpoint,
+    metrics: metrics::Metrics,
+}
+
+#[async_trait]
+impl Receiver for Built {
+    async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
+        let Self { plan, endpoint, metrics } = *self;
+        let mapping = records::Mapping::new(plan.non_json, plan.container_labels);
+        let shared = Shared::new(daemon::Daemon::new(endpoint), plan.streams, mapping, metrics, out);
+        let watch = watch::Watch::new(Arc::new(shared), plan.selection, plan.start_at, plan.max_containers);
+        watch.run(drain).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! From the command line's configuration arguments to a checked plan: the same for `validate` and `run`.
+
+use crate::quickstart;
+use lanner_engine::{
+    component::Registry,
+    config::{self, Diagnostic, Document, Inputs, Sources, decode_section, has_errors},
+    delivery::budget::AdmissionConfig,
+    graph::{self, Plan},
+};
+use std::path::PathBuf;
+
+/// Which configuration to use.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ConfigArgs {
+    /// A YAML file, or a folder of them; several are merged in order. Without one, the built-in quickstart.
+    #[arg(short = 'c', long = "config", value_name = "FILE|DIR")]
+    pub files: Vec<PathBuf>,
+    /// Overrides one value, after all files: exporters.otlp_grpc.endpoint=localhost:4317
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+}
+
+/// A configuration and everything that was found about it.
+pub struct Checked {
+    pub document: Option<Document>,
+    /// There when nothing is wrong.
+    pub ready: Option<Ready>,
+    pub findings: Vec<Diagnostic>,
+    pub sources: Sources,
+}
+
+/// What `run` needs.
+pub struct Ready {
+    pub plan: Plan,
+    pub admission: AdmissionConfig,
+}
+
+impl ConfigArgs {
+    /// Whether the built-in quickstart is meant.
+    pub fn is_quickstart(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Loads and checks. Reads files and the environment, nothing else.
+    pub fn check(&self, registry: &Registry) -> Checked {
+        let embedded = self.is_quickstart().then(|| (quickstart::NAME.to_owned(), quickstart::TEXT.to_owned()));
+        let inputs =
+            Inputs { embedded, files: self.files.clone(), env: Inputs::process_env(), sets: self.sets.clone() };
+        let loaded = config::load(&inputs);
+        let (mut findings, sources) = (loaded.findings, loaded.sources);
+        let Some(document) = loaded.document else {
+            return Checked { document: None, ready: None, findings, sources };
+        };
+        let plan = graph::plan(&document, registry, &mut findings);
+        let admission = decode_section("service::admission", &document.admission, &mut findings);
+        config::sort(&mut findings);
+        let ready = match (plan, admission) {
+            (Some(plan), Some(admission)) if !has_errors(&findings) => Some(Ready { plan, admission }),
+            _ => None,
+        };
+        Checked { document: Some(document), ready, findings, sources }
+    }
+}
