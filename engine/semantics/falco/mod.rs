@@ -5,8 +5,6 @@
 //! copies none of its text.
 //! Promises: never panics and never refuses; every piece becomes exactly one record and is counted in the [`Summary`];
 //! work and memory are linear in the body.
-//!
-//! 4 shared vCPU, release, one thread, alert of 25 fields: see `map_body`.
 
 mod alert;
 mod convert;

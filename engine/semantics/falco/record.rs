@@ -66,6 +66,7 @@ impl Sink {
     }
 
     /// Adds an attribute that is not there yet.
+    #[inline]
     fn push(&mut self, key: &Key, value: Value) {
         if self.attrs.len() < self.max {
             self.attrs.push(key.clone(), value);
