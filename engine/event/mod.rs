@@ -20,5 +20,5 @@ pub use key::Key;
 pub use record::{LogGroup, LogRecord, Logs, Resource, Scope};
 pub use severity::{Priority, SeverityNumber};
 pub use signal::{Signal, Signals};
-pub use text::Text;
+pub use text::{Text, cut};
 pub use value::Value;

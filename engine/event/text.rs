@@ -31,10 +31,12 @@ impl Text {
         if part.is_empty() {
             return Self::EMPTY;
         }
-        let offset = (part.as_ptr() as usize).checked_sub(owner.as_ptr() as usize);
-        match offset.map(|start| (start, u32::try_from(start), u32::try_from(part.len()))) {
-            Some((start, Ok(start32), Ok(len))) if owner.get(start..start + part.len()) == Some(part) => {
-                Self(Repr::Shared { owner: Arc::clone(owner), start: start32, len })
+        // Both are borrowed now, so equal addresses are equal bytes: no need to compare those.
+        let start = (part.as_ptr() as usize).wrapping_sub(owner.as_ptr() as usize);
+        let inside = start.checked_add(part.len()).and_then(|end| owner.get(start..end));
+        match (inside, u32::try_from(start), u32::try_from(part.len())) {
+            (Some(inside), Ok(start), Ok(len)) if std::ptr::eq(inside, part) => {
+                Self(Repr::Shared { owner: Arc::clone(owner), start, len })
             }
             _ => Self::from(part),
         }
@@ -51,6 +53,16 @@ impl Text {
             }
         }
     }
+}
+
+/// The longest start of `text` that has at most `max` bytes and ends at a character boundary.
+pub fn cut(text: &str, max: usize) -> &str {
+    let mut end = max.min(text.len());
+    // Index 0 is a boundary, and a character has at most four bytes.
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 impl Default for Text {
@@ -74,7 +86,7 @@ impl From<String> for Text {
 impl From<Arc<str>> for Text {
     /// A text over 4 GiB is cut at the last character that fits; every intake limits bodies far below that.
     fn from(owner: Arc<str>) -> Self {
-        let len = owner.floor_char_boundary(u32::MAX as usize) as u32;
+        let len = cut(&owner, u32::MAX as usize).len() as u32;
         Self(Repr::Shared { owner, start: 0, len })
     }
 }
@@ -145,5 +157,36 @@ impl fmt::Debug for Text {
 impl fmt::Display for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: parts of the owner, an equal text elsewhere, nothing.
+    /// Guarantee: parts share the owner, anything else is copied, and all read as they were.
+    #[test]
+    fn only_a_part_of_the_owner_shares_it() {
+        let owner: Arc<str> = "zwölf Boxkämpfer".into();
+        for part in [&owner[..], &owner[2..5], &owner[owner.len() - 1..]] {
+            let count = Arc::strong_count(&owner);
+            let text = Text::slice_of(&owner, part);
+            assert_eq!(text, part);
+            assert_eq!(Arc::strong_count(&owner), count + 1);
+        }
+        for other in ["zwölf", "", "longer than the owner by some characters"] {
+            assert_eq!(Text::slice_of(&owner, other), other);
+            assert_eq!(Arc::strong_count(&owner), 1);
+        }
+    }
+
+    /// Scenario: caps at, before and behind a character of two bytes.
+    /// Guarantee: never over the cap, never inside a character.
+    #[test]
+    fn cutting_respects_characters() {
+        for (max, expected) in [(0, ""), (2, "zw"), (3, "zw"), (4, "zwö"), (99, "zwölf")] {
+            assert_eq!(cut("zwölf", max), expected);
+        }
     }
 }

@@ -29,9 +29,11 @@ pub fn is_internal(record: &LogRecord) -> bool {
     }
 }
 
-/// Whether the record is a Kubernetes audit event: named so, or with a stage.
+/// Whether the record is a Kubernetes audit event: named so, or with a stage. An alert of an audit rule may have a
+/// stage too (the field `ka.stage`); it stays an alert.
 pub fn is_audit(record: &LogRecord) -> bool {
-    event_name(record) == event_names::K8S_AUDIT_EVENT || record.attrs.contains(&keys::AUDIT_STAGE)
+    event_name(record) == event_names::K8S_AUDIT_EVENT
+        || (record.attrs.contains(&keys::AUDIT_STAGE) && !is_alert(record))
 }
 
 fn has_rule_and_priority(record: &LogRecord) -> bool {
@@ -75,5 +77,6 @@ mod tests {
         assert!(is_audit(&record("k8s.audit.event", &[])));
         assert!(is_audit(&record("", &[("k8s.audit.event.stage", "Panic")])));
         assert!(!is_audit(&record("falco.alert", &[])));
+        assert!(!is_audit(&record("falco.alert", &[("k8s.audit.event.stage", "Panic")])));
     }
 }

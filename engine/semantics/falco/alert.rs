@@ -34,12 +34,6 @@ pub(super) struct Alert<'a> {
     pub degraded: Reasons,
 }
 
-impl Default for Field<'_> {
-    fn default() -> Self {
-        Self::Null
-    }
-}
-
 impl<'de> Deserialize<'de> for Alert<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(AlertVisitor)

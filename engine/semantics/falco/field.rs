@@ -12,8 +12,9 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_ITEMS: usize = 1024;
 
 /// A value of an alert.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) enum Field<'a> {
+    #[default]
     Null,
     Bool(bool),
     Int(i64),

@@ -5,8 +5,6 @@
 //! copies none of its text.
 //! Promises: never panics and never refuses; every piece becomes exactly one record and is counted in the [`Summary`];
 //! work and memory are linear in the body.
-//!
-//! 4 shared vCPU, release, one thread, alert of 25 fields: see `map_body`.
 
 mod alert;
 mod convert;
@@ -15,7 +13,8 @@ mod fields;
 mod identity;
 mod index;
 mod names;
-pub mod page;
+#[cfg(test)]
+mod page;
 pub mod reasons;
 mod record;
 mod split;
@@ -25,7 +24,7 @@ mod tests;
 mod time;
 
 use super::{MappingOptions, Preserve, Reasons, SCHEMA_URL, Summary, keys};
-use crate::event::{Attributes, Key, LogRecord, Logs, Resource, Scope, Text, Value};
+use crate::event::{self, Attributes, Key, LogRecord, Logs, Resource, Scope, Text, Value};
 use split::Piece;
 use std::sync::Arc;
 
@@ -54,7 +53,7 @@ struct Settings {
 impl Settings {
     /// The text up to the cap, at a character boundary.
     fn cut<'t>(&self, text: &'t str) -> &'t str {
-        if text.len() <= self.max_bytes { text } else { &text[..text.floor_char_boundary(self.max_bytes)] }
+        event::cut(text, self.max_bytes)
     }
 }
 
@@ -129,7 +128,7 @@ impl FalcoMapper {
             }
             Piece::Plain { text, reason } => {
                 summary.plain.add(reason);
-                let cut = &text[..text.floor_char_boundary(MAX_PLAIN_BYTES)];
+                let cut = event::cut(text, MAX_PLAIN_BYTES);
                 if cut.len() < text.len() {
                     summary.degraded.add(reasons::TEXT_CUT);
                 }

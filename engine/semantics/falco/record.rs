@@ -66,6 +66,7 @@ impl Sink {
     }
 
     /// Adds an attribute that is not there yet.
+    #[inline]
     fn push(&mut self, key: &Key, value: Value) {
         if self.attrs.len() < self.max {
             self.attrs.push(key.clone(), value);
@@ -340,6 +341,7 @@ impl Mapping<'_> {
     /// Every output field, by its row or as `falco.output_fields.<field>`.
     fn fields(&mut self, alert: &Alert<'_>) {
         let on_host = is_host(alert);
+        let mut rewritten = false;
         for field in &alert.fields.list {
             if field.value.is_absent() {
                 continue;
@@ -354,17 +356,20 @@ impl Mapping<'_> {
                 continue;
             }
             let value = convert::same(self.settings, self.body, &field.value);
-            match field.slot {
-                Some(slot) => self.record.push(INDEX.preserved(slot), value),
+            // `a[2]` and `a.2` get one name, and so may two long ones; the first stays.
+            rewritten |= field.name.ends_with(']') || field.name.len() > self.settings.max_bytes;
+            let made;
+            let key = match field.slot {
+                Some(slot) => INDEX.preserved(slot),
                 None => {
-                    let key = Key::from_event(Text::from(preserved_name(self.settings.cut(&field.name))));
-                    if field.name.ends_with(']') || field.name.len() > self.settings.max_bytes {
-                        // `a[2]` and `a.2` are one name, and so may be two long ones; the first stays.
-                        self.record.push_new(&key, value);
-                    } else {
-                        self.record.push(&key, value);
-                    }
+                    made = Key::from_event(Text::from(preserved_name(self.settings.cut(&field.name))));
+                    &made
                 }
+            };
+            if rewritten && self.record.attrs.contains(key) {
+                self.record.dropped = self.record.dropped.saturating_add(1);
+            } else {
+                self.record.push(key, value);
             }
         }
     }

@@ -14,6 +14,10 @@ use serde_json::{Deserializer, error::Category, value::RawValue};
 pub const MAX_PIECES: usize = 16_384;
 
 /// A piece of a body.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "lives on the stack of one call; a box would cost an allocation per alert"
+)]
 pub(super) enum Piece<'a> {
     Alert { alert: Alert<'a>, text: &'a str },
     Plain { text: &'a str, reason: &'static str },

@@ -1,0 +1,169 @@
+//! Counting, splitting and passing on requests of all signals.
+
+use super::model::logs;
+use crate::event::{
+    Batch, Logs, OtlpRequest, Signal,
+    otlp::{count_items, decode_logs, encode_logs, split},
+};
+use bytes::Bytes;
+use lanner_proto::{
+    collector::{metrics::v1::ExportMetricsServiceRequest, trace::v1::ExportTraceServiceRequest},
+    metrics::v1 as pbm,
+    trace::v1 as pbt,
+};
+use proptest::{collection::vec, prelude::*};
+use prost::Message;
+
+/// A metric of one of the five kinds with so many points; kind 5 is none.
+fn metric((kind, points): (u8, usize)) -> pbm::Metric {
+    use pbm::metric::Data;
+    let data = match kind {
+        0 => Some(Data::Gauge(pbm::Gauge { data_points: vec![Default::default(); points] })),
+        1 => Some(Data::Sum(pbm::Sum { data_points: vec![Default::default(); points], ..Default::default() })),
+        2 => Some(Data::Histogram(pbm::Histogram {
+            data_points: vec![Default::default(); points],
+            ..Default::default()
+        })),
+        3 => Some(Data::ExponentialHistogram(pbm::ExponentialHistogram {
+            data_points: vec![Default::default(); points],
+            ..Default::default()
+        })),
+        4 => Some(Data::Summary(pbm::Summary { data_points: vec![Default::default(); points] })),
+        _ => None,
+    };
+    pbm::Metric { name: "m".into(), data, ..Default::default() }
+}
+
+/// A metrics request and its number of data points.
+fn metrics() -> impl Strategy<Value = (Bytes, usize)> {
+    vec(vec(vec((0u8..6, 0usize..4), 0..4), 0..3), 0..3).prop_map(|resources| {
+        let points = resources.iter().flatten().flatten().filter(|(kind, _)| *kind < 5).map(|(_, points)| points).sum();
+        let scope = |metrics: Vec<_>| pbm::ScopeMetrics {
+            metrics: metrics.into_iter().map(metric).collect(),
+            ..Default::default()
+        };
+        let resource = |scopes: Vec<_>| pbm::ResourceMetrics {
+            scope_metrics: scopes.into_iter().map(scope).collect(),
+            ..Default::default()
+        };
+        let request = ExportMetricsServiceRequest { resource_metrics: resources.into_iter().map(resource).collect() };
+        (request.encode_to_vec().into(), points)
+    })
+}
+
+/// A traces request and its number of spans.
+fn traces() -> impl Strategy<Value = (Bytes, usize)> {
+    vec(vec(vec("[a-z]{0,20}", 0..4), 0..3), 0..3).prop_map(|resources| {
+        let spans = resources.iter().flatten().map(Vec::len).sum();
+        let span = |name| pbt::Span { name, ..Default::default() };
+        let scope =
+            |names: Vec<_>| pbt::ScopeSpans { spans: names.into_iter().map(span).collect(), ..Default::default() };
+        let resource = |scopes: Vec<_>| pbt::ResourceSpans {
+            scope_spans: scopes.into_iter().map(scope).collect(),
+            ..Default::default()
+        };
+        let request = ExportTraceServiceRequest { resource_spans: resources.into_iter().map(resource).collect() };
+        (request.encode_to_vec().into(), spans)
+    })
+}
+
+/// A request of any signal, with the number of items that prost gives it.
+fn request() -> impl Strategy<Value = (Signal, Bytes, usize)> {
+    prop_oneof![
+        logs().prop_map(|logs| (Signal::Logs, encode_logs(&logs), logs.len())),
+        metrics().prop_map(|(bytes, points)| (Signal::Metrics, bytes, points)),
+        traces().prop_map(|(bytes, spans)| (Signal::Traces, bytes, spans)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Scenario: any request of any signal.
+    /// Guarantee: counting without decoding gives the number of records, data points or spans.
+    #[test]
+    fn counts_equal_those_of_prost((signal, bytes, items) in request()) {
+        prop_assert_eq!(count_items(signal, &bytes)?, items);
+    }
+
+    /// Scenario: a request that no component looks at, shared by two branches.
+    /// Guarantee: it leaves as the bytes it came as; for other signals than logs even after `decode`.
+    #[test]
+    fn untouched_otlp_stays_byte_identical((signal, bytes, items) in request()) {
+        let batch = Batch::otlp(OtlpRequest::parse(signal, bytes.clone())?);
+        let branch = batch.clone();
+        prop_assert_eq!(branch.len(), items);
+        prop_assert_eq!(&branch.to_otlp().bytes, &bytes);
+        prop_assert_eq!(branch.to_otlp().bytes.as_ptr(), bytes.as_ptr(), "not even copied");
+        let mut decoded = batch.clone();
+        decoded.decode()?;
+        prop_assert_eq!(decoded.len(), items);
+        prop_assert_eq!(batch.to_otlp().bytes, bytes.clone(), "another branch decoded, this one did not");
+        if signal != Signal::Logs {
+            prop_assert_eq!(decoded.to_otlp().bytes, bytes);
+        }
+    }
+
+    /// Scenario: any logs, split by items and bytes.
+    /// Guarantee: the parts hold the same records in order, with their resource and scope; each keeps the limits unless
+    /// it is a single record.
+    #[test]
+    fn parts_are_the_whole(logs in logs(), max_items in 0usize..4, max_bytes in prop_oneof![Just(0), 50usize..3000]) {
+        let whole = OtlpRequest { signal: Signal::Logs, bytes: encode_logs(&logs), items: logs.len() };
+        let parts = split(&whole, max_items, max_bytes)?;
+        let mut joined = Logs::default();
+        for part in &parts {
+            let decoded = decode_logs(&part.bytes)?;
+            prop_assert_eq!(decoded.len(), part.items);
+            prop_assert!(part.items > 0);
+            prop_assert!(max_items == 0 || part.items <= max_items);
+            prop_assert!(max_bytes == 0 || part.bytes.len() <= max_bytes || part.items == 1);
+            for group in decoded.groups {
+                for record in group.records {
+                    joined.push(group.resource.clone(), group.scope.clone(), record);
+                }
+            }
+        }
+        let mut expected = Logs::default();
+        for group in logs.groups {
+            for record in group.records {
+                expected.push(group.resource.clone(), group.scope.clone(), record);
+            }
+        }
+        prop_assert_eq!(joined, expected);
+    }
+
+    /// Scenario: metrics and spans, split by items.
+    /// Guarantee: no item is lost; a part over the limit is a single metric.
+    #[test]
+    fn parts_of_other_signals_are_the_whole((signal, bytes, items) in request(), max_items in 1usize..4) {
+        let parts = split(&OtlpRequest { signal, bytes, items }, max_items, 0)?;
+        let mut total = 0;
+        for part in parts {
+            prop_assert_eq!(count_items(signal, &part.bytes)?, part.items);
+            // Points of a metric stay together: at most four here.
+            prop_assert!(part.items <= max_items.max(3));
+            total += part.items;
+        }
+        prop_assert_eq!(total, items);
+    }
+
+    /// Scenario: any bytes taken for a request.
+    /// Guarantee: no panic in counting or splitting.
+    #[test]
+    fn any_bytes_never_panic(bytes in vec(any::<u8>(), 0..200), damage in request(), at: prop::sample::Index, byte: u8) {
+        let (signal, valid, _) = damage;
+        let mut damaged = valid.to_vec();
+        if !damaged.is_empty() {
+            let at = at.index(damaged.len());
+            damaged[at] = byte;
+        }
+        for (signal, bytes) in [(Signal::Logs, bytes.clone()), (Signal::Metrics, bytes.clone()), (Signal::Traces, bytes), (signal, damaged)] {
+            let counted = count_items(signal, &bytes);
+            let parts = split(&OtlpRequest { signal, bytes: bytes.into(), items: 0 }, 1, 100);
+            if let (Ok(items), Ok(parts)) = (counted, parts) {
+                prop_assert_eq!(parts.iter().map(|part| part.items).sum::<usize>(), items);
+            }
+        }
+    }
+}
