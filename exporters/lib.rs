@@ -2,6 +2,7 @@
 
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
+pub mod debug;
 pub mod file;
 pub mod otlp_grpc;
 pub mod otlp_http;
@@ -12,6 +13,7 @@ mod testing;
 
 /// Every exporter of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
     Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),

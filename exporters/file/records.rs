@@ -17,12 +17,8 @@ pub fn write_records(logs: &Logs, out: &mut Vec<u8>) {
 
 fn write_record(record: &LogRecord, resource: &Resource, out: &mut Vec<u8>) {
     let mut object = Object::start(out);
-    let time = match record.time_unix_nano {
-        0 => record.observed_time_unix_nano,
-        time => time,
-    };
-    if time != 0 {
-        object.field("time", |out| text(&time_text(time), out));
+    if let Some(time) = time_text(record) {
+        object.field("time", |out| text(&time, out));
     }
     if !record.severity_text.is_empty() {
         object.field("severity", |out| text(&record.severity_text, out));
@@ -47,9 +43,14 @@ fn write_record(record: &LogRecord, resource: &Resource, out: &mut Vec<u8>) {
     object.end();
 }
 
-/// RFC 3339 with the digits there are; the bare number when the time is outside the calendar.
-pub fn time_text(nanos: u64) -> String {
-    Timestamp::from_nanosecond(i128::from(nanos)).map_or_else(|_| nanos.to_string(), |time| time.to_string())
+/// When it happened, else when it was received, as RFC 3339; the bare number when it is outside the calendar.
+pub fn time_text(record: &LogRecord) -> Option<String> {
+    let nanos = match record.time_unix_nano {
+        0 => record.observed_time_unix_nano,
+        happened => happened,
+    };
+    let time = Timestamp::from_nanosecond(i128::from(nanos));
+    (nanos != 0).then(|| time.map_or_else(|_| nanos.to_string(), |time| time.to_string()))
 }
 
 fn attributes(attributes: &Attributes, out: &mut Vec<u8>) {
@@ -61,7 +62,7 @@ fn attributes(attributes: &Attributes, out: &mut Vec<u8>) {
 }
 
 /// Integers stay numbers here: `jq` compares them, and the exact request is what `format: json` is for.
-fn value(held: &Value, out: &mut Vec<u8>) {
+pub fn value(held: &Value, out: &mut Vec<u8>) {
     match held {
         Value::Empty => out.extend_from_slice(b"null"),
         Value::Text(held) => text(held, out),

@@ -405,3 +405,18 @@ async fn unix_socket() {
     assert_eq!(exporter.export(&logs(1)).await, Outcome::Delivered);
     server.abort();
 }
+
+/// Scenario: a config with secrets is printed and serialized.
+/// Guarantee: none of them shows.
+#[test]
+fn secrets_do_not_show() {
+    let config: Config = serde_json::from_value(json!({
+        "endpoint": "a:1", "headers": {"authorization": "canary"}, "tls": {"key_pem": "canary"},
+    }))
+    .unwrap();
+    assert!(!format!("{config:?}{}", serde_json::to_string(&config).unwrap()).contains("canary"));
+    assert!(
+        !format!("{:?}", plan(json!({"endpoint": "a:1", "headers": {"a": "canary"}})).unwrap().headers)
+            .contains("canary")
+    );
+}

@@ -86,8 +86,17 @@ fn components() {
     let rows: Vec<serde_json::Value> =
         serde_json::from_slice(&command(&["components", "--format", "json"]).stdout).unwrap();
     for name in [
-        "docker_logs", "falco_http", "generator", "filter", "event_metrics", "otlp_grpc", "otlp_http", "prometheus", "file",
-        "debug", "health_check",
+        "docker_logs",
+        "falco_http",
+        "generator",
+        "filter",
+        "event_metrics",
+        "otlp_grpc",
+        "otlp_http",
+        "prometheus",
+        "file",
+        "debug",
+        "health_check",
     ] {
         assert!(shown.contains(name), "{name} in\n{shown}");
         let row = rows.iter().find(|row| row["type"] == name).unwrap();

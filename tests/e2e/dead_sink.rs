@@ -87,7 +87,9 @@ service:
         .fold((0, 0), |sums, one| (sums.0 + one.0, sums.1 + one.1));
     let settled = samples.len() / 5;
     let (early, late) = (samples[settled], *samples.last().unwrap());
-    eprintln!("dead sink: accepted {accepted}, refused {refused}, RSS {early} KiB after {settled} samples, {late} KiB at the end");
+    eprintln!(
+        "dead sink: accepted {accepted}, refused {refused}, RSS {early} KiB after {settled} samples, {late} KiB at the end"
+    );
     assert!(accepted + refused >= RATE * seconds() * 9 / 10, "the load was offered: {accepted} + {refused}");
     assert!(refused > 0 && accepted >= 1000, "the queue took its 1000 and refused the rest");
     assert!(late < early + 8 * 1024, "RSS grew from {early} to {late} KiB");

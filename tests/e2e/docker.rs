@@ -2,7 +2,7 @@
 
 use crate::{
     falco_http::{assert_alerts, assert_counted, config},
-    support::{data, dockerd::Dockerd, lanner::Lanner, otlp_sink::OtlpSink, prometheus::Prometheus, wait},
+    support::{data, dockerd::Dockerd, lanner::Lanner, otlp_sink::OtlpSink, scraped::Prometheus, wait},
 };
 
 /// Scenario: a container prints every alert of the sample data; Lanner follows its log.

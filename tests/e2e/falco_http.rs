@@ -4,7 +4,7 @@ use crate::support::{
     curl, data,
     lanner::Lanner,
     otlp_sink::{OtlpSink, Received},
-    prometheus::Prometheus,
+    scraped::Prometheus,
     wait,
 };
 use std::{
@@ -33,7 +33,9 @@ service:
 
 /// The alerts of the sample data that are the same alert twice (same host, source, rule, priority, time, output).
 fn identity(alert: &serde_json::Value) -> String {
-    ["hostname", "source", "rule", "priority", "time", "output", "output_fields"].map(|key| alert[key].to_string()).join("\n")
+    ["hostname", "source", "rule", "priority", "time", "output", "output_fields"]
+        .map(|key| alert[key].to_string())
+        .join("\n")
 }
 
 /// Checks that the sink has exactly these alerts, with the attributes of the mapping.
@@ -89,9 +91,8 @@ pub fn assert_counted(sent: &[String], prometheus: &Prometheus) {
     });
     let expected = alerts.count() as f64;
     let query = "sum(falco_alerts_total)";
-    let counted = wait::until(query, Duration::from_secs(60), || {
-        prometheus.query(query).filter(|sum| *sum >= expected)
-    });
+    let counted =
+        wait::until(query, Duration::from_secs(60), || Some(prometheus.query(query)).filter(|sum| *sum >= expected));
     assert_eq!(counted, expected, "{query}");
     let by_label = "sum(falco_alerts_total{falco_priority=\"critical\",falco_source=\"syscall\"})";
     let critical = sent
@@ -99,7 +100,7 @@ pub fn assert_counted(sent: &[String], prometheus: &Prometheus) {
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .filter(|alert| alert["source"] == "syscall" && alert["priority"] == "Critical")
         .count();
-    assert_eq!(prometheus.query(by_label).unwrap_or(0.0), critical as f64, "{by_label}");
+    assert_eq!(prometheus.query(by_label), critical as f64, "{by_label}");
 }
 
 /// Scenario: `curl`, which is what Falco sends with, posts every alert of the sample data, one at a time.
@@ -112,7 +113,8 @@ fn every_alert_arrives_once_and_is_counted() {
     let Some(prometheus) = Prometheus::scraping(scraped) else { return };
     let lanner = Lanner::start(&config(&format!("falco_http: {{endpoint: 'localhost:{port}'}}"), &sink, scraped));
     for alert in &alerts {
-        let (status, body) = curl::post(&format!("http://localhost:{port}/"), alert.as_bytes(), &["--header", "TE: gzip"]);
+        let (status, body) =
+            curl::post(&format!("http://localhost:{port}/"), alert.as_bytes(), &["--header", "TE: gzip"]);
         assert_eq!((status, body.as_str()), (200, ""), "{alert}");
     }
     assert_alerts(&alerts, &sink.wait_for(alerts.len()));

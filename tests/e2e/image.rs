@@ -25,11 +25,22 @@ fn the_runtime_stage_runs_read_only_as_nobody() {
 
     daemon.docker(&["build", "--quiet", "--tag", "lanner-e2e", dir.path().to_str().unwrap()]);
     daemon.docker(&[
-        "run", "--detach", "--name", "lanner-e2e", "--network", "none", "--read-only", "--cap-drop", "ALL",
-        "--security-opt", "no-new-privileges", "lanner-e2e",
+        "run",
+        "--detach",
+        "--name",
+        "lanner-e2e",
+        "--network",
+        "none",
+        "--read-only",
+        "--cap-drop",
+        "ALL",
+        "--security-opt",
+        "no-new-privileges",
+        "lanner-e2e",
     ]);
     let healthy = wait::until("the container is healthy", Duration::from_secs(60), || {
-        let status = daemon.docker(&["inspect", "--format", "{{.State.Status}} {{.State.Health.Status}}", "lanner-e2e"]);
+        let status =
+            daemon.docker(&["inspect", "--format", "{{.State.Status}} {{.State.Health.Status}}", "lanner-e2e"]);
         assert!(status.starts_with("running"), "{}", daemon.docker(&["logs", "lanner-e2e"]));
         status.contains(" healthy").then_some(())
     });

@@ -5,8 +5,8 @@ mod support;
 
 mod cli;
 mod dead_sink;
-mod docs;
 mod docker;
+mod docs;
 mod falco_http;
 mod house;
 mod image;

@@ -36,16 +36,22 @@ service:
         }
     }
     assert!(refused > 0, "text that is no JSON is answered as falcosidekick does");
-    let good = br#"{"rule":"Good","priority":"Notice","time":"2026-01-01T00:00:00Z","output":"fine","output_fields":{}}"#;
+    let good =
+        br#"{"rule":"Good","priority":"Notice","time":"2026-01-01T00:00:00Z","output":"fine","output_fields":{}}"#;
     assert_eq!(curl::post(&url, good, &[]).0, 200);
     let received = sink.wait_for(kept + 1);
-    assert!(received.iter().any(|alert| alert.record.event_name == "falco.alert" && alert.text("security_rule.name") == "Good"));
+    assert!(
+        received
+            .iter()
+            .any(|alert| alert.record.event_name == "falco.alert" && alert.text("security_rule.name") == "Good")
+    );
     for line in &lines {
         let case: serde_json::Value = serde_json::from_str(line).unwrap();
         let raw = case["raw"].as_str().unwrap();
         if serde_json::from_str::<serde_json::Value>(raw).is_err() && !raw.trim().is_empty() {
             let start: String = raw.trim().chars().take(40).collect();
-            let is_here = received.iter().any(|found| found.record.event_name.is_empty() && found.body().contains(&start));
+            let is_here =
+                received.iter().any(|found| found.record.event_name.is_empty() && found.body().contains(&start));
             assert!(is_here, "{}: not kept as a plain record", case["id"]);
         }
     }

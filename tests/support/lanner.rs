@@ -140,7 +140,9 @@ impl Lanner {
 /// Adds up the series of a metric in Prometheus text.
 pub fn sum(text: &str, name: &str, labels: &str) -> f64 {
     text.lines()
-        .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels))
+        .filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels)
+        })
         .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
         .sum()
 }

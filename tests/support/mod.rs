@@ -8,4 +8,5 @@ pub mod dockerd;
 pub mod lanner;
 pub mod otlp_sink;
 pub mod prometheus;
+pub mod scraped;
 pub mod wait;
