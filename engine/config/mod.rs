@@ -34,6 +34,7 @@ pub use delivery::{BatchConfig, DeliveryConfig, DeliveryDefaults, QueueConfig, R
 pub use diagnostic::{Diagnostic, Level, has_errors, sort};
 pub use document::{ComponentEntry, Document, PipelineEntry, Reference};
 pub use load::{Inputs, Loaded, load};
+pub(crate) use node::Path;
 pub use node::{Node, NodeKey, NodeValue, Origin};
 pub use plan_cx::PlanCx;
 pub use print::print_config;

@@ -85,6 +85,13 @@ struct Family {
     series: BTreeMap<Labels, Arc<Cell>>,
 }
 
+impl Family {
+    fn metric(&self, name: &'static str) -> Metric {
+        let series = self.series.iter().map(|(labels, cell)| (labels.clone(), cell.0.load(Relaxed)));
+        Metric { name, help: self.help, unit: self.unit, kind: self.kind, series: series.collect() }
+    }
+}
+
 /// The registry of all cells of a process. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Telemetry(Arc<Mutex<BTreeMap<&'static str, Family>>>);
@@ -128,16 +135,16 @@ impl Telemetry {
 
     /// All metrics as they are now, by name.
     pub fn snapshot(&self) -> Vec<Metric> {
-        let families = self.0.lock();
-        families
-            .iter()
-            .map(|(name, family)| Metric {
-                name,
-                help: family.help,
-                unit: family.unit,
-                kind: family.kind,
-                series: family.series.iter().map(|(labels, cell)| (labels.clone(), cell.0.load(Relaxed))).collect(),
-            })
-            .collect()
+        self.0.lock().iter().map(|(name, family)| family.metric(name)).collect()
+    }
+
+    /// One metric as it is now.
+    pub fn metric(&self, name: &str) -> Option<Metric> {
+        self.0.lock().get_key_value(name).map(|(name, family)| family.metric(name))
+    }
+
+    /// The names of all metrics.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.lock().keys().copied().collect()
     }
 }

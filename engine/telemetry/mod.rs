@@ -1,7 +1,22 @@
-//! Lanner's own telemetry: metric cells here; logs, traces and their export beside them.
+//! Lanner's own telemetry: metric cells ([`Telemetry`]), and what becomes of them and of the log ([`start`]).
+//!
+//! Cells are updated on the hot path and know nothing of exporters. Everything else is configured by
+//! `service.telemetry` ([`TelemetryConfig`]), with the Collector's keys: a log as lines and over OTLP, metrics
+//! scraped and over OTLP, traces over OTLP. `metrics.level: none` opens no port and sends nothing.
 
 mod cells;
+mod config;
 mod health;
+mod lines;
+mod metrics;
+mod otlp;
+mod process;
+mod running;
+mod subscriber;
+#[cfg(test)]
+mod tests;
 
 pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry};
+pub use config::{TelemetryConfig, TelemetryPlan};
 pub use health::{Health, Phase, Status};
+pub use running::{FLUSH, Running, start};
