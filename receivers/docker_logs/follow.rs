@@ -91,7 +91,6 @@ enum End {
 /// Lines on their way to the pipeline.
 struct Chunk {
     lines: Vec<Read>,
-    bytes: usize,
     /// The time of the oldest line that was half read when this chunk was closed.
     hold: Option<u64>,
     _room: OwnedSemaphorePermit,
@@ -351,8 +350,8 @@ impl ReadSide<'_> {
         let kib = (self.bytes / 1024 + 1).min(BUFFER_BYTES / 1024) as u32;
         let room = Arc::clone(self.buffer).acquire_many_owned(kib).await.map_err(|_| Closed)?;
         let lines = std::mem::take(&mut self.lines);
-        let bytes = std::mem::take(&mut self.bytes);
-        let chunk = Chunk { lines, bytes, hold: self.joiner.oldest_open(), _room: room };
+        self.bytes = 0;
+        let chunk = Chunk { lines, hold: self.joiner.oldest_open(), _room: room };
         self.chunks.send(chunk).await.map_err(|_| Closed)
     }
 }

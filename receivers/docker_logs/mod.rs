@@ -17,6 +17,8 @@ mod lines;
 mod metrics;
 mod records;
 mod select;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};
@@ -69,7 +71,7 @@ struct Built {
 impl Receiver for Built {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { plan, endpoint, metrics } = *self;
-        let mapping = records::Mapping::new(plan.non_json, plan.container_labels);
+        let mapping = records::Mapping::new(&plan.mapping, plan.non_json, plan.container_labels);
         let shared = Shared::new(daemon::Daemon::new(endpoint), plan.streams, mapping, metrics, out);
         let watch = watch::Watch::new(Arc::new(shared), plan.selection, plan.start_at, plan.max_containers);
         watch.run(drain).await;
