@@ -2,10 +2,20 @@
 
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
+pub mod debug;
+pub mod file;
 pub mod otlp_grpc;
+pub mod otlp_http;
 mod otlp_reply;
+pub mod prometheus;
 #[cfg(test)]
 mod testing;
 
 /// Every exporter of this crate.
-pub const ALL: &[Factory] = &[Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE)];
+pub const ALL: &[Factory] = &[
+    Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
+    Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
+    Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
+    Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
+    Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
+];

@@ -142,3 +142,18 @@ pub enum Unreadable {
     #[error("it was cut: {0}")]
     Cut(String),
 }
+
+/// An error with its causes, bounded and on one line.
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    peer_text(text.as_bytes())
+}

@@ -2,5 +2,7 @@
 
 use lanner_engine::component::Factory;
 
+pub mod health_check;
+
 /// Every extension of this crate.
-pub const ALL: &[Factory] = &[];
+pub const ALL: &[Factory] = &[Factory::extension::<health_check::HealthCheck>()];

@@ -2,5 +2,7 @@
 
 use lanner_engine::component::Factory;
 
+pub mod filter;
+
 /// Every processor of this crate.
-pub const ALL: &[Factory] = &[];
+pub const ALL: &[Factory] = &[Factory::transform::<filter::Filter>()];

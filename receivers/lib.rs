@@ -1,8 +1,14 @@
 //! The receivers that Lanner ships: a folder each.
 
 pub mod docker_logs;
+pub mod falco_http;
+pub mod generator;
 
 use lanner_engine::component::Factory;
 
 /// Every receiver of this crate.
-pub const ALL: &[Factory] = &[Factory::receiver::<docker_logs::DockerLogs>()];
+pub const ALL: &[Factory] = &[
+    Factory::receiver::<docker_logs::DockerLogs>(),
+    Factory::receiver::<falco_http::FalcoHttp>(),
+    Factory::receiver::<generator::Generator>(),
+];

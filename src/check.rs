@@ -6,7 +6,6 @@ use lanner_engine::{
     config::{self, Diagnostic, Document, Inputs, Sources, decode_section, has_errors},
     delivery::budget::AdmissionConfig,
     graph::{self, Plan},
-    telemetry::{TelemetryConfig, TelemetryPlan},
 };
 use std::path::PathBuf;
 
@@ -14,7 +13,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ConfigArgs {
     /// A YAML file, or a folder of them; several are merged in order. Without one, the built-in quickstart.
-    #[arg(short, long = "config", value_name = "FILE|DIR")]
+    #[arg(short = 'c', long = "config", value_name = "FILE|DIR")]
     pub files: Vec<PathBuf>,
     /// Overrides one value, after all files: exporters.otlp_grpc.endpoint=localhost:4317
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -33,7 +32,6 @@ pub struct Checked {
 /// What `run` needs.
 pub struct Ready {
     pub plan: Plan,
-    pub telemetry: TelemetryPlan,
     pub admission: AdmissionConfig,
 }
 
@@ -54,14 +52,10 @@ impl ConfigArgs {
             return Checked { document: None, ready: None, findings, sources };
         };
         let plan = graph::plan(&document, registry, &mut findings);
-        let telemetry = decode_section::<TelemetryConfig>("service::telemetry", &document.telemetry, &mut findings)
-            .and_then(|config| config.check(&document.telemetry, &mut findings));
         let admission = decode_section("service::admission", &document.admission, &mut findings);
         config::sort(&mut findings);
-        let ready = match (plan, telemetry, admission) {
-            (Some(plan), Some(telemetry), Some(admission)) if !has_errors(&findings) => {
-                Some(Ready { plan, telemetry, admission })
-            }
+        let ready = match (plan, admission) {
+            (Some(plan), Some(admission)) if !has_errors(&findings) => Some(Ready { plan, admission }),
             _ => None,
         };
         Checked { document: Some(document), ready, findings, sources }

@@ -1,7 +1,7 @@
 //! `BuildCx`: what a component gets in its build phase.
 
 use super::ComponentId;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Health, Telemetry};
 
 /// The surroundings of a component that is being built.
 #[derive(Clone)]
@@ -9,5 +9,6 @@ pub struct BuildCx {
     pub id: ComponentId,
     /// Own metrics: `cx.telemetry.counter(name, help, labels)`.
     pub telemetry: Telemetry,
-    pub health: crate::telemetry::Health,
+    /// How the process and its components are; a component may report its own status.
+    pub health: Health,
 }

@@ -165,15 +165,18 @@ fn shown(place: &Place<'_>) -> (String, usize, usize) {
 
 /// Where the value starts when the key of the line names a secret and the value is no reference.
 fn secret_value(line: &str) -> Option<usize> {
+    let (key, value) = line.split_once(':')?;
+    let written = value.trim();
+    let secret = names_secret(key) && !written.is_empty() && !written.trim_start_matches(['"', '\'']).starts_with("${");
+    secret.then(|| line.len() - value.trim_start().len())
+}
+
+/// Whether a key says that its value is a secret.
+pub(crate) fn names_secret(key: &str) -> bool {
     const WORDS: [&str; 8] =
         ["password", "token", "secret", "api_key", "apikey", "routing_key", "authorization", "webhook_url"];
-    let (key, value) = line.split_once(':')?;
     let key = key.to_lowercase();
-    let value_text = value.trim();
-    let secret = WORDS.iter().any(|word| key.contains(word))
-        && !value_text.is_empty()
-        && !value_text.trim_start_matches(['"', '\'']).starts_with("${");
-    secret.then(|| line.len() - value.trim_start().len())
+    WORDS.iter().any(|word| key.contains(word))
 }
 
 /// Text without anything that steers a terminal.

@@ -4,12 +4,15 @@
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not compared, so that a hostile key costs nothing.
     const LONGEST: usize = 128;
+    /// More candidates are not compared, for the same reason.
+    const MOST: usize = 512;
     if word.len() > LONGEST {
         return None;
     }
     let lower = word.to_lowercase();
     candidates
         .into_iter()
+        .take(MOST)
         .filter(|candidate| candidate.len() <= LONGEST && *candidate != word)
         .map(|candidate| (strsim::damerau_levenshtein(&lower, &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| *distance <= (candidate.chars().count().max(3) / 3).min(4))

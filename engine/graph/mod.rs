@@ -1,7 +1,9 @@
 //! The graph: planned and checked from a document, drawn, built and run.
 
+mod draw;
 mod plan;
 mod run;
 
-pub use plan::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, ReceiverNode};
+pub use draw::{Format, draw};
+pub use plan::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, ReceiverNode, plan};
 pub use run::{BuildError, Graph, RunError, Surroundings};

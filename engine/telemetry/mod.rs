@@ -4,4 +4,4 @@ mod cells;
 mod health;
 
 pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry};
-pub use health::Health;
+pub use health::{Health, Phase, Status};

@@ -59,6 +59,8 @@ struct State {
     taken: watch::Sender<Vec<Batch>>,
     /// Calls of `take` that have not returned.
     waiting: watch::Sender<usize>,
+    /// Calls of `admit` that were refused.
+    turned_away: watch::Sender<usize>,
     failed: Mutex<BTreeMap<&'static str, u64>>,
     admitted: Arc<AtomicUsize>,
 }
@@ -76,6 +78,7 @@ impl Capture {
             mood: watch::Sender::default(),
             taken: watch::Sender::default(),
             waiting: watch::Sender::default(),
+            turned_away: watch::Sender::default(),
             failed: Mutex::default(),
             admitted: Arc::default(),
         }))
@@ -111,6 +114,11 @@ impl Capture {
     /// Returns once `count` calls wait for an answer; wrap it in a timeout.
     pub async fn waiting(&self, count: usize) {
         let _ = self.0.waiting.subscribe().wait_for(|waiting| *waiting >= count).await;
+    }
+
+    /// Returns once `count` requests for room were refused; wrap it in a timeout.
+    pub async fn turned_away(&self, count: usize) {
+        let _ = self.0.turned_away.subscribe().wait_for(|refused| *refused >= count).await;
     }
 
     /// What was counted as failed, by reason.
@@ -169,14 +177,16 @@ impl Intake for State {
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
-        match *self.mood.borrow() {
-            Mood::NoRoom => Err(busy()),
-            Mood::Draining => Err(Refused::Draining),
-            _ => {
+        let refused = match *self.mood.borrow() {
+            Mood::NoRoom => busy(),
+            Mood::Draining => Refused::Draining,
+            Mood::Taking | Mood::Busy | Mood::Stuck => {
                 self.admitted.fetch_add(bytes, Relaxed);
-                Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)))
+                return Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)));
             }
-        }
+        };
+        self.turned_away.send_modify(|refused| *refused += 1);
+        Err(refused)
     }
 
     fn failed(&self, items: u64, reason: &'static str) {

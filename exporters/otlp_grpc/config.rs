@@ -1,6 +1,6 @@
 //! The configuration of `otlp_grpc`: the Collector's gRPC client keys.
 
-use super::target::{Endpoint, InvalidEndpoint, Scheme};
+use super::target::{Endpoint, Scheme};
 use http::{HeaderMap, HeaderValue, uri::Authority};
 use lanner_engine::{
     config::Duration,
@@ -106,7 +106,6 @@ impl Config {
                 None
             }
             Err(invalid) => {
-                let invalid: InvalidEndpoint = invalid;
                 cx.error("endpoint", invalid);
                 None
             }

@@ -14,7 +14,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-use crate::otlp_reply::ReplyCounters;
+use crate::otlp_reply::{ReplyCounters, chain};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use config::{Config, Plan};
 use connect::Connector;
@@ -26,7 +26,7 @@ use hyper_util::{
 };
 use lanner_engine::{net::client::Compressor, prelude::*};
 use lanner_proto::grpc_path;
-use reply::{NoReply, Reply, chain};
+use reply::{NoReply, Reply};
 use tonic::Code;
 
 /// The component type.

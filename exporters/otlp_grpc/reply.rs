@@ -3,7 +3,7 @@
 //! Promises: at most [`REPLY_LIMIT`] bytes are read; nothing a server sends makes this panic (tonic's own reader
 //! panics on details that are not base64); the status is told apart from a broken connection by type.
 
-use crate::otlp_reply::{ExportResponse, RpcStatus, Unreadable};
+use crate::otlp_reply::{ExportResponse, RpcStatus, Unreadable, chain};
 use base64::{
     Engine,
     alphabet::STANDARD,
@@ -139,19 +139,4 @@ fn code_of_http(status: StatusCode) -> Code {
         429 | 502 | 503 | 504 => Code::Unavailable,
         _ => Code::Unknown,
     }
-}
-
-/// An error with its causes, bounded and on one line.
-pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    peer_text(text.as_bytes())
 }

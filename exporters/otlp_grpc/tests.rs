@@ -1,7 +1,9 @@
 use super::{Config, OtlpGrpc, config::Plan, target};
 use crate::{
     otlp_reply::{Any, ExportResponse, LONGEST_DELAY, PartialSuccess, RpcStatus},
-    testing::{Answer, Authority, Sink, Stuck, body, build_cx, counted, cut_body, endless_body, logs, metrics, traces},
+    testing::{
+        Answer, Authority, Scratch, Sink, Stuck, body, build_cx, counted, cut_body, endless_body, logs, metrics, traces,
+    },
 };
 use base64::Engine;
 use bytes::Bytes;
@@ -388,10 +390,8 @@ fn impossible_configs_are_found() {
 /// Guarantee: requests go through it.
 #[tokio::test]
 async fn unix_socket() {
-    let dir = std::env::temp_dir().join(format!("lanner-otlp-grpc-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let path = dir.join("sink.sock");
-    let _ = std::fs::remove_file(&path);
+    let scratch = Scratch::new();
+    let path = scratch.path().join("sink.sock");
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
     let server = tokio::spawn(async move {
         let (stream, _) = listener.accept().await.unwrap();
@@ -404,5 +404,19 @@ async fn unix_socket() {
     let exporter = exporter(json!({"endpoint": endpoint, "tls": {"insecure": true}})).await;
     assert_eq!(exporter.export(&logs(1)).await, Outcome::Delivered);
     server.abort();
-    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// Scenario: a config with secrets is printed and serialized.
+/// Guarantee: none of them shows.
+#[test]
+fn secrets_do_not_show() {
+    let config: Config = serde_json::from_value(json!({
+        "endpoint": "a:1", "headers": {"authorization": "canary"}, "tls": {"key_pem": "canary"},
+    }))
+    .unwrap();
+    assert!(!format!("{config:?}{}", serde_json::to_string(&config).unwrap()).contains("canary"));
+    assert!(
+        !format!("{:?}", plan(json!({"endpoint": "a:1", "headers": {"a": "canary"}})).unwrap().headers)
+            .contains("canary")
+    );
 }

@@ -2,17 +2,19 @@
 
 mod certificates;
 mod requests;
+mod scratch;
 mod sink;
 
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
+pub use scratch::Scratch;
 pub use sink::{Answer, Sink, Stuck, body, cut_body, endless_body};
 
 use lanner_engine::prelude::*;
 
 /// The build context of an exporter under test.
 pub fn build_cx() -> BuildCx {
-    BuildCx { id: "test/exporter".parse().unwrap(), telemetry: Default::default() }
+    BuildCx { id: "test/exporter".parse().unwrap(), telemetry: Default::default(), health: Default::default() }
 }
 
 /// The value of an unlabelled-but-for-exporter counter.

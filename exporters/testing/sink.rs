@@ -116,16 +116,22 @@ pub fn endless_body() -> UnsyncBoxBody<Bytes, BoxError> {
 
 /// A body whose connection breaks after its first bytes.
 pub fn cut_body(bytes: &'static [u8]) -> UnsyncBoxBody<Bytes, BoxError> {
-    Repeating { chunk: Bytes::from_static(bytes), left: Some(1) }.boxed_unsync()
+    Repeating { chunk: Bytes::from_static(bytes), left: Some(2) }.boxed_unsync()
 }
 
 impl Body for Repeating {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.left {
             Some(0) => return Poll::Ready(Some(Err("cut".into()))),
+            // Lets the server write the head and the first bytes before the connection breaks.
+            Some(left) if *left == 1 => {
+                *left = 0;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             Some(left) => *left -= 1,
             None => {}
         }

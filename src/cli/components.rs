@@ -33,7 +33,10 @@ impl Args {
             })
             .collect();
         if chosen.is_empty() {
-            eprintln!("lanner: no component is called `{}`; see `lanner components`", self.name.as_deref().unwrap_or(""));
+            eprintln!(
+                "lanner: no component is called `{}`; see `lanner components`",
+                self.name.as_deref().unwrap_or("")
+            );
             return Ok(ExitCode::FAILURE);
         }
         match (self.format, &self.name) {

@@ -13,8 +13,15 @@ pub struct Args {
 impl Args {
     pub fn run(&self) -> Outcome {
         match codes::explain(&self.code) {
-            Some(text) => {
-                print(&text)?;
+            Some(code) => {
+                print(&format!(
+                    "{}: {}\n\n{}\n\nwrong:\n{}\n\nright:\n{}\n",
+                    code.code,
+                    code.title,
+                    code.explanation,
+                    indented(code.wrong),
+                    indented(code.right)
+                ))?;
                 Ok(ExitCode::SUCCESS)
             }
             None => {
@@ -23,4 +30,8 @@ impl Args {
             }
         }
     }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
 }

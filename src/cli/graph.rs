@@ -2,7 +2,11 @@
 
 use super::{Outcome, print, report};
 use crate::check::ConfigArgs;
-use lanner_engine::{component::Registry, config::has_errors, graph};
+use lanner_engine::{
+    component::Registry,
+    config::has_errors,
+    graph::{self, Format},
+};
 use std::process::ExitCode;
 
 /// Draws the pipelines of a configuration
@@ -10,15 +14,9 @@ use std::process::ExitCode;
 pub struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    #[arg(long, value_enum, default_value_t = Format::Ascii)]
+    /// mermaid, dot or ascii
+    #[arg(long, default_value = Format::Ascii.as_str())]
     format: Format,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    Mermaid,
-    Dot,
-    Ascii,
 }
 
 impl Args {
@@ -26,11 +24,7 @@ impl Args {
         let checked = self.config.check(registry);
         report(&checked.findings, &checked.sources);
         if let Some(document) = &checked.document {
-            print(&match self.format {
-                Format::Mermaid => graph::draw::mermaid(document),
-                Format::Dot => graph::draw::dot(document),
-                Format::Ascii => graph::draw::ascii(document),
-            })?;
+            print(&graph::draw(document, self.format))?;
         }
         Ok(if has_errors(&checked.findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }

@@ -6,6 +6,7 @@ mod completion;
 mod components;
 mod explain;
 mod graph;
+mod health;
 mod print_config;
 mod run;
 mod schema;
@@ -38,6 +39,7 @@ enum Command {
     PrintConfig(print_config::Args),
     Schema(schema::Args),
     Explain(explain::Args),
+    Health(health::Args),
     Completion(completion::Args),
 }
 
@@ -52,6 +54,7 @@ pub fn main(components: &[&[Factory]]) -> ExitCode {
         Command::PrintConfig(args) => args.run(&registry),
         Command::Schema(args) => args.run(&registry),
         Command::Explain(args) => args.run(),
+        Command::Health(args) => args.run(),
         Command::Completion(args) => args.run(),
     };
     outcome.unwrap_or_else(|error| {

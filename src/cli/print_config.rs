@@ -2,7 +2,7 @@
 
 use super::{Outcome, print, report};
 use crate::check::ConfigArgs;
-use lanner_engine::{component::Registry, config::has_errors, graph};
+use lanner_engine::{component::Registry, config};
 use std::process::ExitCode;
 
 /// Prints the effective configuration: layers merged, references filled in, defaults shown, secrets redacted
@@ -17,8 +17,8 @@ impl Args {
         let checked = self.config.check(registry);
         report(&checked.findings, &checked.sources);
         if let Some(document) = &checked.document {
-            print(&graph::print_config(document, registry))?;
+            print(&config::print_config(document, registry))?;
         }
-        Ok(if has_errors(&checked.findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        Ok(if config::has_errors(&checked.findings) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
     }
 }

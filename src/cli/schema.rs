@@ -1,7 +1,7 @@
 //! `lanner schema`: one JSON Schema for the whole file.
 
 use super::{Outcome, print};
-use lanner_engine::{component::Registry, graph};
+use lanner_engine::{component::Registry, config};
 use std::process::ExitCode;
 
 /// Prints the JSON Schema of the configuration file, from which editors complete and check
@@ -10,7 +10,7 @@ pub struct Args {}
 
 impl Args {
     pub fn run(&self, registry: &Registry) -> Outcome {
-        print(&format!("{:#}", graph::schema(registry)))?;
+        print(&format!("{:#}", config::schema(registry)))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -36,10 +36,4 @@ impl SchemaDoc {
         }
         schema
     }
-
-    /// The keys of the object it describes.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        let properties = self.resolve(&self.root).get("properties").and_then(Value::as_object);
-        properties.into_iter().flat_map(Map::keys).map(String::as_str)
-    }
 }

@@ -11,19 +11,27 @@ pub fn peer_text(bytes: &[u8]) -> String {
     // Looks at no more than could be shown.
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(PEER_TEXT_LIMIT)]);
     let mut shown = String::with_capacity(head.len());
-    for letter in head.trim().chars() {
-        let escaped = is_steering(letter);
-        let length = if escaped { "\\u{ffffff}".len() } else { letter.len_utf8() };
-        if shown.len() + length > PEER_TEXT_LIMIT {
-            shown.push('…');
-            return shown;
-        }
-        if escaped { shown.extend(letter.escape_unicode()) } else { shown.push(letter) }
-    }
-    if bytes.len() > PEER_TEXT_LIMIT {
+    push_escaped(&mut shown, head.trim(), PEER_TEXT_LIMIT);
+    if bytes.len() > PEER_TEXT_LIMIT && !shown.ends_with('…') {
         shown.push('…');
     }
     shown
+}
+
+/// Appends text that may be hostile: on one line, control characters as `\u{..}`, at most `limit` bytes and then
+/// an ellipsis. For terminals and text logs.
+pub fn push_escaped(out: &mut String, text: &str, limit: usize) {
+    let mut left = limit;
+    for letter in text.chars() {
+        let escaped = is_steering(letter);
+        let length = if escaped { letter.escape_unicode().len() } else { letter.len_utf8() };
+        if length > left {
+            out.push('…');
+            return;
+        }
+        left -= length;
+        if escaped { out.extend(letter.escape_unicode()) } else { out.push(letter) }
+    }
 }
 
 /// Control characters, line and paragraph separators, and what turns the direction of writing.

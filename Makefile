@@ -1,0 +1,27 @@
+# Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
+
+.PHONY: run build test bench deps
+
+CARGO ?= cargo
+CONFIG ?= pipelines/quickstart.yaml
+
+run: deps-build
+	$(CARGO) run --release --locked -- run --config $(CONFIG)
+
+build: deps-build
+	$(CARGO) build --release --locked
+
+test: deps
+	scripts/test.sh
+
+bench: deps-build
+	scripts/bench.sh
+
+.PHONY: deps-build
+# A C compiler, for the C parts of zstd, jemalloc and ring.
+deps-build:
+	scripts/install.sh build
+
+# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox.
+deps:
+	scripts/install.sh build test

@@ -1,0 +1,163 @@
+//! The configuration of `otlp_http`: the Collector's HTTP client keys.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use lanner_engine::{
+    config::Secret,
+    net::{
+        client::{Compression, HeadersConfig, user_agent},
+        tls::{ClientTls, ClientTlsConfig},
+    },
+    prelude::*,
+};
+use reqwest::Url;
+
+/// Sends OTLP over HTTP.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Base URL; `/v1/logs`, `/v1/metrics` or `/v1/traces` is added.
+    pub endpoint: String,
+    /// URL for logs, used as it is.
+    pub logs_endpoint: Option<String>,
+    /// URL for metrics, used as it is.
+    pub metrics_endpoint: Option<String>,
+    /// URL for traces, used as it is.
+    pub traces_endpoint: Option<String>,
+    /// Only `proto` is offered.
+    pub encoding: Encoding,
+    pub tls: ClientTlsConfig,
+    /// How requests are compressed.
+    pub compression: Compression,
+    /// Headers to send with every request; their values are never shown.
+    pub headers: HeadersConfig,
+    /// Proxy to go through; the environment's proxy variables are not looked at. May hold credentials.
+    pub proxy_url: Option<Secret>,
+}
+
+/// How requests are encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    #[default]
+    Proto,
+    Json,
+}
+
+/// The checked configuration.
+pub struct Plan {
+    /// In the order of `Signal::ALL`; `None` where there is no endpoint for the signal.
+    pub urls: [Option<Url>; 3],
+    pub tls: ClientTls,
+    pub compression: Compression,
+    /// `headers` and `user-agent`.
+    pub headers: HeaderMap,
+    pub proxy: Option<reqwest::Proxy>,
+}
+
+/// No endpoint at all.
+#[derive(Debug, thiserror::Error)]
+#[error("`endpoint` is missing; write for example `endpoint: http://localhost:4318`")]
+pub struct NoEndpoint;
+
+/// A text that is no URL to post to.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no URL; write `http://host:port` or `https://host:port`")]
+pub struct InvalidUrl(String);
+
+/// Credentials in a URL end up in logs.
+#[derive(Debug, thiserror::Error)]
+#[error("the URL holds a user name; put credentials into `headers`, whose values are never shown")]
+pub struct UserInUrl;
+
+/// A base URL to which no path can be added.
+#[derive(Debug, thiserror::Error)]
+#[error("`endpoint` has a query or a fragment, to which no path can be added; use `logs_endpoint` and its likes")]
+pub struct QueryInBase;
+
+/// JSON is not offered.
+#[derive(Debug, thiserror::Error)]
+#[error("`encoding: json` is not offered; every OTLP server takes `proto`, which is smaller and faster")]
+pub struct JsonNotOffered;
+
+/// A proxy that is none. The URL may hold a password, so it is not repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("`proxy_url` is no URL of a proxy; write for example `http://proxy:3128`")]
+pub struct InvalidProxy;
+
+impl Config {
+    /// Reports every problem.
+    pub fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        let mut sound = true;
+        let mut url = |key: &str, text: &str| {
+            let checked = check_url(key, text, cx);
+            sound &= checked.is_some();
+            checked
+        };
+        let base = (!self.endpoint.is_empty()).then(|| url("endpoint", &self.endpoint)).flatten();
+        let own = [
+            ("logs_endpoint", &self.logs_endpoint, "v1/logs"),
+            ("metrics_endpoint", &self.metrics_endpoint, "v1/metrics"),
+            ("traces_endpoint", &self.traces_endpoint, "v1/traces"),
+        ];
+        let urls = own.map(|(key, verbatim, path)| match verbatim {
+            Some(verbatim) => url(key, verbatim),
+            None => base.as_ref().map(|base| join(base, path)),
+        });
+        if base.as_ref().is_some_and(|base| base.query().is_some() || base.fragment().is_some()) {
+            cx.error("endpoint", QueryInBase);
+            sound = false;
+        }
+        if sound && urls.iter().all(Option::is_none) {
+            cx.error("endpoint", NoEndpoint);
+            sound = false;
+        }
+        if self.encoding == Encoding::Json {
+            cx.error("encoding", JsonNotOffered);
+            sound = false;
+        }
+        let proxy = self.proxy_url.and_then(|url| match reqwest::Proxy::all(url.expose()) {
+            Ok(proxy) => Some(proxy),
+            Err(_) => {
+                cx.error("proxy_url", InvalidProxy);
+                sound = false;
+                None
+            }
+        });
+        let tls = self.tls.check("tls", cx);
+        let mut headers = self.headers.check("headers", is_reserved, cx)?;
+        if !headers.contains_key(http::header::USER_AGENT) {
+            headers.insert(http::header::USER_AGENT, HeaderValue::from_str(&user_agent()).ok()?);
+        }
+        // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
+        let tls = tls?.required();
+        sound.then_some(Plan { urls, tls, compression: self.compression, headers, proxy })
+    }
+}
+
+fn check_url(key: &str, text: &str, cx: &mut PlanCx<'_>) -> Option<Url> {
+    match text.parse::<Url>() {
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => cx.error(key, UserInUrl),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => return Some(url),
+        _ => cx.error(key, InvalidUrl(text.to_owned())),
+    }
+    None
+}
+
+fn join(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+/// Headers of HTTP and OTLP themselves.
+fn is_reserved(name: &str) -> bool {
+    const RESERVED: [HeaderName; 6] = [
+        http::header::CONTENT_TYPE,
+        http::header::CONTENT_ENCODING,
+        http::header::CONTENT_LENGTH,
+        http::header::TRANSFER_ENCODING,
+        http::header::CONNECTION,
+        http::header::ACCEPT_ENCODING,
+    ];
+    RESERVED.iter().any(|reserved| reserved == name)
+}

@@ -1,0 +1,137 @@
+//! What a user writes, and what is checked of it.
+
+use lanner_engine::{config::Pattern, prelude::*};
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Least urgent priority to keep.
+    pub min_priority: Option<MinPriority>,
+    /// Keep alerts that have every one of these tags.
+    pub require_tags: Vec<String>,
+    /// Discard alerts that have one of these tags.
+    pub exclude_tags: Vec<String>,
+    /// Keep alerts whose rule name matches this regular expression.
+    pub rule: Option<Pattern>,
+    /// Keep alerts whose message matches this regular expression.
+    pub output: Option<Pattern>,
+    /// Keep alerts of this source, or of one of these.
+    pub source: Option<Sources>,
+    /// What happens to records that are no alerts.
+    pub non_alerts: NonAlerts,
+}
+
+/// A Falco priority, most urgent first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum MinPriority {
+    Emergency,
+    Alert,
+    Critical,
+    Error,
+    Warning,
+    Notice,
+    Informational,
+    Debug,
+}
+
+/// One source or several, such as `syscall` or `[syscall, k8s_audit]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Sources {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// What happens to records that are no alerts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NonAlerts {
+    #[default]
+    Keep,
+    Drop,
+}
+
+impl From<MinPriority> for Priority {
+    fn from(written: MinPriority) -> Self {
+        match written {
+            MinPriority::Emergency => Self::Emergency,
+            MinPriority::Alert => Self::Alert,
+            MinPriority::Critical => Self::Critical,
+            MinPriority::Error => Self::Error,
+            MinPriority::Warning => Self::Warning,
+            MinPriority::Notice => Self::Notice,
+            MinPriority::Informational => Self::Informational,
+            MinPriority::Debug => Self::Debug,
+        }
+    }
+}
+
+/// A checked config.
+pub struct Plan {
+    pub(super) min_priority: Option<Priority>,
+    pub(super) require_tags: Vec<String>,
+    pub(super) exclude_tags: Vec<String>,
+    pub(super) rule: Option<Pattern>,
+    pub(super) output: Option<Pattern>,
+    /// Empty when any source will do.
+    pub(super) sources: Vec<String>,
+    pub(super) drop_others: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no key is set, so everything passes; set for example `min_priority: warning`, or take the filter out")]
+struct NoCondition;
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{tag}` is both required and excluded, so no alert can pass; take it out of one list")]
+struct Contradiction {
+    tag: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the list is empty, so no alert can pass; name a source, for example `syscall`, or leave `source` out")]
+struct NoSource;
+
+impl Config {
+    pub(super) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        let mut valid = true;
+        if let Some(tag) = self.require_tags.iter().find(|tag| self.exclude_tags.contains(tag)) {
+            cx.error("exclude_tags", Contradiction { tag: tag.clone() });
+            valid = false;
+        }
+        if self.source == Some(Sources::Several(Vec::new())) {
+            cx.error("source", NoSource);
+            valid = false;
+        }
+        let plan = Plan {
+            min_priority: self.min_priority.map(Into::into),
+            require_tags: self.require_tags,
+            exclude_tags: self.exclude_tags,
+            rule: self.rule,
+            output: self.output,
+            sources: match self.source {
+                None => Vec::new(),
+                Some(Sources::One(source)) => vec![source],
+                Some(Sources::Several(sources)) => sources,
+            },
+            drop_others: self.non_alerts == NonAlerts::Drop,
+        };
+        if plan.passes_everything() {
+            cx.warning("", NoCondition);
+        }
+        valid.then_some(plan)
+    }
+}
+
+impl Plan {
+    fn passes_everything(&self) -> bool {
+        self.min_priority.is_none()
+            && self.require_tags.is_empty()
+            && self.exclude_tags.is_empty()
+            && self.rule.is_none()
+            && self.output.is_none()
+            && self.sources.is_empty()
+            && !self.drop_others
+    }
+}

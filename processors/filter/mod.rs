@@ -1,0 +1,98 @@
+//! `filter` keeps the alerts that meet every condition.
+//!
+//! Promises: changes no record; what it leaves out is counted under the first condition that failed, in the order
+//! of the constants below; an alert whose priority is unknown passes `min_priority`, because a filter must not be the
+//! place where an odd alert disappears; records that are no alerts pass unless `non_alerts: drop`.
+
+mod config;
+#[cfg(test)]
+mod tests;
+
+use config::{Config, Plan};
+use lanner_engine::{
+    event::SeverityNumber,
+    prelude::*,
+    semantics::{is_alert, keys},
+};
+
+/// Reasons, in the order in which the conditions are looked at: cheap ones first.
+const NON_ALERT: &str = "non_alert";
+const MIN_PRIORITY: &str = "min_priority";
+const SOURCE: &str = "source";
+const EXCLUDE_TAGS: &str = "exclude_tags";
+const REQUIRE_TAGS: &str = "require_tags";
+const RULE: &str = "rule";
+const OUTPUT: &str = "output";
+
+/// The component type.
+pub struct Filter;
+
+impl Component for Filter {
+    const TYPE: &'static str = "filter";
+    const STABILITY: Stability = Stability::Alpha;
+    const SIGNALS: Signals = Signals::LOGS;
+    const README: &'static str = include_str!("README.md");
+    type Config = Config;
+    type Plan = Plan;
+
+    fn plan(config: Config, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        config.check(cx)
+    }
+}
+
+impl Transform for Plan {
+    fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
+        out.emit_unless(batch, |record| self.failed_condition(record));
+    }
+}
+
+impl Plan {
+    /// The first condition that the record does not meet.
+    fn failed_condition(&self, record: &LogRecord) -> Option<&'static str> {
+        if !is_alert(record) {
+            return self.drop_others.then_some(NON_ALERT);
+        }
+        if self.min_priority.is_some_and(|least| priority(record).is_some_and(|priority| priority < least)) {
+            return Some(MIN_PRIORITY);
+        }
+        let attrs = &record.attrs;
+        if !self.sources.is_empty() {
+            let source = source_name(attrs.get_str(&keys::SOURCE).unwrap_or_default());
+            if !self.sources.iter().any(|wanted| source_name(wanted) == source) {
+                return Some(SOURCE);
+            }
+        }
+        let has_tag = |wanted: &String| match attrs.get(&keys::TAGS) {
+            Some(Value::Array(tags)) => tags.iter().any(|tag| tag.as_str() == Some(wanted)),
+            _ => false,
+        };
+        if self.exclude_tags.iter().any(has_tag) {
+            return Some(EXCLUDE_TAGS);
+        }
+        if !self.require_tags.iter().all(has_tag) {
+            return Some(REQUIRE_TAGS);
+        }
+        if self.rule.as_ref().is_some_and(|rule| !rule.is_match(attrs.get_str(&keys::RULE).unwrap_or_default())) {
+            return Some(RULE);
+        }
+        if self.output.as_ref().is_some_and(|output| !output.is_match(record.body.as_str().unwrap_or_default())) {
+            return Some(OUTPUT);
+        }
+        None
+    }
+}
+
+/// From the severity number, else from the word; `None` when neither is known.
+fn priority(record: &LogRecord) -> Option<Priority> {
+    if record.severity_number == SeverityNumber::UNSPECIFIED {
+        return Priority::parse(record.attrs.get_str(&keys::PRIORITY)?);
+    }
+    // A number between two priorities counts as the lower one; one below all of them as the lowest.
+    let reached = Priority::ALL.into_iter().rev().find(|known| known.severity_number() <= record.severity_number);
+    Some(reached.unwrap_or(Priority::Debug))
+}
+
+/// falcosidekick fills in `syscalls` where Falco says `syscall`.
+fn source_name(source: &str) -> &str {
+    if source == "syscalls" { "syscall" } else { source }
+}

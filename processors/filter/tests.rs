@@ -1,0 +1,108 @@
+use super::Filter;
+use lanner_engine::{
+    event::SeverityNumber,
+    prelude::*,
+    testing::{TransformTest, log},
+};
+
+/// An alert with one attribute or severity after the other changed by the test.
+fn alert(rule: &'static str, priority: Priority, tags: &[&'static str]) -> LogRecord {
+    let mut record = log()
+        .event_name("falco.alert")
+        .body("A shell was spawned (user=root)")
+        .attr("security_rule.name", rule)
+        .attr("falco.priority", priority.lower())
+        .attr("falco.source", "syscall")
+        .build();
+    record.severity_number = priority.severity_number();
+    record.attrs.set("falco.tags", tags.iter().map(|tag| Text::from_static(tag)).collect::<Value>());
+    record
+}
+
+fn rules(records: &[LogRecord]) -> Vec<&str> {
+    let rule = Key::intern("security_rule.name");
+    records.iter().map(|record| record.attrs.get_str(&rule).unwrap_or("(none)")).collect()
+}
+
+/// Scenario: every condition alone, with one alert that meets it and one that does not.
+/// Guarantee: exactly the other one is left out, under the name of the condition.
+#[test]
+fn each_condition_leaves_out_what_fails_it() {
+    let kept = alert("Terminal shell in container", Priority::Error, &["container", "shell"]);
+    let mut audit = alert("K8s", Priority::Error, &["container", "shell"]);
+    audit.attrs.set("falco.source", "k8s_audit");
+    let mut quiet = alert("Terminal shell in container", Priority::Error, &["container", "shell"]);
+    quiet.body = Value::text("nothing to see");
+    for (yaml, other, reason) in [
+        ("min_priority: error", alert("x", Priority::Warning, &[]), "min_priority"),
+        ("require_tags: [container, shell]", alert("x", Priority::Error, &["container"]), "require_tags"),
+        ("exclude_tags: [noise]", alert("x", Priority::Error, &["container", "noise"]), "exclude_tags"),
+        ("rule: ^Terminal", alert("x Terminal", Priority::Error, &[]), "rule"),
+        ("output: user=root", quiet, "output"),
+        ("source: syscall", audit.clone(), "source"),
+        ("source: [plugin, syscalls]", audit, "source"),
+    ] {
+        let out = TransformTest::of::<Filter>(yaml).run([other, kept.clone()]);
+        assert_eq!(out.records(), [kept.clone()], "{yaml}");
+        assert_eq!(out.discarded(), [(reason, 1)], "{yaml}");
+    }
+}
+
+/// Scenario: priorities from Debug to Emergency against `warning`.
+/// Guarantee: the threshold itself passes; the order is Falco's.
+#[test]
+fn the_threshold_passes() {
+    let all = Priority::ALL.map(|priority| alert(priority.title(), priority, &[]));
+    let out = TransformTest::of::<Filter>("min_priority: warning").run(all);
+    assert_eq!(rules(&out.records()), ["Warning", "Error", "Critical", "Alert", "Emergency"]);
+    assert_eq!(out.discarded(), [("min_priority", 3)]);
+}
+
+/// Scenario: an alert with an unknown priority word, and one that has only the word because a hop lost the number.
+/// Guarantee: the unknown one is kept; the other is judged by its word.
+#[test]
+fn an_unknown_priority_is_never_filtered_away() {
+    let mut unknown = alert("unknown", Priority::Debug, &[]);
+    unknown.severity_number = SeverityNumber::UNSPECIFIED;
+    unknown.attrs.set("falco.priority", "urgent-ish");
+    let mut word_only = alert("word", Priority::Debug, &[]);
+    word_only.severity_number = SeverityNumber::UNSPECIFIED;
+    let out = TransformTest::of::<Filter>("min_priority: emergency").run([unknown, word_only]);
+    assert_eq!(rules(&out.records()), ["unknown"]);
+    assert_eq!(out.discarded(), [("min_priority", 1)]);
+}
+
+/// Scenario: a plain line between alerts, with `non_alerts` left alone and set to `drop`.
+/// Guarantee: kept and not judged by the conditions; with `drop` left out under its own reason.
+#[test]
+fn records_that_are_no_alerts_are_kept_unless_told() {
+    let line = log().body("Falco initialized").build();
+    let out = TransformTest::of::<Filter>("min_priority: error").run([line.clone()]);
+    assert_eq!(out.records(), [line.clone()]);
+    let kept = alert("a", Priority::Error, &[]);
+    let out = TransformTest::of::<Filter>("non_alerts: drop").run([line, kept.clone()]);
+    assert_eq!(out.records(), [kept]);
+    assert_eq!(out.discarded(), [("non_alert", 1)]);
+}
+
+/// Scenario: an alert that fails several conditions.
+/// Guarantee: counted once.
+#[test]
+fn each_alert_is_counted_once() {
+    let yaml = "min_priority: alert\nsource: k8s_audit\nrule: nothing";
+    let out = TransformTest::of::<Filter>(yaml).run([alert("a", Priority::Debug, &[])]);
+    assert!(out.records().is_empty());
+    assert_eq!(out.discarded(), [("min_priority", 1)]);
+}
+
+/// Scenario: no condition; a tag both required and excluded; an empty list of sources.
+/// Guarantee: a warning for the first, errors at their places for the others.
+#[test]
+fn mistakes_are_found_before_start() {
+    let findings = TransformTest::findings::<Filter>("{}");
+    assert!(findings[0].message.contains("everything passes"), "{findings:?}");
+    let findings = TransformTest::findings::<Filter>("require_tags: [a]\nexclude_tags: [a]\nsource: []");
+    let messages: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();
+    assert!(messages.iter().any(|text| text.contains("`a` is both")), "{messages:?}");
+    assert!(messages.iter().any(|text| text.contains("list is empty")), "{messages:?}");
+}

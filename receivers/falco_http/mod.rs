@@ -1,0 +1,280 @@
+//! `falco_http` takes Falco's `http_output`; a drop-in for falcosidekick's input.
+//!
+//! Promises
+//! - 200 means that every queue behind the receiver has the alert. Falco ignores statuses and never sends again, so
+//!   while the pipeline is full the answer is held back instead, for at most `hold` in all; then 503, counted as lost.
+//! - Every body that was read is kept: what is no alert becomes a plain log record. 400 is answered only when
+//!   nothing of the body was usable, and even then the record is there.
+//! - Whatever is not kept (too large, broken off, empty, refused) is counted with its reason.
+//! - No answer is a 5xx, except 503 while full or stopping.
+//! - An alert whose body arrived is kept even if the sender hung up in the meantime.
+//!
+//! Way of a request: head -> room in the memory budget -> body -> records -> `consume` -> answer, all on the task of
+//! the connection; a hop to another task costs more than parsing an alert.
+
+mod answer;
+mod config;
+mod counters;
+#[cfg(test)]
+mod tests;
+
+use answer::Answer;
+use config::{Config, Plan};
+use counters::ByReason;
+use http::{Method, Request};
+use hyper::body::{Body, Incoming};
+use lanner_engine::{
+    component::Admission,
+    net::{BodyError, BodyLimits, HttpServer, ReadBody, first_room, read_body},
+    prelude::*,
+    semantics::{FalcoMapper, MappingOptions, Summary, falco, keys},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::Instant;
+
+/// Kept free of `hold`, so that the answer is out in time.
+const SAFETY: Duration = Duration::from_millis(50);
+/// How often room in the memory budget is asked for again while a request is held.
+const ROOM_POLL: Duration = Duration::from_millis(20);
+/// Larger bodies are mapped beside the connection tasks, which share few threads.
+const MAP_INLINE: usize = 256 << 10;
+/// What senders are told to wait while stopping: about a restart.
+const RESTART: Duration = Duration::from_secs(5);
+
+/// The component type.
+pub struct FalcoHttp;
+
+impl Component for FalcoHttp {
+    const TYPE: &'static str = "falco_http";
+    const STABILITY: Stability = Stability::Alpha;
+    const SIGNALS: Signals = Signals::LOGS;
+    const README: &'static str = include_str!("README.md");
+    type Config = Config;
+    type Plan = Plan;
+
+    fn plan(config: Config, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        config.check(cx)
+    }
+}
+
+/// A bound listener with everything a request needs.
+struct HttpReceiver {
+    server: HttpServer,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    body: BodyLimits,
+    /// Longest time to an answer while the pipeline is full; zero to refuse at once.
+    hold: Duration,
+    mapper: Arc<FalcoMapper>,
+    scope: Arc<Scope>,
+    degraded: ByReason,
+    unusable: ByReason,
+    lost: ByReason,
+}
+
+/// A request that was not taken: the reason for the count, and the answer.
+struct Lost {
+    reason: &'static str,
+    answer: Answer,
+    /// Whether the engine has seen a batch and counts the refusal itself.
+    seen: bool,
+}
+
+/// Counts a request whose connection broke before there was an answer; hyper drops its future then.
+struct Gone<'a> {
+    shared: &'a Shared,
+    out: &'a Consumer,
+    armed: bool,
+}
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.shared.lost.add("sender_gone", 1);
+            self.out.failed(1, "sender_gone");
+        }
+    }
+}
+
+impl HttpReceiver {
+    fn new(server: HttpServer, body: BodyLimits, hold: Duration, mapping: &MappingOptions, cx: &BuildCx) -> Self {
+        let shared = Shared {
+            body,
+            hold: hold.saturating_sub(SAFETY),
+            mapper: Arc::new(FalcoMapper::new(mapping)),
+            scope: falco::scope("lanner.receiver.falco"),
+            degraded: ByReason::new(
+                cx,
+                "lanner_receiver_degraded",
+                "Oddities of events that were kept all the same, by reason.",
+                "{event}",
+            ),
+            unusable: ByReason::new(
+                cx,
+                "lanner_receiver_unusable",
+                "Pieces of input that are no event and were kept as plain log records, by reason.",
+                "{record}",
+            ),
+            lost: ByReason::new(
+                cx,
+                "lanner_receiver_lost_requests",
+                "Requests of which nothing was kept, by reason; a sender that ignores statuses has lost them.",
+                "{request}",
+            ),
+        };
+        Self { server, shared: Arc::new(shared) }
+    }
+}
+
+#[async_trait]
+impl Receiver for HttpReceiver {
+    async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
+        let Self { server, shared } = *self;
+        let stopping = drain.clone();
+        let service = move |request| {
+            let (shared, out, stopping) = (Arc::clone(&shared), out.clone(), stopping.is_requested());
+            async move { shared.answer(request, &out, stopping).await }
+        };
+        server.serve(service, drain).await;
+        Ok(())
+    }
+}
+
+impl Shared {
+    async fn answer(&self, request: Request<Incoming>, out: &Consumer, stopping: bool) -> Answer {
+        let result = match (request.method(), request.uri().path()) {
+            (_, "/ping") => return answer::pong(),
+            (_, "/healthz") => return answer::healthy(),
+            (&Method::POST, "/test") => self.inject(out).await,
+            (&Method::POST, _) if stopping => {
+                Err(Lost { reason: "draining", answer: answer::unavailable(RESTART), seen: false })
+            }
+            (&Method::POST, _) => self.receive(request, out).await,
+            _ => return answer::not_post(),
+        };
+        result.unwrap_or_else(|lost| {
+            self.lost.add(lost.reason, 1);
+            if !lost.seen {
+                out.failed(1, lost.reason);
+            }
+            lost.answer
+        })
+    }
+
+    async fn receive(&self, request: Request<Incoming>, out: &Consumer) -> Result<Answer, Lost> {
+        let start = Instant::now();
+        let mut gone = Gone { shared: self, out, armed: true };
+        let result = self.keep(request, out, start).await;
+        gone.armed = false;
+        result
+    }
+
+    async fn keep(&self, request: Request<Incoming>, out: &Consumer, start: Instant) -> Result<Answer, Lost> {
+        let (head, body) = request.into_parts();
+        let mut room = Some(self.room(&body, out, start).await?);
+        let admit = |bytes| room.take().map_or_else(|| out.admit(bytes), Ok);
+        let body = read_body(&head.headers, body, &self.body, admit).await.map_err(lost_body)?;
+        let ReadBody { bytes, .. } = &body;
+        let text: Arc<str> = match std::str::from_utf8(bytes) {
+            Ok(text) => text.into(),
+            Err(_) => {
+                self.degraded.add("invalid_utf8", 1);
+                String::from_utf8_lossy(bytes).into()
+            }
+        };
+        let (logs, summary) = self.map(text).await;
+        if logs.is_empty() {
+            return Err(Lost { reason: "empty_body", answer: answer::invalid_body(), seen: false });
+        }
+        let wait = self.hold.saturating_sub(start.elapsed());
+        out.consume_within(Batch::logs(logs), wait).await.map_err(lost_batch)?;
+        drop(body);
+        self.count(&summary);
+        Ok(if summary.alerts + summary.internal > 0 { answer::accepted() } else { answer::invalid_body() })
+    }
+
+    /// Room for the body that is announced. While the memory budget is used up, asks again until the hold is over.
+    async fn room(&self, body: &Incoming, out: &Consumer, start: Instant) -> Result<Admission, Lost> {
+        let bytes = first_room(body.size_hint().exact(), &self.body).map_err(lost_body)?;
+        loop {
+            match out.admit(bytes) {
+                Ok(room) => return Ok(room),
+                Err(Refused::Busy { .. }) if start.elapsed() < self.hold => tokio::time::sleep(ROOM_POLL).await,
+                Err(refused) => return Err(Lost { seen: false, ..lost_batch(refused) }),
+            }
+        }
+    }
+
+    async fn map(&self, text: Arc<str>) -> (Logs, Summary) {
+        let observed = now();
+        if text.len() > MAP_INLINE {
+            let (mapper, scope, text) = (Arc::clone(&self.mapper), Arc::clone(&self.scope), Arc::clone(&text));
+            let mapped = tokio::task::spawn_blocking(move || {
+                let mut logs = Logs::default();
+                let summary = mapper.map_body(&text, observed, &scope, &mut logs);
+                (logs, summary)
+            });
+            if let Ok(mapped) = mapped.await {
+                return mapped;
+            }
+        }
+        let mut logs = Logs::default();
+        let summary = self.mapper.map_body(&text, observed, &self.scope, &mut logs);
+        (logs, summary)
+    }
+
+    /// Sends falcosidekick's test event down the pipeline.
+    async fn inject(&self, out: &Consumer) -> Result<Answer, Lost> {
+        let (mut logs, summary) = self.map(test_event().into()).await;
+        for record in logs.records_mut() {
+            record.attrs.set(keys::SYNTHETIC.clone(), true);
+        }
+        out.consume_within(Batch::logs(logs), self.hold).await.map_err(lost_batch)?;
+        self.count(&summary);
+        Ok(answer::accepted())
+    }
+
+    fn count(&self, summary: &Summary) {
+        for (reason, count) in summary.degraded.iter() {
+            self.degraded.add(reason, count);
+        }
+        for (reason, count) in summary.plain.iter() {
+            self.unusable.add(reason, count);
+        }
+    }
+}
+
+fn lost_body(error: BodyError) -> Lost {
+    match error {
+        BodyError::Refused(refused) => Lost { seen: false, ..lost_batch(refused) },
+        error => Lost { reason: error.reason(), answer: answer::refused(error.status(), &error), seen: false },
+    }
+}
+
+fn lost_batch(refused: Refused) -> Lost {
+    let (reason, answer) = match refused {
+        Refused::Busy { retry_after, .. } => ("held_too_long", answer::unavailable(retry_after)),
+        Refused::Draining => ("draining", answer::unavailable(RESTART)),
+        Refused::Invalid(_) => ("invalid", answer::invalid_body()),
+    };
+    Lost { reason, answer, seen: true }
+}
+
+/// Nanoseconds since 1970; 0 when the clock stands before it.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
+
+/// falcosidekick's test event, with `debug` left as its source: under `internal` it would be no alert, and the
+/// test would stop at the first component that looks for alerts.
+fn test_event() -> String {
+    let time = jiff::Timestamp::now();
+    format!(
+        r#"{{"output":"This is a test from lanner","priority":"Debug","rule":"Test rule","time":"{time}","source":"debug","hostname":"lanner","tags":["test","example"],"output_fields":{{"proc.name":"lanner","user.name":"lanner"}}}}"#
+    )
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# install.sh SET...: installs what is missing of a set of Debian packages, as root or with sudo, and says so.
+#   build  a C compiler (zstd, jemalloc and ring have C parts)
+#   test   real counterparts: Docker Engine and its parts, Prometheus, curl, a static busybox
+set -euo pipefail
+
+# program:package
+build=(cc:gcc make:make)
+test=(curl:curl dockerd:docker.io docker:docker.io containerd:containerd runc:runc busybox:busybox-static
+      prometheus:prometheus tar:tar unshare:util-linux)
+
+missing=()
+for set in "$@"; do
+  declare -n wanted=$set
+  for pair in "${wanted[@]}"; do
+    command -v "${pair%%:*}" >/dev/null || [ -x "/usr/sbin/${pair%%:*}" ] || missing+=("${pair#*:}")
+  done
+done
+
+if ! command -v cargo >/dev/null; then
+  echo "install: Rust is missing; get it from https://rustup.rs (1.90 or newer)" >&2
+  exit 1
+fi
+[ ${#missing[@]} -gt 0 ] || exit 0
+mapfile -t missing < <(printf '%s\n' "${missing[@]}" | sort -u)
+
+if ! command -v apt-get >/dev/null; then
+  echo "install: please install: ${missing[*]} (these are the names of the Debian packages)" >&2
+  exit 1
+fi
+sudo=()
+[ "$(id -u)" = 0 ] || sudo=(sudo)
+echo "install: apt-get install ${missing[*]}"
+# Services of these packages are not started: the tests start what they need by hand.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee $policy >/dev/null
+  "${sudo[@]}" chmod +x $policy
+  trap '"${sudo[@]}" rm -f $policy' EXIT
+fi
+"${sudo[@]}" apt-get update -qq
+"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"

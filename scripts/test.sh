@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Everything that must hold: formatting, lints, unit, property and end-to-end tests, every YAML of the project.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# dockerd and friends live in sbin, which is not on everybody's path.
+export PATH="$PATH:/usr/sbin:/sbin"
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "format"
+cargo fmt --all --check
+step "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+step "tests"
+cargo test --workspace --locked
+step "a component of one's own"
+cargo run --quiet --locked -p custom-component -- validate --config examples/custom-component/pipeline.yaml
+step "all passed"

@@ -1,0 +1,201 @@
+//! The binary as a process.
+
+use super::{curl, wait};
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+/// A running `lanner run`. Killed when dropped.
+pub struct Lanner {
+    child: Child,
+    stderr: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+    /// Removed with everything in it when dropped.
+    pub dir: TempDir,
+}
+
+/// A folder of a test.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// A new, empty folder.
+    pub fn new() -> Self {
+        static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("lanner-e2e-{}-{count}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The binary under test.
+pub fn binary() -> &'static str {
+    env!("CARGO_BIN_EXE_lanner")
+}
+
+/// Runs the binary to its end.
+pub fn command(args: &[&str]) -> std::process::Output {
+    Command::new(binary()).args(args).env("NO_COLOR", "1").output().unwrap()
+}
+
+impl Lanner {
+    /// Starts with this configuration and waits until it is ready.
+    pub fn start(config: &str) -> Self {
+        let dir = TempDir::new();
+        let path = dir.path().join("config.yaml");
+        std::fs::write(&path, config).unwrap();
+        Self::start_with(dir, &["run", "--config", path.to_str().unwrap()])
+    }
+
+    /// Starts with these arguments and waits until it is ready.
+    pub fn start_with(dir: TempDir, args: &[&str]) -> Self {
+        let mut child = Command::new(binary())
+            .args(args)
+            .current_dir(dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = Arc::new(Mutex::new(String::new()));
+        let (pipe, into) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                let mut text = into.lock().unwrap();
+                text.push_str(&line);
+                text.push('\n');
+            }
+        });
+        let mut lanner = Self { child, stderr, reader: Some(reader), dir };
+        wait::until("Lanner is ready", Duration::from_secs(30), || {
+            if let Some(status) = lanner.child.try_wait().unwrap() {
+                panic!("ended with {status}:\n{}", lanner.stderr());
+            }
+            lanner.stderr().contains("Everything is ready").then_some(())
+        });
+        lanner
+    }
+
+    /// What was written to stderr so far.
+    pub fn stderr(&self) -> String {
+        self.stderr.lock().unwrap().clone()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory in KiB.
+    pub fn rss_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    /// Sends a signal, for example `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end of the process.
+    pub fn wait(&mut self, limit: Duration) -> (ExitStatus, String) {
+        let status = wait::until("Lanner ends", limit, || self.child.try_wait().unwrap());
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        (status, self.stderr())
+    }
+
+    /// SIGTERM, then the exit status and the ledger's lines.
+    pub fn stop(mut self) -> Ledger {
+        self.signal("TERM");
+        let (status, stderr) = self.wait(Duration::from_secs(20));
+        assert!(status.success(), "{status}:\n{stderr}");
+        Ledger::parse(&stderr)
+    }
+
+    /// The sum of a metric at a metrics page, over all series that contain `labels`.
+    pub fn metric(url: &str, name: &str, labels: &str) -> f64 {
+        let (status, text) = curl::get(url, &[]);
+        assert_eq!(status, 200, "{url}");
+        sum(&text, name, labels)
+    }
+}
+
+/// Adds up the series of a metric in Prometheus text.
+pub fn sum(text: &str, name: &str, labels: &str) -> f64 {
+    text.lines()
+        .filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && line.contains(labels)
+        })
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok())
+        .sum()
+}
+
+impl Drop for Lanner {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The ledger as it is printed at exit.
+#[derive(Debug)]
+pub struct Ledger(Vec<Row>);
+
+/// A line of the ledger.
+#[derive(Debug)]
+pub struct Row {
+    pub route: String,
+    pub accepted: u64,
+    pub delivered: u64,
+    pub queued: u64,
+    pub discarded: u64,
+    pub rejected: u64,
+    pub text: String,
+}
+
+impl Ledger {
+    fn parse(stderr: &str) -> Self {
+        let number = |line: &str, word: &str| -> u64 {
+            let after = &line[line.find(word).unwrap() + word.len()..];
+            after.trim_start().split(|letter: char| !letter.is_ascii_digit()).next().unwrap().parse().unwrap()
+        };
+        let rows = stderr.lines().filter(|line| line.contains(": accepted ") && line.contains(" = delivered "));
+        Self(
+            rows.map(|line| Row {
+                route: line.split(':').next().unwrap().to_owned(),
+                accepted: number(line, ": accepted"),
+                delivered: number(line, "= delivered"),
+                queued: number(line, "+ queued"),
+                discarded: number(line, "+ discarded"),
+                rejected: number(line, "+ rejected"),
+                text: line.to_owned(),
+            })
+            .collect(),
+        )
+    }
+
+    /// The row of `pipeline -> destination`; the books must close.
+    pub fn row(&self, route: &str) -> &Row {
+        let row = self.0.iter().find(|row| row.route == route).unwrap_or_else(|| panic!("no {route} in {self:#?}"));
+        assert_eq!(row.accepted, row.delivered + row.queued + row.discarded + row.rejected, "{}", row.text);
+        assert!(!row.text.contains("DOES NOT ADD UP"), "{}", row.text);
+        row
+    }
+}

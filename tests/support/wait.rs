@@ -1,0 +1,23 @@
+//! Bounded polling, for what another process does.
+
+use std::time::{Duration, Instant};
+
+/// Polls until `check` gives something, for at most `limit`.
+///
+/// # Panics
+/// With `what` when the time is over.
+pub fn until<T>(what: &str, limit: Duration, mut check: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}: not within {limit:?}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
