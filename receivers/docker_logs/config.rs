@@ -30,7 +30,7 @@ pub struct Config {
     #[schemars(range(min = 1, max = 1000))]
     pub max_containers: usize,
     /// How alerts become records.
-    pub mapping: MappingOptions,
+    pub semantics: MappingOptions,
 }
 
 /// Containers by name, image or label. `*` and `?` match any characters, `[..]` a set, `{a,b}` either.
@@ -88,7 +88,7 @@ impl Default for Config {
             non_json: NonJson::Skip,
             container_labels: Vec::new(),
             max_containers: 100,
-            mapping: MappingOptions::default(),
+            semantics: MappingOptions::default(),
         }
     }
 }
@@ -104,7 +104,7 @@ pub struct Checked {
     pub non_json: NonJson,
     pub container_labels: Vec<(String, Key)>,
     pub max_containers: usize,
-    pub mapping: MappingOptions,
+    pub semantics: MappingOptions,
 }
 
 impl Config {
@@ -154,7 +154,7 @@ impl Config {
             non_json: self.non_json,
             container_labels: self.container_labels.into_iter().map(label).collect(),
             max_containers: self.max_containers,
-            mapping: self.mapping,
+            semantics: self.semantics,
         })
     }
 }

@@ -294,6 +294,26 @@ async fn a_busy_pipeline_loses_nothing() {
     assert!(capture.failed().is_empty());
 }
 
+/// Scenario: the pipeline is stopping already while lines are read, and refuses everything.
+/// Guarantee: the receiver ends, and the lines read behind the refused batch are counted.
+#[tokio::test]
+async fn a_stopping_pipeline_ends_the_receiver() {
+    let engine = FakeEngine::start();
+    engine.add("c1", with_lines("falco", (0..3).map(|index| format!("line {index}"))));
+    let running = Running::start_with(&engine, |_| ()).await;
+    running.items(3).await;
+    running.capture.set(Mood::Stuck);
+    engine.write("c1", 1, NOW + 10_000_000, "refused\n");
+    timeout(LONG, running.capture.waiting(1)).await.expect("a delivery waits");
+    engine.write("c1", 1, NOW + 11_000_000, "behind\n");
+    poll(|| running.metric("lanner.docker_logs.lines") == 5).await;
+    running.drain.request();
+    running.capture.set(Mood::Draining);
+    let capture = running.stop().await;
+    assert_eq!(capture.records().len(), 3);
+    assert_eq!(capture.failed(), BTreeMap::from([("stopped", 1)]));
+}
+
 /// Scenario: lines that are no alert, with the default `skip`.
 /// Guarantee: none passes, each is counted, for the pipeline's ledger as well.
 #[tokio::test]
