@@ -5,7 +5,7 @@ use super::{
     select::{Matchers, Selection},
 };
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
-use lanner_engine::prelude::*;
+use lanner_engine::{prelude::*, semantics::MappingOptions};
 
 /// What the user wrote.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -29,6 +29,8 @@ pub struct Config {
     /// Most containers read at a time.
     #[schemars(range(min = 1, max = 1000))]
     pub max_containers: usize,
+    /// How alerts become records.
+    pub semantics: MappingOptions,
 }
 
 /// Containers by name, image or label. `*` and `?` match any characters, `[..]` a set, `{a,b}` either.
@@ -86,6 +88,7 @@ impl Default for Config {
             non_json: NonJson::Skip,
             container_labels: Vec::new(),
             max_containers: 100,
+            semantics: MappingOptions::default(),
         }
     }
 }
@@ -101,6 +104,7 @@ pub struct Checked {
     pub non_json: NonJson,
     pub container_labels: Vec<(String, Key)>,
     pub max_containers: usize,
+    pub semantics: MappingOptions,
 }
 
 impl Config {
@@ -150,6 +154,7 @@ impl Config {
             non_json: self.non_json,
             container_labels: self.container_labels.into_iter().map(label).collect(),
             max_containers: self.max_containers,
+            semantics: self.semantics,
         })
     }
 }

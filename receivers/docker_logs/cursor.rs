@@ -64,11 +64,6 @@ impl Cursor {
         newest.saturating_sub(OVERLAP).max(self.floor)
     }
 
-    /// Whether anything was accepted yet.
-    pub fn is_fresh(&self) -> bool {
-        self.accepted.is_empty()
-    }
-
     /// The newest accepted time; 0 when there is none.
     pub fn watermark(&self) -> u64 {
         self.watermark

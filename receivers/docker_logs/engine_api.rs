@@ -5,7 +5,7 @@
 
 use super::select::Candidate;
 use bollard::{
-    API_DEFAULT_VERSION, ClientVersion, Docker,
+    API_DEFAULT_VERSION, Docker,
     errors::Error as BollardError,
     models::{ContainerInspectResponse, EventMessage},
     query_parameters::{EventsOptionsBuilder, ListContainersOptionsBuilder},
@@ -16,7 +16,6 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{Request, StatusCode, body::Incoming};
 use hyper_util::rt::TokioIo;
 use lanner_engine::prelude::BoxError;
-use serde::Deserialize;
 use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -27,9 +26,6 @@ use tokio_util::task::AbortOnDropHandle;
 
 /// How long the daemon may take to answer the head of a request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
-/// Longest answer that is read as a whole.
-const ANSWER_MAX: usize = 64 << 10;
-
 /// About as much of an error text as a log line should hold.
 const ERROR_MAX: usize = 1024;
 
@@ -135,26 +131,17 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Connects and agrees on an API version. The library's own negotiation asks under its newest version, which
-    /// an older daemon refuses to answer.
+    /// Connects and agrees on an API version.
     ///
     /// # Errors
     /// The daemon cannot be reached.
     pub async fn connect(endpoint: &Endpoint) -> Result<Self, ApiError> {
-        let body = get(endpoint, "/version").await?.collect(ANSWER_MAX).await?;
-        let Version { api_version } = serde_json::from_slice(&body).map_err(BoxError::from)?;
-        let (major, minor) = api_version.split_once('.').unwrap_or((&api_version, "0"));
-        let daemon = ClientVersion {
-            major_version: major.parse().map_err(BoxError::from)?,
-            minor_version: minor.parse().map_err(BoxError::from)?,
-        };
-        let version = if daemon < *API_DEFAULT_VERSION { &daemon } else { API_DEFAULT_VERSION };
         let seconds = ANSWER_WITHIN.as_secs();
         let docker = match endpoint {
-            Endpoint::Unix(path) => Docker::connect_with_unix(path, seconds, version),
-            Endpoint::Tcp(_) => Docker::connect_with_http(&endpoint.to_string(), seconds, version),
+            Endpoint::Unix(path) => Docker::connect_with_unix(path, seconds, API_DEFAULT_VERSION),
+            Endpoint::Tcp(_) => Docker::connect_with_http(&endpoint.to_string(), seconds, API_DEFAULT_VERSION),
         }?;
-        Ok(Self { docker, endpoint: endpoint.clone() })
+        Ok(Self { docker: docker.negotiate_version().await?, endpoint: endpoint.clone() })
     }
 
     /// All containers, with whether each runs.
@@ -233,13 +220,6 @@ impl Engine {
     }
 }
 
-/// The part of `/version` that matters.
-#[derive(Deserialize)]
-struct Version {
-    #[serde(rename = "ApiVersion")]
-    api_version: String,
-}
-
 /// Sends a request on a connection of its own.
 async fn get(endpoint: &Endpoint, path: &str) -> Result<Body, ApiError> {
     let answer = timeout(ANSWER_WITHIN, async {
@@ -281,7 +261,7 @@ impl Body {
         }
     }
 
-    /// All of a short answer.
+    /// The first `limit` bytes, give or take a chunk.
     async fn collect(mut self, limit: usize) -> Result<Vec<u8>, BoxError> {
         let mut all = Vec::new();
         while all.len() < limit

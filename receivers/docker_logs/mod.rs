@@ -4,19 +4,24 @@
 //! connections, containers or the daemon; a line that is no alert is kept or counted, never silently dropped; a
 //! busy pipeline slows the reading down and loses nothing; memory is bounded.
 //!
-//! `watch` decides which containers are followed, `follow` reads one of them: `engine_api` opens its log, `framing` and
-//! `lines` make lines of it, `cursor` knows which of them came before, `records` makes log records.
+//! `watch` decides which containers are followed, `follow` keeps one of them connected. `read` opens its log (`engine_api`) and
+//! makes lines of it (`framing`, `lines`), leaving out those that came before (`cursor`); `deliver` makes log records
+//! of them (`records`) and hands them on.
 
 mod config;
 mod cursor;
 mod daemon;
+mod deliver;
 mod engine_api;
 mod follow;
 mod framing;
 mod lines;
 mod metrics;
+mod read;
 mod records;
 mod select;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};
@@ -69,7 +74,7 @@ struct Built {
 impl Receiver for Built {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { plan, endpoint, metrics } = *self;
-        let mapping = records::Mapping::new(plan.non_json, plan.container_labels);
+        let mapping = records::Mapping::new(&plan.semantics, plan.non_json, plan.container_labels);
         let shared = Shared::new(daemon::Daemon::new(endpoint), plan.streams, mapping, metrics, out);
         let watch = watch::Watch::new(Arc::new(shared), plan.selection, plan.start_at, plan.max_containers);
         watch.run(drain).await;

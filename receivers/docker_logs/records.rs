@@ -5,15 +5,23 @@
 //! alert is the one the alert is about, so nothing of the container Falco runs in is added. Any other line
 //! becomes, when it is kept, a plain record whose resource is the container it came from.
 
-use super::{config::NonJson, lines::Line, select::Candidate};
-use lanner_engine::prelude::*;
+use super::{config::NonJson, framing::Stream, lines::Line, select::Candidate};
+use lanner_engine::{
+    prelude::*,
+    semantics::{FalcoMapper, Mapped, MappingOptions, SCHEMA_URL, keys, scope, uid},
+};
 use std::{borrow::Cow, sync::Arc};
+
+/// The kind of a plain line's digest.
+const CONTAINER_LINE: &str = "container.line";
 
 /// How lines become records.
 pub struct Mapping {
     non_json: NonJson,
     container_labels: Vec<(String, Key)>,
-    scope: Arc<Scope>,
+    falco: FalcoMapper,
+    alert_scope: Arc<Scope>,
+    line_scope: Arc<Scope>,
     keys: Keys,
 }
 
@@ -23,7 +31,6 @@ struct Keys {
     image: Key,
     tags: Key,
     stream: Key,
-    uid: Key,
     incomplete: Key,
     cut: Key,
 }
@@ -36,18 +43,19 @@ pub struct Source {
 
 impl Mapping {
     /// A mapping; the labels are added to the resource of plain lines.
-    pub fn new(non_json: NonJson, container_labels: Vec<(String, Key)>) -> Self {
+    pub fn new(options: &MappingOptions, non_json: NonJson, container_labels: Vec<(String, Key)>) -> Self {
         Self {
             non_json,
             container_labels,
-            scope: Arc::new(Scope { name: Text::from_static("lanner.receiver.docker"), ..Scope::default() }),
+            falco: FalcoMapper::new(options),
+            alert_scope: scope("lanner.receiver.falco"),
+            line_scope: scope("lanner.receiver.docker"),
             keys: Keys {
                 id: Key::intern("container.id"),
                 name: Key::intern("container.name"),
                 image: Key::intern("container.image.name"),
                 tags: Key::intern("container.image.tags"),
                 stream: Key::intern("log.iostream"),
-                uid: Key::intern("log.record.uid"),
                 incomplete: Key::intern("lanner.line.incomplete"),
                 cut: Key::intern("lanner.line.cut"),
             },
@@ -69,7 +77,7 @@ impl Mapping {
                 attrs.set(key.clone(), value.as_str());
             }
         }
-        let resource = Arc::new(Resource { attrs, ..Resource::default() });
+        let resource = Arc::new(Resource { attrs, schema_url: Text::from_static(SCHEMA_URL), ..Resource::default() });
         Source { id: container.id.clone(), resource }
     }
 
@@ -79,12 +87,19 @@ impl Mapping {
             Cow::Borrowed(text) => text.into(),
             Cow::Owned(text) => text.into(),
         };
+        // Falco never writes alerts to stderr, but a program that it watches may choose what is on its command line.
+        if line.stream == Stream::Stdout
+            && let Some(Mapped { resource, record, .. }) = self.falco.map_line(&text, line.time)
+        {
+            logs.push(resource, Arc::clone(&self.alert_scope), record);
+            return true;
+        }
         if self.non_json == NonJson::Skip {
             return false;
         }
         let mut attrs = Attributes::with_capacity(4);
         attrs.set(self.keys.stream.clone(), line.stream.as_str());
-        attrs.set(self.keys.uid.clone(), uid(&source.id, line, ordinal));
+        attrs.set(keys::UID.clone(), line_uid(&source.id, line, ordinal));
         if line.incomplete {
             attrs.set(self.keys.incomplete.clone(), true);
         }
@@ -98,7 +113,7 @@ impl Mapping {
             attrs,
             ..LogRecord::default()
         };
-        logs.push(Arc::clone(&source.resource), Arc::clone(&self.scope), record);
+        logs.push(Arc::clone(&source.resource), Arc::clone(&self.line_scope), record);
         true
     }
 }
@@ -113,14 +128,12 @@ fn image_and_tag(image: &str) -> (&str, Option<&str>) {
 }
 
 /// The id of a plain line: the same whenever the line is read again.
-fn uid(container: &str, line: &Line, ordinal: u64) -> String {
-    let mut digest = blake3::Hasher::new();
-    digest.update(b"lanner-uid-v1\0container.line\0");
-    let (time, ordinal) = (line.time.to_string(), ordinal.to_string());
-    let stream = line.stream.as_str();
-    for part in [container.as_bytes(), stream.as_bytes(), time.as_bytes(), &line.content, ordinal.as_bytes()] {
-        digest.update(&(part.len() as u64).to_be_bytes());
-        digest.update(part);
-    }
-    digest.finalize().to_hex()[..32].to_owned()
+fn line_uid(container: &str, line: &Line, ordinal: u64) -> Text {
+    let mut digest = uid::Digest::new(CONTAINER_LINE);
+    digest.part(container.as_bytes());
+    digest.part(line.stream.as_str().as_bytes());
+    digest.part(line.time.to_string().as_bytes());
+    digest.part(&line.content);
+    digest.part(ordinal.to_string().as_bytes());
+    digest.finish()
 }

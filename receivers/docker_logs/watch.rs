@@ -120,7 +120,11 @@ impl Watch {
                     Hint::Look => next_look = next_look.min(Instant::now() + CALM),
                 },
                 () = sleep_until(next_look) => {
-                    next_look = Instant::now() + match self.reconcile(&drain).await {
+                    let looked = tokio::select! {
+                        () = drain.requested() => break,
+                        looked = self.reconcile(&drain) => looked,
+                    };
+                    next_look = Instant::now() + match looked {
                         Ok(()) => {
                             backoff.reset();
                             RECONCILE

@@ -23,6 +23,7 @@ use std::{
 pub struct Dockerd {
     child: Child,
     dir: PathBuf,
+    driver: &'static str,
 }
 
 /// Makes a cgroup hierarchy where there is none, then becomes the daemon.
@@ -85,36 +86,52 @@ impl Dockerd {
         Err(why)
     }
 
-    fn start_with(driver: &str) -> Result<Self, String> {
+    fn start_with(driver: &'static str) -> Result<Self, String> {
         static COUNT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         // Short, because the path of a socket may have 107 bytes.
         let dir = std::env::temp_dir().join(format!("lanner-dockerd-{}-{count}", std::process::id()));
         fs::create_dir_all(&dir).map_err(|error| error.to_string())?;
-        let log = fs::File::create(dir.join("log")).map_err(|error| error.to_string())?;
-        let at = |name: &str| dir.join(name).display().to_string();
-        let child = Command::new("unshare")
-            .args(["--mount", "--propagation", "private", "sh", "-c", START, "sh"])
-            .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")])
-            .args(["--host", &format!("unix://{}", at("docker.sock")), "--storage-driver", driver])
-            .args(["--bridge=none", "--iptables=false", "--ip-forward=false", "--shutdown-timeout=1"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        let mut daemon = Self { child, dir };
+        let child = spawn(&dir, driver)?;
+        let mut daemon = Self { child, dir, driver };
+        daemon.wait_until_it_answers()?;
+        daemon.build_image()?;
+        Ok(daemon)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<(), String> {
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !daemon.answers() {
-            if daemon.child.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > deadline {
-                let log = fs::read_to_string(daemon.dir.join("log")).unwrap_or_default();
+        while !self.answers() {
+            if self.child.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > deadline {
+                let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
                 let tail: Vec<&str> = log.lines().rev().take(3).collect();
                 return Err(format!("dockerd did not start: {}", tail.join(" | ")));
             }
             park_timeout(Duration::from_millis(50));
         }
-        daemon.build_image()?;
-        Ok(daemon)
+        Ok(())
+    }
+
+    /// Stops the daemon, as for an upgrade, and starts it again on the same data.
+    ///
+    /// # Panics
+    /// It does not come back.
+    pub fn restart(&mut self) {
+        self.stop();
+        self.child = spawn(&self.dir, self.driver).unwrap_or_else(|why| panic!("{why}"));
+        self.wait_until_it_answers().unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// Asks it to end, and insists after a while.
+    fn stop(&mut self) {
+        let pid = self.child.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.child.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
+            park_timeout(Duration::from_millis(50));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     fn answers(&self) -> bool {
@@ -183,16 +200,24 @@ impl Dockerd {
 
 impl Drop for Dockerd {
     fn drop(&mut self) {
-        let pid = self.child.id().to_string();
-        let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.child.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
-            park_timeout(Duration::from_millis(50));
-        }
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.stop();
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+fn spawn(dir: &Path, driver: &str) -> Result<Child, String> {
+    let log = fs::File::options().create(true).append(true).open(dir.join("log")).map_err(|error| error.to_string())?;
+    let at = |name: &str| dir.join(name).display().to_string();
+    Command::new("unshare")
+        .args(["--mount", "--propagation", "private", "sh", "-c", START, "sh"])
+        .args(["--data-root", &at("data"), "--exec-root", &at("exec"), "--pidfile", &at("pid")])
+        .args(["--host", &format!("unix://{}", at("docker.sock")), "--storage-driver", driver])
+        .args(["--bridge=none", "--iptables=false", "--ip-forward=false", "--shutdown-timeout=1"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(log)
+        .spawn()
+        .map_err(|error| error.to_string())
 }
 
 fn run(command: &mut Command) -> Result<String, String> {

@@ -1,0 +1,10 @@
+//! Scenarios. The pure ones take bytes and lines; `reconnect` runs the whole receiver against an engine that
+//! misbehaves on purpose. A real engine is in `receivers/tests/docker_logs.rs`.
+
+mod config;
+mod cursor;
+mod fake_engine;
+mod framing;
+mod lines;
+mod reconnect;
+mod records;

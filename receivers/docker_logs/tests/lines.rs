@@ -1,0 +1,115 @@
+//! Joining parts.
+
+use crate::docker_logs::{
+    framing::{PART_BYTES, Part, Stream},
+    lines::{IDLE, Joiner, Line, MAX_LINE},
+};
+use bytes::Bytes;
+use tokio::time::Instant;
+
+/// The parts the daemon makes of a line.
+fn parts(stream: Stream, time: u64, text: &str) -> Vec<Part> {
+    let bytes = text.as_bytes();
+    let full = bytes.len() / PART_BYTES;
+    let part = |content: &[u8], ends_line| Part { stream, time, content: Bytes::copy_from_slice(content), ends_line };
+    let mut parts: Vec<Part> = bytes[..full * PART_BYTES].chunks(PART_BYTES).map(|full| part(full, false)).collect();
+    parts.push(part(&bytes[full * PART_BYTES..], true));
+    parts
+}
+
+fn join(joiner: &mut Joiner, parts: impl IntoIterator<Item = Part>) -> Vec<Line> {
+    let (mut lines, now) = (Vec::new(), Instant::now());
+    for part in parts {
+        joiner.push(part, now, |line| lines.push(line));
+    }
+    lines
+}
+
+fn text(line: &Line) -> &str {
+    std::str::from_utf8(&line.content).unwrap()
+}
+
+/// Scenario: lines of 16383, 16384, 16385 and 100000 bytes, with two-byte characters on every cut.
+/// Guarantee: each comes out whole and valid, from the number of parts it came in.
+#[test]
+fn lines_around_the_part_size_come_out_whole() {
+    for (size, expected_parts) in [(16_383, 1), (16_384, 2), (16_385, 2), (100_000, 7)] {
+        let line = format!("a{}", "\u{fc}".repeat((size - 1) / 2));
+        let line = format!("{line}{}", "z".repeat(size - line.len()));
+        assert_eq!(line.len(), size);
+        let lines = join(&mut Joiner::new(false, "json-file"), parts(Stream::Stdout, 1, &line));
+        let [joined] = &lines[..] else { panic!("{} lines of {size} bytes", lines.len()) };
+        assert_eq!((text(joined) == line, joined.parts), (true, expected_parts), "{size}");
+        assert!(!joined.incomplete && !joined.cut);
+    }
+}
+
+/// Scenario: long lines of stdout and stderr whose parts alternate.
+/// Guarantee: each stream's line holds its own parts only.
+#[test]
+fn streams_do_not_mix() {
+    let (out, err) = ("o".repeat(40_000), "e".repeat(40_000));
+    let mixed = parts(Stream::Stdout, 1, &out).into_iter().zip(parts(Stream::Stderr, 2, &err));
+    let mixed: Vec<Part> = mixed.flat_map(|(out, err)| [out, err]).collect();
+    let lines = join(&mut Joiner::new(false, "json-file"), mixed);
+    assert!(text(&lines[0]) == out && text(&lines[1]) == err && lines.len() == 2);
+}
+
+/// Scenario: a program ends without a line end, and another line follows after its restart; another one stays alone.
+/// Guarantee: both come out, marked as incomplete; the next line is untouched; nothing comes before it is idle.
+#[test]
+fn a_line_without_an_end_comes_out_marked() {
+    let mut joiner = Joiner::new(false, "json-file");
+    let open = |time| Part { stream: Stream::Stdout, time, content: Bytes::from_static(b"open"), ends_line: false };
+    let mut lines = join(&mut joiner, [open(1)]);
+    assert!(lines.is_empty());
+    lines.extend(join(&mut joiner, parts(Stream::Stdout, 2, "next")));
+    let found: Vec<_> = lines.iter().map(|line| (text(line), line.incomplete)).collect();
+    assert_eq!(found, [("open", true), ("next", false)]);
+
+    let mut lines = join(&mut joiner, [open(3)]);
+    assert_eq!(joiner.oldest_open(), Some(3));
+    let now = Instant::now();
+    joiner.flush_idle(now, |line| lines.push(line));
+    assert!(lines.is_empty());
+    joiner.flush_idle(now + IDLE, |line| lines.push(line));
+    assert!(lines[0].incomplete && joiner.oldest_open().is_none() && joiner.idle_at().is_none());
+}
+
+/// Scenario: the driver `local` leaves out the line end behind the last part.
+/// Guarantee: the line is complete with its short part, without waiting.
+#[test]
+fn the_local_driver_ends_lines_by_their_length() {
+    let unmarked =
+        |line: &str| parts(Stream::Stdout, 1, line).into_iter().map(|part| Part { ends_line: false, ..part });
+    let mut joiner = Joiner::new(false, "local");
+    for size in [16_384, 16_385, 40_000] {
+        let line = "x".repeat(size);
+        let lines = join(&mut joiner, unmarked(&line));
+        assert!(lines.len() == 1 && text(&lines[0]) == line && !lines[0].incomplete, "{size}");
+    }
+}
+
+/// Scenario: a line that is longer than the bound by far, then a short one.
+/// Guarantee: the first is cut at the bound and says so, with its rest left out; the second is whole.
+#[test]
+fn an_endless_line_is_cut() {
+    let mut joiner = Joiner::new(false, "json-file");
+    let endless = "x".repeat(MAX_LINE + 3 * PART_BYTES + 5);
+    let mut lines = join(&mut joiner, parts(Stream::Stdout, 1, &endless));
+    lines.extend(join(&mut joiner, parts(Stream::Stdout, 2, "short")));
+    assert_eq!((lines[0].content.len(), lines[0].cut), (MAX_LINE, true));
+    assert_eq!((text(&lines[1]), lines[1].cut), ("short", false));
+}
+
+/// Scenario: a terminal ends lines with CR LF, and a line of 16383 bytes has its CR at the end of a full part.
+/// Guarantee: the CR is taken off in both cases, and only from terminals.
+#[test]
+fn terminals_lose_their_return() {
+    let long = "x".repeat(PART_BYTES - 1);
+    let mut tty = Joiner::new(true, "json-file");
+    for line in ["short", &long] {
+        assert!(text(&join(&mut tty, parts(Stream::Stdout, 1, &format!("{line}\r")))[0]) == line);
+    }
+    assert_eq!(text(&join(&mut Joiner::new(false, "json-file"), parts(Stream::Stdout, 1, "a\r"))[0]), "a\r");
+}
