@@ -6,6 +6,7 @@ use lanner_engine::{
     config::{self, Diagnostic, Document, Inputs, Sources, decode_section, has_errors},
     delivery::budget::AdmissionConfig,
     graph::{self, Plan},
+    telemetry::{TelemetryConfig, TelemetryPlan},
 };
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub struct Checked {
 /// What `run` needs.
 pub struct Ready {
     pub plan: Plan,
+    pub telemetry: TelemetryPlan,
     pub admission: AdmissionConfig,
 }
 
@@ -52,10 +54,14 @@ impl ConfigArgs {
             return Checked { document: None, ready: None, findings, sources };
         };
         let plan = graph::plan(&document, registry, &mut findings);
+        let telemetry = decode_section::<TelemetryConfig>("service::telemetry", &document.telemetry, &mut findings)
+            .and_then(|config| config.check(&document.telemetry, &mut findings));
         let admission = decode_section("service::admission", &document.admission, &mut findings);
         config::sort(&mut findings);
-        let ready = match (plan, admission) {
-            (Some(plan), Some(admission)) if !has_errors(&findings) => Some(Ready { plan, admission }),
+        let ready = match (plan, telemetry, admission) {
+            (Some(plan), Some(telemetry), Some(admission)) if !has_errors(&findings) => {
+                Some(Ready { plan, telemetry, admission })
+            }
             _ => None,
         };
         Checked { document: Some(document), ready, findings, sources }

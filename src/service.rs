@@ -5,7 +5,7 @@ use lanner_engine::{
     component::{BoxError, Drain},
     delivery::{budget::Budget, ledger::Ledger},
     graph::{Graph, Surroundings},
-    telemetry::{Health, Telemetry},
+    telemetry::{self, Health, Telemetry},
 };
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use std::time::Duration;
 /// # Errors
 /// A component could not be built, or failed while running.
 pub async fn run(ready: Ready, deadline: Duration) -> Result<(), BoxError> {
-    let Ready { plan, admission } = ready;
+    let Ready { plan, telemetry: telemetry_plan, admission } = ready;
     // Signals are caught before anything is built, so that one during the start is not lost.
     let drain = Drain::new();
     watch_signals(drain.clone())?;
@@ -25,11 +25,12 @@ pub async fn run(ready: Ready, deadline: Duration) -> Result<(), BoxError> {
         health: Health::default(),
         telemetry: telemetry.clone(),
     };
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let own = telemetry::start(telemetry_plan, &telemetry).await?;
     let result = match Graph::build(plan, &around).await {
         Ok(graph) => graph.run(drain, deadline).await.map_err(BoxError::from),
         Err(error) => Err(error.into()),
     };
+    own.shutdown().await;
     eprint!("{}", around.ledger);
     result
 }
