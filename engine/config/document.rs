@@ -1,6 +1,6 @@
 //! `Document`: the whole configuration in the Collector's shape, components still as trees.
 
-use super::{Diagnostic, Node, NodeKey, NodeValue, Origin, codes, node::Path, suggest};
+use super::{Diagnostic, Node, NodeKey, NodeValue, Origin, codes, node::Path, substitute::FilledIn, suggest};
 use crate::component::{ComponentId, Kind, PipelineId};
 use std::{collections::HashMap, str::FromStr};
 
@@ -23,6 +23,8 @@ pub struct Document {
     pub service_at: Origin,
     /// Ids in lists of pipelines whose own id is wrong.
     pub(crate) mentioned: Vec<ComponentId>,
+    /// What references gave.
+    pub(crate) filled_in: FilledIn,
 }
 
 /// A configured component.

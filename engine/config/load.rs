@@ -63,10 +63,12 @@ pub fn load(inputs: &Inputs) -> Loaded {
     }
     let Loader { sources, mut findings, layers, complete, .. } = loader;
     let mut tree = layers::merge(&layers, &mut findings);
-    substitute::substitute(&mut tree, &inputs.env, &mut findings);
+    let filled_in = substitute::substitute(&mut tree, &inputs.env, &mut findings);
     let mut document = None;
     if !tree.entries().is_empty() {
-        document = Some(Document::read(&tree, complete, &mut findings));
+        let read = Document::read(&tree, complete, &mut findings);
+        filled_in.hide(&mut findings);
+        document = Some(Document { filled_in, ..read });
     } else if complete {
         let origin = layers.first().map(|layer| layer.origin.clone()).unwrap_or_default();
         let finding = Diagnostic::error(codes::EMPTY, "empty configuration file", origin, "");

@@ -5,7 +5,10 @@
 //! have nothing behind it, and regular expressions are not those of JavaScript.
 
 use super::DeliveryConfig;
-use crate::component::{Factory, Kind, Registry};
+use crate::{
+    component::{Factory, Kind, Registry},
+    delivery::budget::AdmissionConfig,
+};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +34,8 @@ pub fn schema(registry: &Registry) -> Value {
         });
         properties.insert(kind.section().into(), section);
     }
+    let admission = body_of(generator.subschema_for::<AdmissionConfig>().to_value(), &generator);
+    definitions.insert("service_admission".into(), admission);
     properties.insert("service".into(), service());
     for (name, definition) in generator.take_definitions(true) {
         definitions.insert(name, definition);
@@ -56,7 +61,7 @@ fn service() -> Value {
         "properties": {
             "extensions": list("Extensions to start, by id."),
             "telemetry": {"description": "Lanner's own logs, metrics and traces.", "type": ["object", "null"]},
-            "admission": {"description": "Limits on what is taken in.", "type": ["object", "null"]},
+            "admission": {"$ref": "#/$defs/service_admission"},
             "pipelines": {
                 "description": "Pipelines, by id: `logs`, `metrics` or `traces`, with `/name` to have several.",
                 "type": "object",
@@ -92,6 +97,12 @@ fn body(factory: &Factory, generator: &mut SchemaGenerator) -> Value {
             body.insert("properties".into(), engines.take());
         }
     }
+    body_of(body, generator)
+}
+
+/// A definition as that of a body, which may be left out.
+fn body_of(schema: Value, generator: &SchemaGenerator) -> Value {
+    let mut body = resolved(schema, generator);
     if let Value::Object(body) = &mut body {
         body.remove("title");
         body.insert("type".into(), json!(["object", "null"]));
@@ -111,7 +122,8 @@ fn drop_unused(definitions: &mut Map<String, Value>) {
         let text = Value::Object(definitions.clone()).to_string();
         let before = definitions.len();
         definitions.retain(|name, _| {
-            Kind::ALL.iter().any(|kind| name.strip_prefix(kind.as_str()).is_some_and(|rest| rest.starts_with('_')))
+            let sections = Kind::ALL.iter().map(|kind| kind.as_str()).chain(["service"]);
+            sections.into_iter().any(|section| name.strip_prefix(section).is_some_and(|rest| rest.starts_with('_')))
                 || text.contains(&format!("\"#/$defs/{name}\""))
         });
         if definitions.len() == before {

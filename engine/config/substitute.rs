@@ -8,7 +8,11 @@
 //! Unset without default: a warning and null, as in the Collector.
 
 use super::{Diagnostic, Node, NodeValue, Origin, codes, node::Path, scalar};
-use std::{collections::BTreeMap, io::Read as _, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::Read as _,
+    sync::Arc,
+};
 
 /// Largest file of a reference.
 pub const MAX_FILE: u64 = 64 << 10;
@@ -18,15 +22,40 @@ pub const MAX_TOTAL: usize = 8 << 20;
 const MAX_NESTING: usize = 8;
 
 /// Fills in all references of a tree.
-pub(crate) fn substitute(tree: &mut Node, env: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
-    let mut filler = Filler { env, findings, left: MAX_TOTAL };
+pub(crate) fn substitute(tree: &mut Node, env: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) -> FilledIn {
+    let mut filler = Filler { env, findings, left: MAX_TOTAL, filled: FilledIn::default() };
     filler.node(tree, &Path::default());
+    filler.filled
+}
+
+/// What references gave, so that findings show the reference and not the value: it may be a secret in a wrong place.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FilledIn(HashMap<Origin, (Arc<str>, Arc<str>)>);
+
+impl FilledIn {
+    /// Puts the reference in the place of its value wherever a finding shows it.
+    pub fn hide(&self, findings: &mut [Diagnostic]) {
+        for finding in findings {
+            let Some((written, value)) = self.0.get(&finding.origin) else { continue };
+            // Text for a list is checked word by word.
+            let words = std::iter::once(&**value).chain(value.split(',').map(str::trim));
+            for word in words.filter(|word| !word.is_empty()) {
+                let shown = format!("`{word}`");
+                if finding.message.contains(&shown) {
+                    finding.message = finding.message.replace(&shown, &format!("`{written}`"));
+                    // What to write instead is made of the value, too.
+                    finding.help = finding.help.take().filter(|help| !help.contains(word));
+                }
+            }
+        }
+    }
 }
 
 struct Filler<'a> {
     env: &'a BTreeMap<String, String>,
     findings: &'a mut Vec<Diagnostic>,
     left: usize,
+    filled: FilledIn,
 }
 
 /// Where the reference stands that is being filled in.
@@ -64,6 +93,9 @@ impl Filler<'_> {
             NodeValue::Scalar { text, plain } => {
                 let (text, plain) = (Arc::clone(text), *plain);
                 node.value = self.scalar(&text, plain, &Site { origin: &node.origin, path });
+                if let NodeValue::Scalar { text: value, .. } = &node.value {
+                    self.filled.0.insert(node.origin.clone(), (text, Arc::clone(value)));
+                }
             }
         }
     }

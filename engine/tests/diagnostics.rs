@@ -134,3 +134,14 @@ fn findings_do_not_show_secrets() {
     let shown: Vec<&str> = said.human.lines().filter(|line| line.contains("hunter2")).collect();
     assert_eq!(shown, [] as [&str; 0]);
 }
+
+/// Scenario: variables that hold secrets end up in keys of other types.
+/// Guarantee: findings show the reference, not the value.
+#[test]
+fn findings_do_not_show_what_references_gave() {
+    let file = "receivers:\n  falco_http:\n    hold: ${env:TOKEN}\n  docker_logs:\n    start_at: ${env:TOKEN}\nservice:\n  pipelines:\n    logs:\n      receivers: [\"${env:TOKEN}\"]\n";
+    let env = [("TOKEN".to_owned(), "hunter2".to_owned())].into();
+    let said = run(&Inputs { embedded: Some(("secret.yaml".into(), file.into())), env, ..Inputs::default() });
+    assert!(said.errors >= 3 && said.human.contains("`${env:TOKEN}` is not a duration"), "{}", said.human);
+    assert!(!said.human.contains("`hunter2`") && !said.json.contains("`hunter2`"), "{}", said.human);
+}

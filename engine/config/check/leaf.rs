@@ -53,7 +53,7 @@ impl Checker<'_> {
         let text = node.text()?;
         let problem = match name {
             "integer" | "number" => range(text, schema)
-                .map(|limit| (codes::OUT_OF_RANGE, format!("`{path}` is {text}; it must be {limit}"), None)),
+                .map(|limit| (codes::OUT_OF_RANGE, format!("`{path}` is `{text}`; it must be {limit}"), None)),
             "string" => self.text(text, schema, path),
             _ => None,
         };

@@ -77,7 +77,7 @@ fn tag<'a>(variants: &[&'a Value]) -> Option<&'a str> {
     first.keys().map(String::as_str).find(|key| {
         let words =
             |variant: &&Value| variant.get("properties").and_then(|known| leaf::choices(known.get(*key)?)).is_some();
-        variants.iter().all(|variant| words(variant))
+        variants.iter().all(words)
     })
 }
 

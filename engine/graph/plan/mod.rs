@@ -87,6 +87,7 @@ pub fn plan(document: &Document, registry: &Registry, findings: &mut Vec<Diagnos
     planner.unused();
     let plan = planner.bodies();
     without_consequences(findings);
+    document.filled_in.hide(findings);
     config::sort(findings);
     plan.filter(|_| !config::has_errors(findings))
 }
