@@ -83,15 +83,15 @@ fn made_up_alerts_are_in_order() {
     }
 }
 
-/// Scenario: 2000 alerts a second for ten seconds, on a paused clock.
+/// Scenario: 2000 alerts a second for two seconds, on a paused clock.
 /// Guarantee: the rate is met to the percent.
 #[tokio::test(start_paused = true)]
 async fn a_high_rate_is_met() {
     let start = Instant::now();
     let (capture, drain, running) = run(Config { rate: 2000.0, scenario: Scenario::Mixed, ..Config::default() });
-    timeout(LATE, capture.items(20_000)).await.unwrap();
+    timeout(LATE, capture.items(4_000)).await.unwrap();
     let seconds = start.elapsed().as_secs_f64();
-    assert!((9.9..10.1).contains(&seconds), "{seconds}");
+    assert!((1.97..2.03).contains(&seconds), "{seconds}");
     stop(drain, running).await;
 }
 
