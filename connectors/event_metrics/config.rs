@@ -20,6 +20,7 @@ pub struct Config {
     /// Each multiplies the number of series.
     pub attributes_opt_in: Vec<String>,
     /// Metrics under the names and labels that existing dashboards use: `falcosidekick`, `falco`, `falco_exporter`.
+    #[schemars(schema_with = "compat_schema")]
     pub compat: Vec<Compat>,
     /// Metrics of one's own, by name.
     pub metrics: BTreeMap<String, MetricConfig>,
@@ -29,6 +30,12 @@ pub struct Config {
     pub max_series: usize,
     /// A series without events for this time is forgotten; at least 1m. It starts from 1 when it comes back.
     pub expire_after: Duration,
+}
+
+/// Both spellings of falco-exporter: its own, and that of our other keys.
+fn compat_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let names = ["falcosidekick", "falco", "falco_exporter", "falco-exporter"];
+    schemars::json_schema!({"type": "array", "items": {"type": "string", "enum": names}})
 }
 
 /// A metric of one's own.

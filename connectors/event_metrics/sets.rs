@@ -16,7 +16,7 @@ use lanner_engine::prelude::*;
 pub const PROMETHEUS_NAME: &str = "lanner.prometheus.name";
 
 /// The compatibility sets, as `compat` names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Compat {
     /// `falcosecurity_falcosidekick_falco_events_total` and `falcosecurity_falcosidekick_inputs_total`.

@@ -445,3 +445,18 @@ fn cost_of_absorb() {
     println!("absorb: {each} ns per alert");
     assert!(cfg!(debug_assertions) || each < 1000, "{each} ns");
 }
+
+/// Scenario: every key of the README's table stands in a YAML body, and the body is empty.
+/// Guarantee: both are accepted as they are, and a misspelt key is not.
+#[test]
+fn yaml_bodies() {
+    let factory = crate::ALL.iter().find(|factory| factory.type_name == "event_metrics").unwrap();
+    let all = "defaults: true\nattributes_opt_in: [k8s.namespace.name, workload, tactic]\n\
+        compat: [falcosidekick, falco, falco-exporter]\ninterval: 2s\nmax_series: 10\nexpire_after: 2h\n\
+        metrics:\n  my.metric: {description: d, unit: s, type: last_seen, match: audit, attributes: [a.b]}\n";
+    for body in [all, "", "compat: [falco_exporter]\n"] {
+        let trial = lanner_engine::config::plan_body(factory, body);
+        assert!(trial.planned.is_some(), "{}", trial.rendered());
+    }
+    assert!(lanner_engine::config::plan_body(factory, "default: true\n").planned.is_none());
+}

@@ -24,6 +24,7 @@ pub struct TelemetryConfig {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogsConfig {
+    #[schemars(schema_with = "level_schema")]
     pub level: LogLevel,
     pub encoding: LogEncoding,
     /// `stderr`, `stdout` or files, which are appended to.
@@ -44,6 +45,12 @@ impl Default for LogsConfig {
             processors: Vec::new(),
         }
     }
+}
+
+/// Both letter cases: the Collector takes either.
+fn level_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let names = ["debug", "info", "warn", "error", "DEBUG", "INFO", "WARN", "ERROR"];
+    schemars::json_schema!({"type": "string", "enum": names, "default": "info"})
 }
 
 /// The least severe lines that are written.

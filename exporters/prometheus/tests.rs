@@ -35,7 +35,8 @@ impl Bench {
         let config = Config { endpoint: ListenAddress::localhost(0), ..config };
         let plan = config.check(&mut |path, error| panic!("{path}: {error}")).unwrap();
         let telemetry = Telemetry::default();
-        let cx = BuildCx { id: "prometheus".parse().unwrap(), telemetry: telemetry.clone() };
+        let cx =
+            BuildCx { id: "prometheus".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
         let exporter = Arc::new(Running::bind(plan, &cx).unwrap());
         let address = exporter.server.lock().as_ref().unwrap().local_addr().unwrap();
         let drain = Drain::new();
@@ -331,4 +332,17 @@ async fn promtool_accepts_the_page() {
     // 3 is "readable, but see the advice".
     assert!(matches!(checked.status.code(), Some(0 | 3)), "{advice}\n{page}");
     assert!(!advice.contains("error while linting"), "{advice}\n{page}");
+}
+
+/// Scenario: every key of the README's table stands in a YAML body.
+/// Guarantee: it is accepted as it is, and a misspelt key is not.
+#[test]
+fn yaml_bodies() {
+    let factory = crate::ALL.iter().find(|factory| factory.type_name == "prometheus").unwrap();
+    let all = "endpoint: localhost:9464\nnamespace: edge\nconst_labels: {site: b1}\nsend_timestamps: true\n\
+        metric_expiration: 10m\nresource_to_telemetry_conversion: {enabled: true}\nenable_open_metrics: true\n\
+        add_metric_suffixes: false\nmax_series: 5\n";
+    let trial = lanner_engine::config::plan_body(factory, all);
+    assert!(trial.planned.is_some(), "{}", trial.rendered());
+    assert!(lanner_engine::config::plan_body(factory, "metric_expiry: 10m\n").planned.is_none());
 }
