@@ -11,8 +11,11 @@ step "format"
 cargo fmt --all --check
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
+step "release build"
+cargo build --release --locked
 step "tests"
-cargo test --workspace --locked
+# End-to-end tests run the release build: what users run, and fast enough for their load.
+LANNER_BINARY="$PWD/target/release/lanner" cargo test --workspace --locked
 step "a component of one's own"
 cargo run --quiet --locked -p custom-component -- validate --config examples/custom-component/pipeline.yaml
 step "all passed"

@@ -374,9 +374,7 @@ async fn without_a_queue_the_acknowledgement_is_the_export() {
 #[tokio::test(start_paused = true)]
 async fn memory_is_bounded_in_bytes() {
     let sink = Scripted::shut();
-    let mut build = Build::default();
-    build.budget = 1000;
-    let bench = build.with(&[("sink", Arc::clone(&sink))]);
+    let bench = Build { budget: 1000, ..Build::default() }.with(&[("sink", Arc::clone(&sink))]);
     let admitted = bench.consumer.admit(900).unwrap();
     assert!(matches!(bench.consumer.admit(101), Err(Refused::Busy { .. })));
     drop(admitted);

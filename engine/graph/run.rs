@@ -241,14 +241,14 @@ impl Wiring<'_> {
     ) -> Result<Arc<Pipeline>, BuildError> {
         let telemetry = self.around.telemetry.clone();
         let signal = node.id.signal;
-        // Segments between stages, in order; each later one is fed by the stage in front of it.
-        let mut segments: Vec<(Vec<Step>, Option<(ComponentId, Arc<dyn Stage>)>)> = vec![(Vec::new(), None)];
+        // In order; each later one is fed by the stage in front of it.
+        let mut segments = vec![Segment::default()];
         for (id, planned) in processors {
             match planned {
                 Planned::Transform(transform) => {
                     let step = Step::new(id, node.id.as_str(), signal.as_str(), transform, &telemetry);
-                    if let Some((steps, _)) = segments.last_mut() {
-                        steps.push(step);
+                    if let Some(last) = segments.last_mut() {
+                        last.steps.push(step);
                     }
                 }
                 Planned::Stage(plan) => {
@@ -257,7 +257,7 @@ impl Wiring<'_> {
                         id: id.clone(),
                         source,
                     })?;
-                    segments.push((Vec::new(), Some((id, stage.into()))));
+                    segments.push(Segment { steps: Vec::new(), fed_by: Some((id, stage.into())) });
                 }
                 // The registry gives processors as transforms or stages only.
                 Planned::Receiver(_) | Planned::Exporter { .. } | Planned::Extension(_) => {}
@@ -265,8 +265,8 @@ impl Wiring<'_> {
         }
         let mut behind: Option<Arc<Pipeline>> = None;
         let mut stages = Vec::new();
-        let mut feeding: Option<(ComponentId, Arc<dyn Stage>)> = None;
-        for (steps, fed_by) in segments.into_iter().rev() {
+        let mut feeding: Option<NamedStage> = None;
+        for Segment { steps, fed_by } in segments.into_iter().rev() {
             let name = match &fed_by {
                 Some((id, _)) => format!("{} after {id}", node.id),
                 None => node.id.to_string(),
@@ -325,6 +325,15 @@ impl Wiring<'_> {
         Some(Output::Queue { queue: Arc::clone(queue), account })
     }
 }
+
+/// A part of a pipeline without stateful processors.
+#[derive(Default)]
+struct Segment {
+    steps: Vec<Step>,
+    fed_by: Option<NamedStage>,
+}
+
+type NamedStage = (ComponentId, Arc<dyn Stage>);
 
 /// Connectors, each after all that feed it. The plan has no cycles.
 fn in_order(

@@ -1,5 +1,7 @@
 //! Whole configurations that are right: layers, references, the plan, and what can be made of a document.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends with the place")]
+
 mod support;
 
 use lanner_engine::{

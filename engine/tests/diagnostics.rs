@@ -4,6 +4,8 @@
 //! `LANNER_BLESS=1 cargo test -p lanner-engine --test diagnostics` writes them anew. Comments at the top of a case
 //! give what is not in the file: `# env: NAME=value`, `# set: a.b=value`, `# then: file` (the next layer).
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends with the place")]
+
 mod support;
 
 use lanner_engine::{

@@ -38,13 +38,12 @@ fn the_runtime_stage_runs_read_only_as_nobody() {
         "no-new-privileges",
         "lanner-e2e",
     ]);
-    let healthy = wait::until("the container is healthy", Duration::from_secs(60), || {
+    wait::until("the container is healthy", Duration::from_secs(60), || {
         let status =
             daemon.docker(&["inspect", "--format", "{{.State.Status}} {{.State.Health.Status}}", "lanner-e2e"]);
         assert!(status.starts_with("running"), "{}", daemon.docker(&["logs", "lanner-e2e"]));
         status.contains(" healthy").then_some(())
     });
-    let () = healthy;
     let user = daemon.docker(&["inspect", "--format", "{{.Config.User}}", "lanner-e2e"]);
     assert_eq!(user.trim(), "65532:65532");
     daemon.docker(&["stop", "--time", "20", "lanner-e2e"]);

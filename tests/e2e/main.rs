@@ -1,5 +1,7 @@
 //! End-to-end tests: the real binary, real senders, real sinks, on loopback. One program, so that it links once.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends with the place")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -43,9 +43,10 @@ impl Drop for TempDir {
     }
 }
 
-/// The binary under test.
-pub fn binary() -> &'static str {
-    env!("CARGO_BIN_EXE_lanner")
+/// The binary under test: `LANNER_BINARY` (the test script sets it to the release build, which is what users run and
+/// what can take the load of these tests), else the one that was built with the tests.
+pub fn binary() -> PathBuf {
+    std::env::var_os("LANNER_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_lanner").into(), PathBuf::from)
 }
 
 /// Runs the binary to its end.

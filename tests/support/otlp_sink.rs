@@ -33,10 +33,11 @@ impl Received {
         }
     }
 
-    /// The body, which is text.
+    /// The body, which is text; empty when there is none.
     pub fn body(&self) -> &str {
         match self.record.body.as_ref().and_then(|body| body.value.as_ref()) {
             Some(any_value::Value::StringValue(text)) => text,
+            None => "",
             other => panic!("the body is {other:?}"),
         }
     }
