@@ -44,7 +44,7 @@ extensions:
 service:
   extensions: [health_check]
   telemetry:
-    logs: {level: debug, api_token: hunter2}
+    logs: {level: debug, initial_fields: {api_token: hunter2}}
   pipelines:
     logs/security:
       receivers: [falco_http, docker_logs]
@@ -181,7 +181,10 @@ fn prints_without_secrets() {
     );
     assert_eq!(value["receivers"]["docker_logs"]["containers"][0]["labels"]["app"], "0123");
     assert_eq!(value["receivers"]["falco_http"], json!({"endpoint": "localhost:2801", "hold": "2s", "tls": null}));
-    assert_eq!(value["service"]["telemetry"]["logs"], json!({"level": "debug", "api_token": "[REDACTED]"}));
+    assert_eq!(
+        value["service"]["telemetry"]["logs"],
+        json!({"level": "debug", "initial_fields": {"api_token": "[REDACTED]"}})
+    );
     let (_, plan) = loaded(&inputs(&printed));
     assert_eq!(plan.exporters.len(), 3);
 }
@@ -206,6 +209,8 @@ fn the_schema_agrees_with_the_loader() {
         ("queue_size: ${env:QUEUE}", "queue_size: many"),
         ("endpoint: ${env:SINK}", "endpoint: [a]"),
         ("logs/security:", "events:"),
+        ("level: debug", "level: loud"),
+        ("initial_fields:", "fields:"),
         ("  slack:", "  slck:"),
         ("name: falco,", ""),
     ] {
