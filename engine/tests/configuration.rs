@@ -189,6 +189,17 @@ fn prints_without_secrets() {
     assert_eq!(plan.exporters.len(), 3);
 }
 
+/// Scenario: a secret that is not set, one that is set to nothing, and one that is set.
+/// Guarantee: what is printed tells them apart without showing the secret.
+#[test]
+fn prints_whether_a_secret_is_set() {
+    let text = "exporters:\n  slack:\n  slack/empty: {webhook_url: ''}\n  slack/set: {webhook_url: hunter2}\n";
+    let document = load(&inputs(text)).document.unwrap();
+    let printed: Value = serde_yaml::from_str(&config::print_config(&document, &support::registry())).unwrap();
+    let shown = |id: &str| printed["exporters"][id]["webhook_url"].clone();
+    assert_eq!([shown("slack"), shown("slack/empty"), shown("slack/set")], ["", "", Secret::REDACTED]);
+}
+
 /// Scenario: the JSON Schema of the whole file against configurations right and wrong.
 /// Guarantee: what loads validates, references included; mistakes of shape do not.
 #[test]
