@@ -88,10 +88,11 @@ impl<'a> PlanCx<'a> {
         }
     }
 
-    /// Reports a warning at `path`.
+    /// Reports a warning at `path`, unless something there or below is wrong: the warning may only follow from that.
     pub fn warning(&mut self, path: &str, warning: impl Error) {
         let (path, origin) = self.find(path);
-        if !self.is_wrong(&path) {
+        let whole_and_wrong = path.0.is_empty() && !self.wrong.is_empty();
+        if !whole_and_wrong && !self.is_wrong(&path) {
             let (message, help) = remedy(&warning);
             let finding = Diagnostic::warning(codes::DOUBTFUL, message, origin, self.whole_path(&path));
             self.findings.push(Diagnostic { help, ..finding });
