@@ -38,6 +38,10 @@ impl Intake for Sink {
         Ok(())
     }
 
+    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
+        self.take(batch, Duration::MAX).await
+    }
+
     fn admit(&self, _bytes: usize) -> Result<Admission, Refused> {
         Ok(Admission::new(()))
     }

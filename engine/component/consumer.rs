@@ -1,6 +1,6 @@
 //! `Consumer`: what a receiver or a stage hands its batches to, and `Intake`, what stands behind it.
 
-use super::Refused;
+use super::{Drain, Refused};
 use crate::event::Batch;
 use async_trait::async_trait;
 use std::{fmt, sync::Arc, time::Duration};
@@ -17,6 +17,12 @@ pub trait Intake: Send + Sync + 'static {
     /// # Errors
     /// Nothing of the batch was taken.
     async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused>;
+
+    /// Takes a batch, waiting for room until `drain` is given. All or nothing; waiting is not refusing.
+    ///
+    /// # Errors
+    /// Nothing of the batch was taken: [`Refused::Draining`] or [`Refused::Invalid`].
+    async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused>;
 
     /// Room for `bytes` in the memory budget.
     ///
@@ -67,6 +73,18 @@ impl Consumer {
     /// As `consume`.
     pub async fn consume_within(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
         self.0.take(batch, hold).await
+    }
+
+    /// Like [`Consumer::consume`], but waits for room as long as it takes, until `drain` is given: for sources that can
+    /// be read later, such as files and logs, and have nobody waiting for an answer. While it waits nothing is counted
+    /// as refused. After `drain` a batch is still taken when there is room at once.
+    ///
+    /// # Errors
+    /// Only [`Refused::Draining`], when `drain` was given or the pipelines are closed, and [`Refused::Invalid`].
+    ///
+    /// Cancel-safe, as `consume`.
+    pub async fn consume_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
+        self.0.take_patiently(batch, drain).await
     }
 
     /// Asks for room for a body of `bytes`, before it is read. Hold the result until `consume` returned.

@@ -20,6 +20,23 @@ use tokio::time::Instant;
 /// How soon a refused sender may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How long a sender waits for room.
+#[derive(Clone, Copy)]
+enum Patience<'a> {
+    For(Duration),
+    Until(&'a Drain),
+}
+
+impl Patience<'_> {
+    /// Returns when a sender that waits for ever must give up after all.
+    async fn over(self) {
+        match self {
+            Self::For(_) => std::future::pending().await,
+            Self::Until(drain) => drain.requested().await,
+        }
+    }
+}
+
 /// Pipelines behind one receiver or stage.
 pub struct PipelineIntake {
     id: ComponentId,
@@ -84,7 +101,22 @@ impl PipelineIntake {
         }
     }
 
-    async fn try_take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
+    /// Takes a batch and counts what became of it.
+    async fn counted(&self, batch: Batch, patience: Patience<'_>) -> Result<(), Refused> {
+        let (counts, items) = (self.counts(batch.signal()), batch.len() as u64);
+        if items == 0 {
+            return Ok(());
+        }
+        let closed = self.closed.is_requested();
+        let taken = if closed { Err(Refused::Draining) } else { self.try_take(batch, patience).await };
+        match taken {
+            Ok(()) => counts.accepted.add(items),
+            Err(_) => counts.refused.add(items),
+        }
+        taken
+    }
+
+    async fn try_take(&self, batch: Batch, patience: Patience<'_>) -> Result<(), Refused> {
         let signal = batch.signal();
         let mut transaction = Transaction::default();
         let mut pipelines = self.pipelines.iter().filter(|(takes, _)| *takes == signal).map(|(_, pipeline)| pipeline);
@@ -104,16 +136,22 @@ impl PipelineIntake {
                 Ok(()) => return Ok(()),
                 Err(hindrance) => hindrance,
             };
-            let deadline = *deadline.get_or_insert_with(|| Instant::now() + hold);
+            let deadline = match patience {
+                Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
+                Patience::Until(_) => None,
+            };
             let (full, until, retry_after) = match hindrance {
                 Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
-                Hindrance::Full { name, blocks: false } => (name, Some(deadline), RETRY_AFTER),
+                Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
                 Hindrance::Failed { name, after } => {
-                    if Instant::now() + after > deadline {
+                    if deadline.is_some_and(|deadline| Instant::now() + after > deadline) {
                         return Err(Refused::Busy { full: name, retry_after: after });
                     }
-                    tokio::time::sleep(after).await;
-                    continue;
+                    tokio::select! {
+                        () = tokio::time::sleep(after) => continue,
+                        () = patience.over() => return Err(Refused::Draining),
+                        () = self.closed.requested() => return Err(Refused::Draining),
+                    }
                 }
             };
             let timeout = async {
@@ -125,6 +163,7 @@ impl PipelineIntake {
             tokio::select! {
                 () = room => {}
                 () = timeout => return Err(Refused::Busy { full, retry_after }),
+                () = patience.over() => return Err(Refused::Draining),
                 () = self.closed.requested() => return Err(Refused::Draining),
             }
         }
@@ -134,16 +173,11 @@ impl PipelineIntake {
 #[async_trait]
 impl Intake for PipelineIntake {
     async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
-        let (counts, items) = (self.counts(batch.signal()), batch.len() as u64);
-        if items == 0 {
-            return Ok(());
-        }
-        let taken = if self.closed.is_requested() { Err(Refused::Draining) } else { self.try_take(batch, hold).await };
-        match taken {
-            Ok(()) => counts.accepted.add(items),
-            Err(_) => counts.refused.add(items),
-        }
-        taken
+        self.counted(batch, Patience::For(hold)).await
+    }
+
+    async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
+        self.counted(batch, Patience::Until(drain)).await
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {

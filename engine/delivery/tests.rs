@@ -239,6 +239,52 @@ async fn holds_until_there_is_room() {
     assert_eq!((rows[0].accepted, rows[0].delivered), (5, 5));
 }
 
+/// Scenario: a receiver that retries itself meets a full queue for an hour, then room; later a drain while it waits.
+/// Guarantee: it waits as long as it takes and nothing counts as refused; the drain ends the wait and counts once.
+#[tokio::test(start_paused = true)]
+async fn patience_is_not_refusal() {
+    let sink = Scripted::shut();
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    for _ in 0..4 {
+        bench.consumer.consume(batch(1)).await.unwrap();
+    }
+    let drain = Drain::new();
+    let patient = |drain: &Drain| {
+        let (consumer, drain) = (bench.consumer.clone(), drain.clone());
+        tokio::spawn(async move { consumer.consume_patiently(batch(1), &drain).await })
+    };
+    let waiting = patient(&drain);
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(!waiting.is_finished());
+    assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 0);
+    sink.let_through(1);
+    waiting.await.unwrap().unwrap();
+    let waiting = patient(&drain);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    drain.request();
+    assert_eq!(waiting.await.unwrap(), Err(Refused::Draining));
+    assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 1);
+    sink.let_through(1000);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    bench.consumer.consume_patiently(batch(1), &drain).await.unwrap();
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (6, 6));
+}
+
+/// Scenario: an exporter without a queue fails for longer than anybody would hold a request.
+/// Guarantee: a patient sender waits until it works; nothing is refused.
+#[tokio::test(start_paused = true)]
+async fn patience_without_a_queue() {
+    let sink = Scripted::new(vec![again(); 20]);
+    let mut build = Build::default();
+    build.delivery.sending_queue.enabled = Some(false);
+    let bench = build.with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume_patiently(batch(2), &Drain::new()).await.unwrap();
+    assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 0);
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (2, 2));
+}
+
 /// Scenario: the sender of a held request goes away.
 /// Guarantee: the request is nowhere, and its room is free.
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@
 //! ```
 
 use crate::{
-    component::{Admission, Consumer, Intake, Refused},
+    component::{Admission, Consumer, Drain, Intake, Refused},
     event::{Batch, LogRecord},
 };
 use async_trait::async_trait;
@@ -156,6 +156,14 @@ fn busy() -> Refused {
 
 #[async_trait]
 impl Intake for State {
+    async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
+        tokio::select! {
+            biased;
+            taken = self.take(batch, Duration::MAX) => taken,
+            () = drain.requested() => Err(Refused::Draining),
+        }
+    }
+
     async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
         self.waiting.send_modify(|waiting| *waiting += 1);
         let _waiting = Waiting(&self.waiting);

@@ -10,10 +10,7 @@ use super::{
 };
 use lanner_engine::prelude::*;
 use std::time::{Duration, SystemTime};
-use tokio::{sync::mpsc, time::sleep};
-
-/// How long one delivery attempt waits for room.
-const HOLD: Duration = Duration::from_secs(10);
+use tokio::sync::mpsc;
 
 impl Follower {
     /// Delivers chunks in order until there are no more. Ends early when the pipeline is stopping.
@@ -60,18 +57,14 @@ enum Settled {
 
 /// Hands a batch over, however long the pipeline is busy.
 async fn settle(out: &Consumer, batch: Batch) -> Settled {
-    loop {
-        match out.consume_within(batch.clone(), HOLD).await {
-            Ok(()) => return Settled::Accepted,
-            Err(Refused::Busy { retry_after, .. }) => {
-                sleep(retry_after.clamp(Duration::from_millis(10), HOLD)).await;
-            }
-            Err(Refused::Draining) => return Settled::Stopped,
-            Err(Refused::Invalid(reason)) => {
-                // The engine counted it as refused; trying again would stop this container for good.
-                tracing::warn!(reason, "a batch of container lines was refused for good");
-                return Settled::Accepted;
-            }
+    // Not the receiver's drain: what was read is delivered as long as the pipelines take anything.
+    match out.consume_patiently(batch, &Drain::new()).await {
+        Ok(()) => Settled::Accepted,
+        Err(Refused::Draining | Refused::Busy { .. }) => Settled::Stopped,
+        Err(Refused::Invalid(reason)) => {
+            // The engine counted it as refused; trying again would stop this container for good.
+            tracing::warn!(reason, "a batch of container lines was refused for good");
+            Settled::Accepted
         }
     }
 }

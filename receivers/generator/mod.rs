@@ -21,12 +21,9 @@ use lanner_engine::{
 use pace::Pace;
 use std::{
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 use story::Story;
-
-/// How long one call waits for room before it looks for the drain signal.
-const HOLD: Duration = Duration::from_millis(500);
 
 /// The component type.
 pub struct Generator;
@@ -93,26 +90,13 @@ impl Receiver for Source {
             };
             let count = self.left.map_or(due, |left| left.min(due));
             let batch = Batch::logs(self.make(count));
-            loop {
-                match out.consume_within(batch.clone(), HOLD).await {
-                    Ok(()) => break,
-                    Err(Refused::Draining) => {
-                        out.failed(count, "draining");
-                        return Ok(());
-                    }
-                    Err(Refused::Invalid(reason)) => {
-                        tracing::warn!(reason, "the pipeline refused synthetic alerts");
-                        break;
-                    }
-                    Err(Refused::Busy { retry_after, .. }) => tokio::select! {
-                        biased;
-                        () = drain.requested() => {
-                            out.failed(count, "draining");
-                            return Ok(());
-                        }
-                        () = tokio::time::sleep(retry_after.min(HOLD)) => {}
-                    },
+            match out.consume_patiently(batch, &drain).await {
+                Ok(()) => {}
+                Err(Refused::Draining | Refused::Busy { .. }) => {
+                    out.failed(count, "draining");
+                    return Ok(());
                 }
+                Err(Refused::Invalid(reason)) => tracing::warn!(reason, "the pipeline refused synthetic alerts"),
             }
             self.left = self.left.map(|left| left - count);
         }

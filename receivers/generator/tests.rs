@@ -5,6 +5,7 @@ use lanner_engine::{
     semantics::is_alert,
     testing::{Capture, Mood},
 };
+use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 /// Far more than any of these tests should take; the clocks are paused.
