@@ -11,6 +11,7 @@
 //! [`retry`] policy. There is no task or channel between a receiver and the queue.
 
 pub mod budget;
+pub mod complaints;
 pub mod intake;
 pub mod ledger;
 pub mod pipeline;

@@ -9,6 +9,7 @@
 //! and a storm leaves in large requests, without a delay to configure. With a `batch` section its rules hold instead.
 
 use super::{
+    complaints::{Complaints, SinkHealth},
     ledger::{DestinationAccount, reason},
     queue::{SendingQueue, Taken, Wanted},
     retry::Backoff,
@@ -21,11 +22,7 @@ use crate::{
     telemetry::{Counter, Gauge, Telemetry},
 };
 use futures_util::FutureExt;
-use std::{
-    panic::AssertUnwindSafe,
-    sync::{Arc, atomic::AtomicU32},
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
 
 /// How much gathers while something is in flight. Large enough to make the cost of a request vanish, far below the
@@ -41,6 +38,7 @@ pub struct Destination {
     pub id: ComponentId,
     pub exporter: Arc<dyn Exporter>,
     pub delivery: DeliveryConfig,
+    pub health: SinkHealth,
 }
 
 /// The attempts of one exporter for one signal: shared by the queued and the direct way.
@@ -107,8 +105,9 @@ pub struct Sender {
 impl Sender {
     /// A sender for `queue`.
     pub fn new(queue: Arc<SendingQueue>, destination: Arc<Destination>, telemetry: &Telemetry) -> Self {
+        let complaints = Arc::new(Complaints::new(Arc::clone(&destination), queue.signal()));
         let attempts = Arc::new(Attempts::new(destination, queue.signal(), telemetry));
-        Self { queue, attempts, complaints: Arc::default() }
+        Self { queue, attempts, complaints }
     }
 
     /// The exporter's id.
@@ -225,11 +224,12 @@ async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, dra
         }
         match outcome {
             Outcome::Delivered => {
-                complaints.over(id);
+                complaints.over();
                 attempts.sent.add(items);
                 return taken.delivered(0, reason::PARTIAL);
             }
             Outcome::Partial { rejected, reason: why } => {
+                complaints.over();
                 tracing::warn!(exporter = %id, rejected_items = rejected, reason = %why, "Exporting failed. Rejecting data.");
                 let rejected = rejected.min(request.items());
                 attempts.sent.add(items - rejected as u64);
@@ -238,12 +238,14 @@ async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, dra
             }
             Outcome::Reject { reason: why } => {
                 tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
+                complaints.dropped(&why);
                 attempts.send_failed.add(items);
                 return taken.rejected(reason::SINK);
             }
             Outcome::Retry { after, reason: why } => {
                 if let Some(cause) = gives_up(retry, started) {
                     tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
+                    complaints.dropped(&why);
                     attempts.send_failed.add(items);
                     return taken.rejected(cause);
                 }
@@ -251,7 +253,7 @@ async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, dra
                 if drain.is_requested() {
                     delay = delay.min(DRAIN_RETRY);
                 }
-                complaints.about(id, &why, delay);
+                complaints.about(&why, delay);
                 let was_draining = drain.is_requested();
                 tokio::select! {
                     () = tokio::time::sleep(delay) => {}
@@ -358,7 +360,8 @@ impl Sent {
 impl DirectSender {
     /// A sender without a queue.
     pub fn new(destination: Arc<Destination>, signal: Signal, telemetry: &Telemetry) -> Self {
-        Self { attempts: Attempts::new(destination, signal, telemetry), complaints: Complaints::default() }
+        let complaints = Complaints::new(Arc::clone(&destination), signal);
+        Self { attempts: Attempts::new(destination, signal, telemetry), complaints }
     }
 
     /// One attempt.
@@ -371,54 +374,32 @@ impl DirectSender {
         let retry = &self.attempts.destination.delivery.retry_on_failure;
         let (rejected, reason) = match outcome {
             Outcome::Delivered => {
-                self.complaints.over(id);
+                self.complaints.over();
                 (0, reason::PARTIAL)
             }
             Outcome::Partial { rejected, reason: why } => {
+                self.complaints.over();
                 tracing::warn!(exporter = %id, rejected_items = rejected, reason = %why, "Exporting failed. Rejecting data.");
                 (rejected.min(items), reason::PARTIAL)
             }
             Outcome::Retry { after, reason: why } if retry.enabled => {
                 let after = Backoff::new(retry).next(after);
-                self.complaints.about(id, &why, after);
+                self.complaints.about(&why, after);
                 return Err(Hindrance::Failed { name: id.to_string(), after });
             }
             Outcome::Retry { reason: why, .. } => {
                 tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
+                self.complaints.dropped(&why);
                 (items, reason::NO_RETRY)
             }
             Outcome::Reject { reason: why } => {
                 tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
+                self.complaints.dropped(&why);
                 (items, reason::SINK)
             }
         };
         self.attempts.sent.add((items - rejected) as u64);
         self.attempts.send_failed.add(rejected as u64);
         Ok(Sent { rejected, reason })
-    }
-}
-
-/// Log lines about a sink that fails: the first, then every 2^n-th, then one when it works again.
-#[derive(Default)]
-struct Complaints(AtomicU32);
-
-impl Complaints {
-    fn about(&self, id: &ComponentId, why: &str, delay: Duration) {
-        let failures = self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed).saturating_add(1);
-        if failures.is_power_of_two() {
-            tracing::warn!(
-                exporter = %id, reason = %why, interval = ?delay, failures,
-                "Exporting failed. Will retry the request after interval."
-            );
-        }
-    }
-
-    fn over(&self, id: &ComponentId) {
-        if self.0.load(std::sync::atomic::Ordering::Relaxed) > 0 {
-            let failures = self.0.swap(0, std::sync::atomic::Ordering::Relaxed);
-            if failures > 0 {
-                tracing::info!(exporter = %id, failures, "Exporting works again.");
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{
     budget::Budget,
+    complaints::SinkHealth,
     intake::PipelineIntake,
     ledger::Ledger,
     pipeline::{Output, Pipeline, Step},
@@ -13,7 +14,7 @@ use crate::{
     component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Transform},
     config::{BatchConfig, DeliveryConfig, Duration as Span, QueueConfig, RetryConfig},
     event::{Batch, LogRecord, Logs, Signal},
-    telemetry::Telemetry,
+    telemetry::{Health, Status, Telemetry},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -89,6 +90,7 @@ fn batch(records: usize) -> Batch {
 /// One pipeline in front of scripted exporters.
 struct Bench {
     telemetry: Telemetry,
+    health: Health,
     ledger: Ledger,
     budget: Budget,
     consumer: Consumer,
@@ -117,7 +119,7 @@ impl Default for Build {
 impl Build {
     fn with(self, exporters: &[(&str, Arc<Scripted>)]) -> Bench {
         let (telemetry, ledger, budget) = (Telemetry::default(), Ledger::default(), Budget::new(self.budget));
-        let (drain, deadline) = (Drain::new(), Drain::new());
+        let (drain, deadline, health) = (Drain::new(), Drain::new(), Health::default());
         let account = ledger.pipeline(&telemetry, "logs");
         let mut senders = Vec::new();
         let outputs = exporters
@@ -125,7 +127,8 @@ impl Build {
             .map(|(name, exporter)| {
                 let id: ComponentId = name.parse().unwrap();
                 let exporter: Arc<dyn Exporter> = Arc::clone(exporter) as _;
-                let destination = Arc::new(Destination { id, exporter, delivery: self.delivery.clone() });
+                let (delivery, sink) = (self.delivery.clone(), SinkHealth::new(health.clone(), &id));
+                let destination = Arc::new(Destination { id, exporter, delivery, health: sink });
                 let owed = account.destination(name);
                 if self.delivery.sending_queue.enabled == Some(false) {
                     let sender = Arc::new(DirectSender::new(destination, Signal::Logs, &telemetry));
@@ -153,7 +156,7 @@ impl Build {
             Drain::new(),
             &telemetry,
         );
-        Bench { consumer: Consumer::new(intake), telemetry, ledger, budget, drain, deadline, senders }
+        Bench { consumer: Consumer::new(intake), telemetry, health, ledger, budget, drain, deadline, senders }
     }
 }
 
@@ -259,16 +262,20 @@ async fn patience_is_not_refusal() {
     assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 0);
     sink.let_through(1);
     waiting.await.unwrap().unwrap();
+    let mut accepted = 5;
+    while bench.consumer.consume(batch(1)).await.is_ok() {
+        accepted += 1;
+    }
     let waiting = patient(&drain);
     tokio::time::sleep(Duration::from_secs(60)).await;
     drain.request();
     assert_eq!(waiting.await.unwrap(), Err(Refused::Draining));
-    assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 1);
+    assert_eq!(bench.metric("otelcol_receiver_refused_log_records"), 2, "the impatient one and this one");
     sink.let_through(1000);
     tokio::time::sleep(Duration::from_secs(1)).await;
     bench.consumer.consume_patiently(batch(1), &drain).await.unwrap();
     let rows = bench.close().await;
-    assert_eq!((rows[0].accepted, rows[0].delivered), (6, 6));
+    assert_eq!((rows[0].accepted, rows[0].delivered), (accepted + 1, accepted + 1));
 }
 
 /// Scenario: an exporter without a queue fails for longer than anybody would hold a request.
@@ -355,6 +362,30 @@ async fn gathers_while_a_send_is_in_flight() {
     sink.attempts_reach(2).await;
     assert_eq!(*sink.attempts.lock(), [1, 3]);
     sink.let_through(1000);
+    bench.close().await;
+}
+
+/// Scenario: a sink fails, works, rejects, and works again.
+/// Guarantee: the health shows each state with the reason; the process's phase does not depend on it.
+#[tokio::test(start_paused = true)]
+async fn the_health_shows_how_the_sink_is() {
+    let sink = Scripted::new([again(), Outcome::Delivered, Outcome::Reject { reason: "bad".into() }]);
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    let phase = bench.health.phase();
+    let mut seen = Vec::new();
+    let status = || bench.health.components().first().map(|(name, status, _)| (name.to_string(), status.clone()));
+    bench.consumer.consume(batch(1)).await.unwrap();
+    for attempt in 1..=4 {
+        sink.attempts_reach(attempt).await;
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        seen.push(status().map(|(name, status)| (name, status.error().map(str::to_owned))));
+        if attempt >= 2 {
+            bench.consumer.consume(batch(1)).await.unwrap();
+        }
+    }
+    let is = |error: Option<&str>| Some(("exporter:sink".to_owned(), error.map(str::to_owned)));
+    assert_eq!(seen, [is(Some("down")), is(None), is(Some("bad")), is(None)]);
+    assert!(matches!(status(), Some((_, Status::Ok))) && bench.health.phase() == phase);
     bench.close().await;
 }
 

@@ -10,6 +10,7 @@ use crate::{
     component::{BoxError, BuildCx, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage},
     delivery::{
         budget::Budget,
+        complaints::{SinkHealth, component_name},
         intake::PipelineIntake,
         ledger::Ledger,
         pipeline::{Output, Pipeline, Step},
@@ -17,7 +18,7 @@ use crate::{
         sender::{Destination, DirectSender, Sender},
     },
     event::Signal,
-    telemetry::{Health, Telemetry},
+    telemetry::{Health, Status, Telemetry},
 };
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
@@ -47,6 +48,15 @@ pub enum RunError {
     Failed { kind: Kind, id: ComponentId, source: BoxError },
     #[error("{kind} \"{id}\" panicked: {message}")]
     Panicked { kind: Kind, id: ComponentId, message: String },
+}
+
+impl RunError {
+    /// The component that failed.
+    pub fn component(&self) -> (Kind, &ComponentId) {
+        match self {
+            Self::Failed { kind, id, .. } | Self::Panicked { kind, id, .. } => (*kind, id),
+        }
+    }
 }
 
 /// A graph in which everything is open and nothing runs.
@@ -92,7 +102,8 @@ impl Graph {
         let mut destinations = BTreeMap::new();
         for node in exporters {
             let exporter = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Exporter, &node.id))?;
-            let destination = Destination { id: node.id.clone(), exporter: exporter.into(), delivery: node.delivery };
+            let (id, health) = (node.id.clone(), SinkHealth::new(around.health.clone(), &node.id));
+            let destination = Destination { id, exporter: exporter.into(), delivery: node.delivery, health };
             destinations.insert(node.id, Arc::new(destination));
         }
         let mut built_connectors = BTreeMap::new();
@@ -148,12 +159,25 @@ impl Graph {
         })
     }
 
+    /// What will run.
+    fn components(&self) -> impl Iterator<Item = (Kind, &ComponentId)> {
+        let extensions = self.extensions.iter().map(|(id, _)| (Kind::Extension, id));
+        let exporters = self.destinations.keys().map(|id| (Kind::Exporter, id));
+        let stages = self.stages.iter().map(|stage| (stage.kind, &stage.id));
+        let receivers = self.receivers.iter().map(|(id, ..)| (Kind::Receiver, id));
+        extensions.chain(exporters).chain(stages).chain(receivers)
+    }
+
     /// Runs until `drain` is given or a component fails, then stops in order. Everything has stopped when this
     /// returns, at the latest `deadline` after the drain began.
     ///
     /// # Errors
     /// The first component that failed.
     pub async fn run(self, drain: Drain, deadline: Duration) -> Result<(), RunError> {
+        // Before anything runs, so that no failure is overwritten.
+        for (kind, id) in self.components() {
+            self.health.report(&component_name(kind, id), Status::Ok);
+        }
         let mut extensions = Tier::default();
         for (id, extension) in self.extensions {
             let drain = extensions.drain.clone();
@@ -196,6 +220,8 @@ impl Graph {
 
         self.health.stopping();
         if let Some(error) = &failure {
+            let (kind, id) = error.component();
+            self.health.report(&component_name(kind, id), Status::Permanent(error.to_string()));
             tracing::error!("{error}; stopping");
         } else {
             tracing::info!(deadline = ?deadline, "Stopping: finishing what was accepted.");
