@@ -3,6 +3,8 @@
 mod draw;
 mod plan;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use draw::{Format, draw};
 pub use plan::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, ReceiverNode, plan};
