@@ -10,6 +10,8 @@ mod id;
 mod outcome;
 mod registry;
 mod request;
+#[cfg(test)]
+mod tests;
 mod traits;
 
 pub use build::BuildCx;

@@ -7,6 +7,8 @@ mod duration;
 mod listen;
 mod pattern;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use duration::{Duration, InvalidDuration};
 pub use listen::{InvalidListenAddress, ListenAddress};

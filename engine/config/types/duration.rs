@@ -33,9 +33,17 @@ impl From<Duration> for std::time::Duration {
     }
 }
 
-/// Units, longer names before their prefixes.
-const UNITS: [(&str, f64); 8] =
-    [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("μs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9)];
+/// Units in nanoseconds, longer names before their prefixes.
+const UNITS: [(&str, u128); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
 
 impl FromStr for Duration {
     type Err = InvalidDuration;
@@ -46,20 +54,37 @@ impl FromStr for Duration {
             return Ok(Self::default());
         }
         let mut rest = text;
-        let mut nanos = 0.0f64;
+        let mut nanos = 0u128;
         while !rest.is_empty() {
             let digits = rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').ok_or_else(invalid)?;
             let (number, behind) = rest.split_at(digits);
-            let number: f64 = number.parse().map_err(|_| invalid())?;
-            let (unit, factor) = UNITS.iter().find(|(unit, _)| behind.starts_with(unit)).ok_or_else(invalid)?;
-            nanos += number * factor;
+            let (unit, size) = UNITS.iter().find(|(unit, _)| behind.starts_with(unit)).ok_or_else(invalid)?;
+            nanos = nanos.saturating_add(times(number, *size).ok_or_else(invalid)?);
             rest = &behind[unit.len()..];
         }
-        if text.is_empty() || nanos > i64::MAX as f64 {
-            return Err(invalid());
+        match u64::try_from(nanos) {
+            Ok(nanos) if !text.is_empty() && i64::try_from(nanos).is_ok() => {
+                Ok(Self(std::time::Duration::from_nanos(nanos)))
+            }
+            _ => Err(invalid()),
         }
-        Ok(Self(std::time::Duration::from_nanos(nanos.round() as u64)))
     }
+}
+
+/// A decimal number of units in nanoseconds, rounded; exact, because what is printed must be read back as it was.
+fn times(number: &str, size: u128) -> Option<u128> {
+    /// No unit has more decimals than this in nanoseconds.
+    const DECIMALS: usize = 18;
+    let (whole, decimals) = number.split_once('.').unwrap_or((number, ""));
+    if whole.is_empty() && decimals.is_empty() || decimals.contains('.') {
+        return None;
+    }
+    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    // Digits only, so cutting cannot split a character.
+    let decimals = &decimals[..decimals.len().min(DECIMALS)];
+    let scale = 10u128.pow(decimals.len() as u32);
+    let part: u128 = if decimals.is_empty() { 0 } else { decimals.parse().ok()? };
+    Some(u128::from(whole) * size + (part * size + scale / 2) / scale)
 }
 
 impl fmt::Display for Duration {
