@@ -3,10 +3,8 @@
 use crate::quickstart;
 use lanner_engine::{
     component::Registry,
-    config::{self, Diagnostic, Document, Inputs, Sources, decode_section, has_errors},
-    delivery::budget::AdmissionConfig,
+    config::{self, Diagnostic, Document, Inputs, Sources},
     graph::{self, Plan},
-    telemetry::{TelemetryConfig, TelemetryPlan},
 };
 use std::path::PathBuf;
 
@@ -25,16 +23,9 @@ pub struct ConfigArgs {
 pub struct Checked {
     pub document: Option<Document>,
     /// There when nothing is wrong.
-    pub ready: Option<Ready>,
+    pub plan: Option<Plan>,
     pub findings: Vec<Diagnostic>,
     pub sources: Sources,
-}
-
-/// What `run` needs.
-pub struct Ready {
-    pub plan: Plan,
-    pub telemetry: TelemetryPlan,
-    pub admission: AdmissionConfig,
 }
 
 impl ConfigArgs {
@@ -51,19 +42,9 @@ impl ConfigArgs {
         let loaded = config::load(&inputs);
         let (mut findings, sources) = (loaded.findings, loaded.sources);
         let Some(document) = loaded.document else {
-            return Checked { document: None, ready: None, findings, sources };
+            return Checked { document: None, plan: None, findings, sources };
         };
         let plan = graph::plan(&document, registry, &mut findings);
-        let telemetry = decode_section::<TelemetryConfig>("service::telemetry", &document.telemetry, &mut findings)
-            .and_then(|config| config.check(&document.telemetry, &mut findings));
-        let admission = decode_section("service::admission", &document.admission, &mut findings);
-        config::sort(&mut findings);
-        let ready = match (plan, telemetry, admission) {
-            (Some(plan), Some(telemetry), Some(admission)) if !has_errors(&findings) => {
-                Some(Ready { plan, telemetry, admission })
-            }
-            _ => None,
-        };
-        Checked { document: Some(document), ready, findings, sources }
+        Checked { document: Some(document), plan, findings, sources }
     }
 }

@@ -1,10 +1,9 @@
 //! The running service: telemetry, the graph, signals, and the ledger at the end.
 
-use crate::check::Ready;
 use lanner_engine::{
     component::{BoxError, Drain},
     delivery::{budget::Budget, ledger::Ledger},
-    graph::{Graph, Surroundings},
+    graph::{Graph, Plan, Surroundings},
     telemetry::{self, Health, Telemetry},
 };
 use std::time::Duration;
@@ -13,19 +12,18 @@ use std::time::Duration;
 ///
 /// # Errors
 /// A component could not be built, or failed while running.
-pub async fn run(ready: Ready, deadline: Duration) -> Result<(), BoxError> {
-    let Ready { plan, telemetry: telemetry_plan, admission } = ready;
+pub async fn run(plan: Plan, deadline: Duration) -> Result<(), BoxError> {
     // Signals are caught before anything is built, so that one during the start is not lost.
     let drain = Drain::new();
     watch_signals(drain.clone())?;
     let telemetry = Telemetry::default();
     let around = Surroundings {
-        budget: Budget::new(admission.limit_bytes()),
+        budget: Budget::new(plan.admission.limit_bytes()),
         ledger: Ledger::default(),
         health: Health::default(),
         telemetry: telemetry.clone(),
     };
-    let own = telemetry::start(telemetry_plan, &telemetry).await?;
+    let own = telemetry::start(plan.telemetry.clone(), &telemetry).await?;
     let result = match Graph::build(plan, &around).await {
         Ok(graph) => graph.run(drain, deadline).await.map_err(BoxError::from),
         Err(error) => Err(error.into()),

@@ -454,7 +454,8 @@ fn yaml_bodies() {
     let all = "defaults: true\nattributes_opt_in: [k8s.namespace.name, workload, tactic]\n\
         compat: [falcosidekick, falco, falco-exporter]\ninterval: 2s\nmax_series: 10\nexpire_after: 2h\n\
         metrics:\n  my.metric: {description: d, unit: s, type: last_seen, match: audit, attributes: [a.b]}\n";
-    for body in [all, "", "compat: [falco_exporter]\n"] {
+    let spellings = "compat: [falco-exporter, falco_exporter, falcosidekick, falco]\n";
+    for body in [all, "", spellings] {
         let trial = lanner_engine::config::plan_body(factory, body);
         assert!(trial.planned.is_some(), "{}", trial.rendered());
     }

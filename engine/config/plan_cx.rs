@@ -14,12 +14,12 @@ use crate::component::{ComponentId, Factory, Kind};
 use serde::de::DeserializeOwned;
 use std::error::Error;
 
-/// An address a component will listen on.
+/// An address that something will listen on.
 #[derive(Clone, Debug)]
 pub(crate) struct Listening {
     pub address: ListenAddress,
-    pub kind: Kind,
-    pub id: ComponentId,
+    /// How messages call it: "receiver `falco_http`".
+    pub who: String,
     pub origin: Origin,
     pub path: String,
 }
@@ -88,10 +88,11 @@ impl<'a> PlanCx<'a> {
         }
     }
 
-    /// Reports a warning at `path`.
+    /// Reports a warning at `path`, unless something there or below is wrong: the warning may only follow from that.
     pub fn warning(&mut self, path: &str, warning: impl Error) {
         let (path, origin) = self.find(path);
-        if !self.is_wrong(&path) {
+        let whole_and_wrong = path.0.is_empty() && !self.wrong.is_empty();
+        if !whole_and_wrong && !self.is_wrong(&path) {
             let (message, help) = remedy(&warning);
             let finding = Diagnostic::warning(codes::DOUBTFUL, message, origin, self.whole_path(&path));
             self.findings.push(Diagnostic { help, ..finding });
@@ -106,12 +107,13 @@ impl<'a> PlanCx<'a> {
         }
         let tls = self.body.get("tls").is_some_and(|tls| !tls.is_null());
         let path = self.whole_path(&path);
+        let who = format!("{} `{}`", self.kind, self.id);
         if !address.0.ip().is_loopback() && !tls {
-            let message = format!("{} `{}` listens on {address} without TLS", self.kind, self.id);
+            let message = format!("{who} listens on {address} without TLS");
             let finding = Diagnostic::warning(codes::OPEN_DOOR, message, origin.clone(), &path);
             self.findings.push(finding.help("listen on localhost, or configure `tls`, or close the network around it"));
         }
-        self.listens.push(Listening { address: *address, kind: self.kind, id: self.id.clone(), origin, path });
+        self.listens.push(Listening { address: *address, who, origin, path });
     }
 
     /// Makes the typed config of a body, reporting every problem: unknown keys, wrong types, bad values.

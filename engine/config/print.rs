@@ -118,7 +118,7 @@ fn is_text(doc: &SchemaDoc, schema: &Value) -> bool {
 fn shown(node: &Node, schema: &Value, doc: &SchemaDoc) -> Value {
     let schema = doc.resolve(schema);
     if is_secret(doc, schema) {
-        return Secret::REDACTED.into();
+        return if node.text() == Some("") { "".into() } else { Secret::REDACTED.into() };
     }
     match &node.value {
         NodeValue::Scalar { text, .. } if is_text(doc, schema) => (**text).into(),
@@ -144,7 +144,7 @@ fn shown(node: &Node, schema: &Value, doc: &SchemaDoc) -> Value {
 fn plain(node: &Node, secret: bool) -> Value {
     match &node.value {
         NodeValue::Null => Value::Null,
-        _ if secret => Secret::REDACTED.into(),
+        _ if secret && node.text() != Some("") => Secret::REDACTED.into(),
         NodeValue::List(items) => items.iter().map(|item| plain(item, false)).collect(),
         NodeValue::Map(entries) => entries
             .iter()

@@ -8,6 +8,7 @@ use super::DeliveryConfig;
 use crate::{
     component::{Factory, Kind, Registry},
     delivery::budget::AdmissionConfig,
+    telemetry::TelemetryConfig,
 };
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -34,8 +35,12 @@ pub fn schema(registry: &Registry) -> Value {
         });
         properties.insert(kind.section().into(), section);
     }
-    let admission = body_of(generator.subschema_for::<AdmissionConfig>().to_value(), &generator);
-    definitions.insert("service_admission".into(), admission);
+    for (name, section) in [
+        ("service_admission", generator.subschema_for::<AdmissionConfig>()),
+        ("service_telemetry", generator.subschema_for::<TelemetryConfig>()),
+    ] {
+        definitions.insert(name.into(), body_of(section.to_value(), &generator));
+    }
     properties.insert("service".into(), service());
     for (name, definition) in generator.take_definitions(true) {
         definitions.insert(name, definition);
@@ -60,7 +65,7 @@ fn service() -> Value {
         "type": "object",
         "properties": {
             "extensions": list("Extensions to start, by id."),
-            "telemetry": {"description": "Lanner's own logs, metrics and traces.", "type": ["object", "null"]},
+            "telemetry": {"$ref": "#/$defs/service_telemetry"},
             "admission": {"$ref": "#/$defs/service_admission"},
             "pipelines": {
                 "description": "Pipelines, by id: `logs`, `metrics` or `traces`, with `/name` to have several.",

@@ -33,7 +33,7 @@ use tonic::{Request, Response, Status, codegen::Service as _};
 fn plan(yaml: &str) -> TelemetryPlan {
     let config: TelemetryConfig = serde_yaml::from_str(yaml).unwrap();
     let mut findings = Vec::new();
-    config.check(&Node::default(), &mut findings).unwrap_or_else(|| panic!("{findings:?}"))
+    config.check(&Node::default(), &mut findings, &mut Vec::new()).unwrap_or_else(|| panic!("{findings:?}"))
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {
@@ -325,7 +325,7 @@ traces:
 ";
     let config: TelemetryConfig = serde_yaml::from_str(yaml).unwrap();
     let mut findings = Vec::new();
-    assert!(config.check(&Node::default(), &mut findings).is_none());
+    assert!(config.check(&Node::default(), &mut findings, &mut Vec::new()).is_none());
     let paths: Vec<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
     let expected = [
         "service::telemetry::logs::output_paths",
@@ -342,7 +342,7 @@ traces:
     }
     let old: TelemetryConfig = serde_yaml::from_str("{metrics: {address: 'localhost:9999'}}").unwrap();
     let mut findings = Vec::new();
-    let plan = old.check(&Node::default(), &mut findings).unwrap();
+    let plan = old.check(&Node::default(), &mut findings, &mut Vec::new()).unwrap();
     assert_eq!(plan.metrics.unwrap().pull.len(), 1);
     assert_eq!((findings.len(), findings[0].level), (1, Level::Warning));
     assert!(serde_yaml::from_str::<TelemetryConfig>("{metrics: {views: []}}").is_err());

@@ -44,7 +44,7 @@ extensions:
 service:
   extensions: [health_check]
   telemetry:
-    logs: {level: debug, api_token: hunter2}
+    logs: {level: debug, initial_fields: {api_token: hunter2}}
   pipelines:
     logs/security:
       receivers: [falco_http, docker_logs]
@@ -181,9 +181,23 @@ fn prints_without_secrets() {
     );
     assert_eq!(value["receivers"]["docker_logs"]["containers"][0]["labels"]["app"], "0123");
     assert_eq!(value["receivers"]["falco_http"], json!({"endpoint": "localhost:2801", "hold": "2s", "tls": null}));
-    assert_eq!(value["service"]["telemetry"]["logs"], json!({"level": "debug", "api_token": "[REDACTED]"}));
+    assert_eq!(
+        value["service"]["telemetry"]["logs"],
+        json!({"level": "debug", "initial_fields": {"api_token": "[REDACTED]"}})
+    );
     let (_, plan) = loaded(&inputs(&printed));
     assert_eq!(plan.exporters.len(), 3);
+}
+
+/// Scenario: a secret that is not set, one that is set to nothing, and one that is set.
+/// Guarantee: what is printed tells them apart without showing the secret.
+#[test]
+fn prints_whether_a_secret_is_set() {
+    let text = "exporters:\n  slack:\n  slack/empty: {webhook_url: ''}\n  slack/set: {webhook_url: hunter2}\n";
+    let document = load(&inputs(text)).document.unwrap();
+    let printed: Value = serde_yaml::from_str(&config::print_config(&document, &support::registry())).unwrap();
+    let shown = |id: &str| printed["exporters"][id]["webhook_url"].clone();
+    assert_eq!([shown("slack"), shown("slack/empty"), shown("slack/set")], ["", "", Secret::REDACTED]);
 }
 
 /// Scenario: the JSON Schema of the whole file against configurations right and wrong.
@@ -206,6 +220,8 @@ fn the_schema_agrees_with_the_loader() {
         ("queue_size: ${env:QUEUE}", "queue_size: many"),
         ("endpoint: ${env:SINK}", "endpoint: [a]"),
         ("logs/security:", "events:"),
+        ("level: debug", "level: loud"),
+        ("initial_fields:", "fields:"),
         ("  slack:", "  slck:"),
         ("name: falco,", ""),
     ] {

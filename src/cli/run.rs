@@ -19,12 +19,12 @@ impl Args {
     pub fn run(&self, registry: &Registry) -> Outcome {
         let checked = self.config.check(registry);
         report(&checked.findings, &checked.sources);
-        let Some(ready) = checked.ready else { return Ok(ExitCode::FAILURE) };
+        let Some(plan) = checked.plan else { return Ok(ExitCode::FAILURE) };
         if self.config.is_quickstart() {
             eprintln!("lanner: no --config given, running the built-in quickstart");
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        Ok(match runtime.block_on(service::run(ready, self.shutdown_timeout.0)) {
+        Ok(match runtime.block_on(service::run(plan, self.shutdown_timeout.0)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("lanner: {error}");

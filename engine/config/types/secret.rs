@@ -4,7 +4,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{borrow::Cow, fmt};
 
-/// A text that must not be shown: printing and serializing it give `[REDACTED]`.
+/// A text that must not be shown: printing and serializing it give `[REDACTED]`, or nothing when it is empty, so
+/// that what is set can be told from what is not.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -16,6 +17,11 @@ impl Secret {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// What is shown instead.
+    const fn shown(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { Self::REDACTED }
+    }
 }
 
 impl From<String> for Secret {
@@ -26,13 +32,13 @@ impl From<String> for Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(Self::REDACTED)
+        f.write_str(self.shown())
     }
 }
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(Self::REDACTED)
+        serializer.serialize_str(self.shown())
     }
 }
 

@@ -1,9 +1,11 @@
-//! The bodies of components: each planned by its type, then the addresses they want compared.
+//! The bodies of components: each planned by its type; then the addresses they and the service want are compared.
 
 use super::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, Planner, ReceiverNode};
 use crate::{
     component::{ComponentId, Kind, PipelineId, Planned},
     config::{ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes},
+    delivery::budget::AdmissionConfig,
+    telemetry::TelemetryPlan,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -13,6 +15,7 @@ impl<'a> Planner<'a> {
     pub(super) fn bodies(&mut self) -> Option<Plan> {
         let used = self.used();
         let (mut schemas, mut listens) = (HashMap::new(), Vec::new());
+        let service = self.service(&mut listens);
         let mut plans: HashMap<(Kind, &ComponentId), Planned> = HashMap::new();
         for entry in &self.document.components {
             let key = (entry.kind, &entry.id);
@@ -26,7 +29,7 @@ impl<'a> Planner<'a> {
             }
         }
         self.clashes(&listens);
-        self.assemble(plans, &mut schemas)
+        self.assemble(plans, &mut schemas, service?)
     }
 
     fn body(
@@ -42,19 +45,16 @@ impl<'a> Planner<'a> {
         (factory.plan)(&entry.body, &mut PlanCx::new(factory, schema, place, findings, listens))
     }
 
-    /// Two components on one port.
+    /// Two listeners on one port.
     fn clashes(&mut self, listens: &[Listening]) {
         for (index, second) in listens.iter().enumerate() {
             let Some(first) = listens[..index].iter().find(|first| first.address.clashes_with(&second.address)) else {
                 continue;
             };
             let port = second.address.0.port();
-            let message = format!(
-                "{} `{}` wants port {port}, which {} `{}` listens on",
-                second.kind, second.id, first.kind, first.id
-            );
+            let message = format!("{} wants port {port}, which {} listens on", second.who, first.who);
             let finding = Diagnostic::error(codes::PORT_CLASH, message, second.origin.clone(), &second.path);
-            let finding = finding.related(first.origin.clone(), format!("{} `{}` listens here", first.kind, first.id));
+            let finding = finding.related(first.origin.clone(), format!("{} listens here", first.who));
             self.findings.push(finding.help("give one of them another endpoint"));
         }
     }
@@ -65,6 +65,7 @@ impl<'a> Planner<'a> {
         &self,
         mut plans: HashMap<(Kind, &'a ComponentId), Planned>,
         schemas: &mut HashMap<(Kind, &'static str), SchemaDoc>,
+        (telemetry, admission): (TelemetryPlan, AdmissionConfig),
     ) -> Option<Plan> {
         let mut plan = Plan {
             receivers: Vec::new(),
@@ -72,8 +73,8 @@ impl<'a> Planner<'a> {
             exporters: Vec::new(),
             extensions: Vec::new(),
             pipelines: Vec::new(),
-            telemetry: self.document.telemetry.clone(),
-            admission: self.document.admission.clone(),
+            telemetry,
+            admission,
         };
         for pipeline in &self.document.pipelines {
             let mut processors = Vec::with_capacity(pipeline.processors.len());

@@ -8,13 +8,16 @@ mod bodies;
 mod circles;
 mod connectors;
 mod references;
+mod service;
 
 use crate::{
     component::{
         ComponentId, ExporterPlan, ExtensionPlan, Factory, Kind, PipelineId, Planned, ReceiverPlan, Registry, StagePlan,
     },
-    config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, Node, PipelineEntry, codes},
+    config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, PipelineEntry, codes},
+    delivery::budget::AdmissionConfig,
     event::Signals,
+    telemetry::TelemetryPlan,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -26,10 +29,10 @@ pub struct Plan {
     /// In the order of `service::extensions`.
     pub extensions: Vec<ExtensionNode>,
     pub pipelines: Vec<PipelineNode>,
-    /// `service::telemetry`; null when absent.
-    pub telemetry: Node,
-    /// `service::admission`; null when absent.
-    pub admission: Node,
+    /// `service::telemetry`.
+    pub telemetry: TelemetryPlan,
+    /// `service::admission`.
+    pub admission: AdmissionConfig,
 }
 
 /// A receiver, shared by all pipelines that list it.

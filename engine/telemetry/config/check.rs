@@ -1,7 +1,7 @@
 //! From what was written to what was checked. Pure: opens nothing, resolves nothing.
 
 use super::{LogEncoding, LogLevel, MetricsLevel, OtlpConfig, OtlpProtocol, Processor, TelemetryConfig};
-use crate::config::{Diagnostic, ListenAddress, Node, Origin, Path, codes};
+use crate::config::{Diagnostic, ListenAddress, Listening, Node, Origin, Path, codes};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, uri::Scheme};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
@@ -84,6 +84,7 @@ enum Mistake {
 struct Findings<'a> {
     node: &'a Node,
     findings: &'a mut Vec<Diagnostic>,
+    listens: Vec<Listening>,
     sound: bool,
 }
 
@@ -98,12 +99,34 @@ impl Findings<'_> {
         self.findings.push(Diagnostic::error(codes::REFUSED, mistake.to_string(), origin, whole));
         self.sound = false;
     }
+
+    /// The address to be scraped at, written at `path`.
+    fn pull(&mut self, path: &Path, text: &str) -> Option<Pull> {
+        match text.parse() {
+            Ok(address) => {
+                let (origin, whole) = self.place(path);
+                let (who, path) = ("`service::telemetry`".to_owned(), whole.to_string());
+                self.listens.push(Listening { address, who, origin, path });
+                Some(Pull(address))
+            }
+            Err(error) => {
+                self.error(path, Mistake::Address(format!("{error}")));
+                None
+            }
+        }
+    }
 }
 
 impl TelemetryConfig {
-    /// Checks the section. `node` is where it was written. `None` when there was an error.
-    pub fn check(self, node: &Node, findings: &mut Vec<Diagnostic>) -> Option<TelemetryPlan> {
-        let mut found = Findings { node, findings, sound: true };
+    /// Checks the section. `node` is where it was written. Addresses to be scraped at are added to `listens`. `None`
+    /// when there was an error.
+    pub(crate) fn check(
+        self,
+        node: &Node,
+        findings: &mut Vec<Diagnostic>,
+        listens: &mut Vec<Listening>,
+    ) -> Option<TelemetryPlan> {
+        let mut found = Findings { node, findings, listens: Vec::new(), sound: true };
         let logs = LogsPlan {
             level: self.logs.level,
             encoding: self.logs.encoding,
@@ -114,6 +137,9 @@ impl TelemetryConfig {
         let traces = processors(&self.traces.processors, &Path::of(&["traces", "processors"]), &mut found);
         let metrics = self.metrics(&mut found);
         let metrics = (self.metrics.level != MetricsLevel::None).then_some(metrics);
+        if metrics.is_some() {
+            listens.append(&mut found.listens);
+        }
         found.sound.then_some(TelemetryPlan { logs, metrics, traces, resource: self.resource })
     }
 
@@ -125,10 +151,7 @@ impl TelemetryConfig {
             let message = "`address` is the older spelling of a pull reader";
             let remedy = "write `readers: [{pull: {exporter: {prometheus: {host: localhost, port: 8888}}}}]`";
             found.findings.push(Diagnostic::warning(codes::DOUBTFUL, message, origin, whole).help(remedy));
-            match text.parse() {
-                Ok(address) => plan.pull.push(Pull(address)),
-                Err(error) => found.error(&path, Mistake::Address(format!("{error}"))),
-            }
+            plan.pull.extend(found.pull(&path, text));
         }
         let readers = Path::of(&["metrics", "readers"]);
         // Beside `address` the default reader is not meant.
@@ -140,10 +163,8 @@ impl TelemetryConfig {
                 (Some(pull), None) => {
                     let at = &pull.exporter.prometheus;
                     let host = if at.host.contains(':') { format!("[{}]", at.host) } else { at.host.clone() };
-                    match format!("{host}:{}", at.port).parse() {
-                        Ok(address) => plan.pull.push(Pull(address)),
-                        Err(error) => found.error(&path, Mistake::Address(format!("{error}"))),
-                    }
+                    let path = path.key("pull").key("exporter").key("prometheus").key("port");
+                    plan.pull.extend(found.pull(&path, &format!("{host}:{}", at.port)));
                 }
                 (None, Some(periodic)) => {
                     if periodic.interval.0 < Duration::from_secs(1) {

@@ -114,6 +114,9 @@ component!(Otlp, "otlp", &[], ALL -> NONE, OtlpConfig, |config, cx| {
     }
 });
 component!(Filter, "filter", &[], LOGS -> NONE, FilterConfig, |config, cx| {
+    if config.min_priority.is_none() && config.require_tags.is_empty() && config.rule.is_none() {
+        cx.warning("", KeepsAll);
+    }
     if config.rule.is_some_and(|rule| rule.0.as_str().is_empty()) {
         cx.warning("rule", MatchesAll);
     }
@@ -150,6 +153,10 @@ struct EmptyKey;
 #[derive(Debug, thiserror::Error)]
 #[error("`rule` is empty and matches everything; remove it, or write a pattern")]
 struct MatchesAll;
+
+#[derive(Debug, thiserror::Error)]
+#[error("no key is set, so everything is kept; set one, or remove the filter")]
+struct KeepsAll;
 
 #[derive(Debug, thiserror::Error)]
 #[error("there is no address to send to; write for example `endpoint: localhost:4317`")]
