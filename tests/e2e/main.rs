@@ -13,5 +13,6 @@ mod falco_http;
 mod house;
 mod image;
 mod malformed;
+mod own_metrics;
 mod quickstart;
 mod shutdown;
