@@ -14,5 +14,6 @@ mod house;
 mod image;
 mod malformed;
 mod outage;
+mod own_metrics;
 mod quickstart;
 mod shutdown;
