@@ -13,7 +13,7 @@ ldd "$binary" | awk '{ for (i = 1; i <= NF; i++) if ($i ~ /^\//) { print $i; bre
 done
 # The resolver is loaded by name when an address is looked up.
 for library in libnss_dns.so.2 libnss_files.so.2 libresolv.so.2; do
-  found=$(ldconfig -p 2>/dev/null | awk -v name="$library" '$1 == name { print $NF; exit }')
+  found=$(ldconfig -p 2>/dev/null | awk -v name="$library" '$1 == name && !path { path = $NF } END { print path }')
   if [ -n "$found" ]; then
     mkdir -p "$root$(dirname "$found")"
     cp -L "$found" "$root$found"

@@ -16,6 +16,4 @@ cargo build --release --locked
 step "tests"
 # End-to-end tests run the release build: what users run, and fast enough for their load.
 LANNER_BINARY="$PWD/target/release/lanner" cargo test --workspace --locked
-step "a component of one's own"
-cargo run --quiet --locked -p custom-component -- validate --config examples/custom-component/pipeline.yaml
 step "all passed"

@@ -13,11 +13,12 @@ use super::{
 use crate::{
     component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Transform},
     config::{BatchConfig, DeliveryConfig, Duration as Span, QueueConfig, RetryConfig},
-    event::{Batch, LogRecord, Logs, Signal},
+    event::{Batch, LogRecord, Logs, OtlpRequest, Signal, otlp::tests::frames::request},
     telemetry::{Health, Status, Telemetry},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
+use proptest::prelude::*;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::{Notify, Semaphore};
 
@@ -26,6 +27,8 @@ struct Scripted {
     script: Mutex<VecDeque<Outcome>>,
     /// Items of each attempt.
     attempts: Mutex<Vec<usize>>,
+    /// The bytes of all attempts, one after the other.
+    bytes: Mutex<Vec<u8>>,
     open: Semaphore,
     attempted: Notify,
 }
@@ -35,6 +38,7 @@ impl Scripted {
         Arc::new(Self {
             script: Mutex::new(script.into_iter().collect()),
             attempts: Mutex::default(),
+            bytes: Mutex::default(),
             open: Semaphore::new(Semaphore::MAX_PERMITS),
             attempted: Notify::new(),
         })
@@ -62,6 +66,7 @@ impl Scripted {
 impl Exporter for Scripted {
     async fn export(&self, request: &Request) -> Outcome {
         self.attempts.lock().push(request.items());
+        self.bytes.lock().extend_from_slice(request.bytes());
         self.attempted.notify_one();
         if let Ok(permit) = self.open.acquire().await {
             permit.forget();
@@ -100,6 +105,7 @@ struct Bench {
 }
 
 struct Build {
+    signal: Signal,
     delivery: DeliveryConfig,
     steps: Vec<Arc<dyn Transform>>,
     budget: usize,
@@ -109,6 +115,7 @@ impl Default for Build {
     fn default() -> Self {
         let queue = QueueConfig { num_consumers: 2, queue_size: 4, ..QueueConfig::default() };
         Self {
+            signal: Signal::Logs,
             delivery: DeliveryConfig { sending_queue: queue, ..DeliveryConfig::default() },
             steps: Vec::new(),
             budget: 1 << 20,
@@ -131,11 +138,11 @@ impl Build {
                 let destination = Arc::new(Destination { id, exporter, delivery, health: sink });
                 let owed = account.destination(name);
                 if self.delivery.sending_queue.enabled == Some(false) {
-                    let sender = Arc::new(DirectSender::new(destination, Signal::Logs, &telemetry));
+                    let sender = Arc::new(DirectSender::new(destination, self.signal, &telemetry));
                     return Output::Direct { sender, account: owed };
                 }
                 let config = &self.delivery.sending_queue;
-                let queue = SendingQueue::new(name, Signal::Logs, config, budget.clone(), &telemetry);
+                let queue = SendingQueue::new(name, self.signal, config, budget.clone(), &telemetry);
                 let sender = Sender::new(Arc::clone(&queue), destination, &telemetry);
                 let (drain, deadline) = (drain.clone(), deadline.clone());
                 senders.push(tokio::spawn(async move { sender.run(drain, deadline).await.unwrap() }));
@@ -151,7 +158,7 @@ impl Build {
         let intake = PipelineIntake::new(
             Kind::Receiver,
             "test".parse().unwrap(),
-            vec![(Signal::Logs, pipeline)],
+            vec![(self.signal, pipeline)],
             budget.clone(),
             Drain::new(),
             &telemetry,
@@ -485,4 +492,52 @@ async fn nothing_vanishes_in_a_transform() {
     let rows = bench.close().await;
     assert_eq!((rows[0].accepted, rows[0].delivered), (5, 1));
     assert_eq!(rows[0].discarded, [("step surplus".to_owned(), 3), ("step unaccounted".to_owned(), 1)]);
+}
+
+/// Passes everything on without looking at records.
+struct Blind;
+
+impl Transform for Blind {
+    fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
+        out.emit(batch);
+    }
+
+    fn reads_records(&self) -> bool {
+        false
+    }
+}
+
+proptest! {
+    /// Scenario: OTLP requests of any signal pass a transform that does not look at records, a fan-out and two queues,
+    /// one at a time or gathered.
+    /// Guarantee: both sinks get the bytes that came in, in order, joined at most by concatenation; every item is counted.
+    #[test]
+    fn untouched_otlp_stays_byte_identical(requests in proptest::collection::vec(request(), 1..8), shut: bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        for signal in Signal::ALL {
+            let sent: Vec<_> = requests.iter().filter(|(of, _, items)| *of == signal && *items > 0).collect();
+            runtime.block_on(async {
+                let sinks = [(); 2].map(|()| if shut { Scripted::shut() } else { Scripted::new([]) });
+                let queue = QueueConfig { num_consumers: 1, ..QueueConfig::default() };
+                let delivery = DeliveryConfig { sending_queue: queue, ..DeliveryConfig::default() };
+                let build = Build { signal, delivery, steps: vec![Arc::new(Blind)], ..Build::default() };
+                let bench = build.with(&[("one", Arc::clone(&sinks[0])), ("two", Arc::clone(&sinks[1]))]);
+                for (signal, bytes, _) in &sent {
+                    let request = OtlpRequest::parse(*signal, bytes.clone()).unwrap();
+                    bench.consumer.consume(Batch::otlp(request)).await.unwrap();
+                }
+                if shut {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    sinks.iter().for_each(|sink| sink.let_through(100));
+                }
+                let rows = bench.close().await;
+                let items: usize = sent.iter().map(|(_, _, items)| items).sum();
+                let whole: Vec<u8> = sent.iter().flat_map(|(_, bytes, _)| bytes.to_vec()).collect();
+                for (sink, row) in sinks.iter().zip(rows) {
+                    assert_eq!(*sink.bytes.lock(), whole);
+                    assert_eq!((row.accepted, row.delivered), (items as u64, items as u64));
+                }
+            });
+        }
+    }
 }

@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How events become OpenTelemetry records. Receivers embed it under the key `mapping`.
+/// How events become OpenTelemetry records. Receivers embed it under the key `semantics`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MappingOptions {
-    /// Version of the names; a version never changes.
-    pub version: MappingVersion,
+    /// Version of the names; what a version says never changes.
+    pub mapping: MappingVersion,
     /// Keep the JSON text of every alert in `log.record.original` (cut at `max_attribute_bytes`).
     pub keep_original: bool,
     /// Which output fields are kept under `falco.output_fields.<field>`.
@@ -31,7 +31,7 @@ pub struct MappingOptions {
 impl Default for MappingOptions {
     fn default() -> Self {
         Self {
-            version: MappingVersion::V1,
+            mapping: MappingVersion::V1,
             keep_original: false,
             preserve: Preserve::Unmapped,
             max_attribute_bytes: 4096,

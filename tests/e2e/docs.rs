@@ -1,4 +1,4 @@
-//! Every YAML of the project is a configuration that Lanner accepts.
+//! The documentation agrees with the program: its YAML is accepted, its paths exist, its schema is the current one.
 
 use crate::support::lanner::{TempDir, command};
 use std::path::{Path, PathBuf};
@@ -57,4 +57,62 @@ fn yaml_blocks_of_the_docs_validate() {
         }
     }
     assert!(blocks >= 8, "only {blocks} blocks were found");
+}
+
+/// Scenario: a newcomer follows the map of the code.
+/// Guarantee: every source file and folder that docs/architecture.md names in backticks exists.
+#[test]
+fn paths_of_the_architecture_page_exist() {
+    let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    // Odd pieces are inside backticks; those of fenced blocks have blanks or line breaks in them.
+    let named = page.split('`').skip(1).step_by(2);
+    let paths: Vec<&str> = named
+        .filter(|text| text.contains('/') && (text.ends_with(".rs") || text.ends_with('/')))
+        .filter(|text| !text.contains(char::is_whitespace))
+        .collect();
+    assert!(paths.len() >= 30, "only {} paths were found: {paths:?}", paths.len());
+    let missing: Vec<_> = paths.iter().filter(|path| !root().join(path).exists()).collect();
+    assert!(missing.is_empty(), "docs/architecture.md names what does not exist: {missing:?}");
+}
+
+/// Scenario: a reader follows a link from one page of the project to another.
+/// Guarantee: the file or folder that a relative link leads to exists.
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let (mut pages, mut links) = (Vec::new(), 0);
+    files(root(), ".md", &mut pages);
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for rest in text.split("](").skip(1) {
+            let target = rest.split(')').next().unwrap().split('#').next().unwrap();
+            if target.is_empty() || target.contains("://") || target.contains(char::is_whitespace) {
+                continue;
+            }
+            assert!(page.parent().unwrap().join(target).exists(), "{}: {target} does not exist", page.display());
+            links += 1;
+        }
+    }
+    assert!(links >= 10, "only {links} links were found");
+}
+
+/// Scenario: an editor completes and checks a pipeline by the schema that the file names in its first line.
+/// Guarantee: that schema is the one of this program; `LANNER_BLESS=1` writes it anew.
+#[test]
+fn the_committed_schema_is_the_current_one() {
+    let path = root().join("docs/lanner.schema.json");
+    let output = command(&["schema"]);
+    assert!(output.status.success());
+    let current = String::from_utf8(output.stdout).unwrap();
+    if std::env::var_os("LANNER_BLESS").is_some() {
+        std::fs::write(&path, &current).unwrap();
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == current, "docs/lanner.schema.json is out of date; run this test with LANNER_BLESS=1");
+    let mut pipelines = Vec::new();
+    files(&root().join("pipelines"), ".yaml", &mut pipelines);
+    for path in pipelines {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let first = text.lines().next().unwrap_or_default();
+        assert_eq!(first, "# yaml-language-server: $schema=../docs/lanner.schema.json", "{}", path.display());
+    }
 }

@@ -81,12 +81,17 @@ fn map(pairs: Vec<KeyValue>) -> BTreeMap<String, any_value::Value> {
 impl OtlpSink {
     /// Listens on a free port.
     pub fn start() -> Self {
+        Self::listen(0)
+    }
+
+    /// Listens on this port.
+    pub fn listen(port: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let received = Arc::new(Mutex::new(Vec::new()));
         let service = LogsServiceServer::new(Service(Arc::clone(&received)))
             .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
         let port = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
             let server = tonic::transport::Server::builder().add_service(service);
             tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));

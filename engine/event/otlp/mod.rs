@@ -6,7 +6,7 @@ mod frame;
 pub(crate) mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decode::{MAX_DEPTH, decode_logs};
 pub use encode::encode_logs;

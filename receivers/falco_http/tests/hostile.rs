@@ -2,18 +2,11 @@
 
 use super::{door::SOON, *};
 use lanner_engine::net::tls::ServerTlsConfig;
-use std::{path::PathBuf, process::Stdio};
+use std::process::Stdio;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
 
-/// The team's data, which is not part of the project.
-fn data(file: &str) -> Option<String> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).join(file);
-    let text = std::fs::read_to_string(path).ok();
-    if text.is_none() {
-        println!("skipped: {file} is not here");
-    }
-    text
-}
+#[path = "../../../tests/support/data.rs"]
+mod data;
 
 /// Scenario: S2: every line of the corpus of malformed alerts and of foreign transports.
 /// Guarantee: 200 or 400, never a closed connection; every body is kept as at least one record.
@@ -22,8 +15,8 @@ async fn the_malformed_corpus_is_kept() {
     let door = Door::open(Config::default()).await;
     let mut wire = door.connect().await;
     for file in ["malformed/falco.jsonl", "malformed/transport.jsonl"] {
-        for line in data(file).unwrap_or_default().lines() {
-            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        for line in data::lines(file).unwrap_or_default() {
+            let case: serde_json::Value = serde_json::from_str(&line).unwrap();
             let (id, raw) = (&case["id"], case["raw"].as_str().unwrap());
             let before = door.capture.batches().len();
             wire.send(&post(raw)).await;
@@ -123,10 +116,10 @@ async fn curl(arguments: &[&str], body: &[u8]) -> Option<String> {
 /// Guarantee: 200, every alert a record.
 #[tokio::test]
 async fn takes_alerts_from_curl() {
-    let Some(alerts) = data("dev/falco_alerts.jsonl") else { return };
+    let Some(alerts) = data::lines("dev/falco_alerts.jsonl") else { return };
+    let (count, alerts) = (alerts.len(), alerts.join("\n"));
     let door = Door::open(Config::default()).await;
     let url = format!("http://{}/", door.address);
-    let count = alerts.lines().filter(|line| !line.trim().is_empty()).count();
     let Some(status) = curl(&["--data-binary", "@-", &url], alerts.as_bytes()).await else { return };
     assert_eq!(status, "200");
     assert_eq!(door.capture.records().len(), count);

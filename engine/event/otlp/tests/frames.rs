@@ -68,7 +68,7 @@ fn traces() -> impl Strategy<Value = (Bytes, usize)> {
 }
 
 /// A request of any signal, with the number of items that prost gives it.
-fn request() -> impl Strategy<Value = (Signal, Bytes, usize)> {
+pub fn request() -> impl Strategy<Value = (Signal, Bytes, usize)> {
     prop_oneof![
         logs().prop_map(|logs| (Signal::Logs, encode_logs(&logs), logs.len())),
         metrics().prop_map(|(bytes, points)| (Signal::Metrics, bytes, points)),

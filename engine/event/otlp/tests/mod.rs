@@ -1,5 +1,5 @@
 //! Arbitrary logs and arbitrary bytes, with prost as the oracle.
 
-mod frames;
+pub mod frames;
 mod logs;
 mod model;

@@ -2,20 +2,16 @@
 
 use super::*;
 
+#[path = "../../../../tests/support/data.rs"]
+mod data;
+
 fn lines(file: &str) -> Vec<String> {
-    let path = format!("{}/../../shared/data/{file}", env!("CARGO_MANIFEST_DIR"));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => text.lines().map(str::to_owned).collect(),
-        Err(_) => {
-            println!("skipped: no shared data");
-            Vec::new()
-        }
-    }
+    data::lines(file).unwrap_or_default()
 }
 
 /// Scenario: alerts that real systems wrote.
-/// Guarantee: each is an alert or Falco's own message, with rule, severity, time and id; ids differ unless the lines are
-/// equal; together they are the same as one by one.
+/// Guarantee: each is an alert or Falco's own message, with rule, severity, time and id; ids differ unless host, rule,
+/// priority, time and output are equal; together they are the same as one by one.
 #[test]
 fn real_alerts_map() {
     let lines = lines("dev/falco_alerts.jsonl");
@@ -24,13 +20,16 @@ fn real_alerts_map() {
         let (_, record, summary) = one(line);
         assert_eq!(summary.plain.total(), 0, "{line}");
         assert!(record.severity_number.0 > 0, "{line}");
-        assert!(record.time_unix_nano > 1_000_000_000_000_000_000, "{line}");
+        assert!(record.time_unix_nano > 900_000_000_000_000_000, "{line}");
         let value: serde_json::Value = serde_json::from_str(line).expect("JSON");
         assert_eq!(text(&record.attrs, "security_rule.name"), value["rule"].as_str());
         assert_eq!(record.body.as_str(), value["message"].as_str().or(value["output"].as_str()));
         let id = text(&record.attrs, "log.record.uid").expect("id").to_owned();
-        if let Some(other) = ids.insert(id, line) {
-            assert_eq!(other, line);
+        // What makes an alert the same alert; the sample data has snapshots that differ in output fields alone.
+        let same = |key: &str| value[key].as_str().unwrap_or_default().to_lowercase();
+        let identity = ["hostname", "rule", "priority", "time", "output"].map(same);
+        if let Some(other) = ids.insert(id, identity.clone()) {
+            assert_eq!(other, identity);
         }
     }
     let (logs, summary) = map(&lines.join("\n"));
