@@ -19,6 +19,9 @@ use tokio::time::Instant;
 
 /// How soon a refused sender may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// Between room and the next attempt. What a failed attempt had reserved elsewhere counts as room when it is given back,
+/// so without it one request could wake itself, or two each other, all the time.
+const BREATH: Duration = Duration::from_millis(2);
 
 /// Pipelines behind one receiver or stage.
 pub struct PipelineIntake {
@@ -97,9 +100,7 @@ impl PipelineIntake {
         first.walk(batch, &mut transaction)?;
         let mut deadline: Option<Instant> = None;
         loop {
-            // Looked for before the attempt, so that room made meanwhile is not missed.
-            let mut room = std::pin::pin!(self.budget.room().notified());
-            room.as_mut().enable();
+            let announced = self.budget.announced();
             let hindrance = match transaction.commit().await {
                 Ok(()) => return Ok(()),
                 Err(hindrance) => hindrance,
@@ -116,6 +117,14 @@ impl PipelineIntake {
                     continue;
                 }
             };
+            let waiting = self.budget.waiting();
+            let room = waiting.room();
+            let again = async {
+                if self.budget.announced() == announced {
+                    room.await;
+                }
+                tokio::time::sleep(BREATH).await;
+            };
             let timeout = async {
                 match until {
                     Some(until) => tokio::time::sleep_until(until).await,
@@ -123,9 +132,10 @@ impl PipelineIntake {
                 }
             };
             tokio::select! {
-                () = room => {}
-                () = timeout => return Err(Refused::Busy { full, retry_after }),
+                biased;
                 () = self.closed.requested() => return Err(Refused::Draining),
+                () = timeout => return Err(Refused::Busy { full, retry_after }),
+                () = again => {}
             }
         }
     }
