@@ -4,9 +4,9 @@
 //! encoded and merged once, whatever the number of attempts; a panic of an exporter costs one attempt, not the
 //! process; on drain everything that waits is tried until the deadline, and what then remains is counted.
 //!
-//! Gathering without a `batch` section: when nothing is in flight, what waits is sent at once; while something is,
-//! requests gather until [`GATHER_BYTES`] wait or the oldest waited [`GATHER_LINGER`]. A lone alert leaves at once
-//! and a storm leaves in large requests, without a delay to configure. With a `batch` section its rules hold instead.
+//! Gathering without a `batch` section: when nothing is in flight and nothing left within [`PACE`], what waits is sent
+//! at once; else requests gather until [`GATHER_BYTES`] wait or the oldest waited [`GATHER_LINGER`]. A lone alert leaves
+//! at once and a storm leaves in large requests, without a delay to configure. With a `batch` section its rules hold.
 
 use super::{
     ledger::{DestinationAccount, reason},
@@ -33,6 +33,9 @@ use tokio::{task::JoinSet, time::Instant};
 const GATHER_BYTES: usize = 256 << 10;
 /// How long something gathers at most while something else is in flight.
 const GATHER_LINGER: Duration = Duration::from_millis(20);
+/// Between two requests that are not full, so that a fast sink does not turn a storm into as many tiny requests as it
+/// can answer: each costs as much CPU as several alerts.
+const PACE: Duration = Duration::from_millis(5);
 /// A request is never made larger than this by gathering.
 const LARGEST_MERGE: usize = 2 << 20;
 
@@ -124,6 +127,7 @@ impl Sender {
         let config = self.attempts.destination.delivery.sending_queue.clone();
         let plan = Gathering::of(&config.batch, config.sizer);
         let mut sends: JoinSet<()> = JoinSet::new();
+        let mut last_left: Option<Instant> = None;
         loop {
             while let Some(ended) = sends.try_join_next() {
                 report(ended);
@@ -134,10 +138,11 @@ impl Sender {
             let draining = drain.is_requested();
             let slots = sends.len() < config.num_consumers.max(1);
             let (waiting, oldest) = self.queue.waiting();
-            let due = oldest.map(|arrived| plan.due(arrived, sends.is_empty(), draining));
+            let due = oldest.map(|arrived| plan.due(arrived, sends.is_empty(), last_left, draining));
             let now = Instant::now();
             if slots && due.is_some_and(|due| plan.is_ripe(waiting) || due <= now) {
                 if let Some(taken) = self.queue.take(plan.max_bytes, plan.max_records) {
+                    last_left = Some(now);
                     for part in taken.split(plan.split_records, plan.split_bytes) {
                         self.spawn(&mut sends, part, &drain, &deadline);
                     }
@@ -325,13 +330,15 @@ impl Gathering {
         waiting.bytes >= self.ripe.bytes || waiting.records >= self.ripe.records
     }
 
-    fn at_once(&self, idle: bool) -> bool {
-        self.eager && idle
-    }
-
-    /// When what arrived then must leave.
-    fn due(&self, arrived: Instant, idle: bool, draining: bool) -> Instant {
-        if self.at_once(idle) || draining { arrived } else { arrived + self.linger }
+    /// When what arrived then must leave. `idle`: nothing is in flight.
+    fn due(&self, arrived: Instant, idle: bool, last_left: Option<Instant>, draining: bool) -> Instant {
+        if draining {
+            arrived
+        } else if self.eager && idle {
+            last_left.map_or(arrived, |left| arrived.max(left + PACE))
+        } else {
+            arrived + self.linger
+        }
     }
 }
 
