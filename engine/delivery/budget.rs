@@ -5,11 +5,17 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{
+            AtomicUsize,
+            Ordering::{Relaxed, SeqCst},
+        },
+    },
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 /// `service::admission`: how much memory events may hold.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
@@ -43,6 +49,10 @@ struct State {
     limit: usize,
     used: AtomicUsize,
     room: Notify,
+    /// How often room was given back.
+    announced: AtomicUsize,
+    /// Who waits for room; giving room back takes a lock only when there is someone.
+    waiters: AtomicUsize,
 }
 
 /// Bytes taken from a budget, given back when dropped.
@@ -56,7 +66,13 @@ pub struct Reserved {
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(State { limit, used: AtomicUsize::new(0), room: Notify::new() }))
+        Self(Arc::new(State {
+            limit,
+            used: AtomicUsize::new(0),
+            room: Notify::new(),
+            announced: AtomicUsize::new(0),
+            waiters: AtomicUsize::new(0),
+        }))
     }
 
     /// Takes `bytes`, when there is room for them.
@@ -78,12 +94,42 @@ impl Budget {
 
     /// Wakes those who wait for room.
     pub(super) fn announce_room(&self) {
-        self.0.room.notify_waiters();
+        // Both orders are total: either the waiter is seen here, or it sees the new count.
+        self.0.announced.fetch_add(1, SeqCst);
+        if self.0.waiters.load(SeqCst) > 0 {
+            self.0.room.notify_waiters();
+        }
     }
 
-    /// Where to wait for room. Enable the future before looking again, so that no announcement is missed.
-    pub(super) fn room(&self) -> &Notify {
-        &self.0.room
+    /// Changes when room is given back.
+    pub(super) fn announced(&self) -> usize {
+        self.0.announced.load(SeqCst)
+    }
+
+    /// Someone who waits for room.
+    pub(super) fn waiting(&self) -> Waiting<'_> {
+        self.0.waiters.fetch_add(1, SeqCst);
+        Waiting(self)
+    }
+}
+
+/// Counts as waiting until dropped.
+#[derive(Debug)]
+pub(super) struct Waiting<'b>(&'b Budget);
+
+impl<'b> Waiting<'b> {
+    /// Completes when room is announced after this call. Compare [`Budget::announced`] between this and the wait with
+    /// its value before the attempt that found no room, so that no announcement is missed.
+    pub fn room(&self) -> Pin<Box<Notified<'b>>> {
+        let mut room = Box::pin(self.0.0.room.notified());
+        room.as_mut().enable();
+        room
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.waiters.fetch_sub(1, SeqCst);
     }
 }
 

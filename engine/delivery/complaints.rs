@@ -3,7 +3,7 @@
 //! Promises: a dead sink does not fill the log; an exporter is `StatusRecoverableError` while any of its signals
 //! fails, and `StatusOK` again once all of them work. Readiness does not depend on it: a restart would not help.
 
-use super::sender::Destination;
+use super::attempts::Destination;
 use crate::{
     component::{ComponentId, Kind},
     event::Signal,

@@ -5,6 +5,7 @@
 
 use super::{
     budget::Budget,
+    direct::Failed,
     pipeline::Pipeline,
     transaction::{Hindrance, Transaction},
 };
@@ -19,6 +20,11 @@ use tokio::time::Instant;
 
 /// How soon a refused sender may try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// How often an exporter without a queue is tried while a request is held.
+const HOLD_ATTEMPTS: u32 = 4;
+/// Between room and the next attempt. What a failed attempt had reserved elsewhere counts as room when it is given back,
+/// so without it one request could wake itself, or two each other, all the time.
+const BREATH: Duration = Duration::from_millis(2);
 
 /// How long a sender waits for room.
 #[derive(Clone, Copy)]
@@ -129,9 +135,7 @@ impl PipelineIntake {
         first.walk(batch, &mut transaction)?;
         let mut deadline: Option<Instant> = None;
         loop {
-            // Looked for before the attempt, so that room made meanwhile is not missed.
-            let mut room = std::pin::pin!(self.budget.room().notified());
-            room.as_mut().enable();
+            let announced = self.budget.announced();
             let hindrance = match transaction.commit().await {
                 Ok(()) => return Ok(()),
                 Err(hindrance) => hindrance,
@@ -143,16 +147,29 @@ impl PipelineIntake {
             let (full, until, retry_after) = match hindrance {
                 Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
                 Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
-                Hindrance::Failed { name, after } => {
-                    if deadline.is_some_and(|deadline| Instant::now() + after > deadline) {
-                        return Err(Refused::Busy { full: name, retry_after: after });
+                Hindrance::Failed(Failed { id, after, asked }) => {
+                    // Within a short hold there is no time for the usual delays, unless the sink asked for one.
+                    let delay = match patience {
+                        Patience::For(hold) if !asked => after.min(hold / HOLD_ATTEMPTS),
+                        _ => after,
+                    };
+                    if deadline.is_some_and(|deadline| Instant::now() + delay >= deadline) {
+                        return Err(Refused::Busy { full: id.to_string(), retry_after: after });
                     }
                     tokio::select! {
-                        () = tokio::time::sleep(after) => continue,
+                        () = tokio::time::sleep(delay) => continue,
                         () = patience.over() => return Err(Refused::Draining),
                         () = self.closed.requested() => return Err(Refused::Draining),
                     }
                 }
+            };
+            let waiting = self.budget.waiting();
+            let room = waiting.room();
+            let again = async {
+                if self.budget.announced() == announced {
+                    room.await;
+                }
+                tokio::time::sleep(BREATH).await;
             };
             let timeout = async {
                 match until {
@@ -161,10 +178,11 @@ impl PipelineIntake {
                 }
             };
             tokio::select! {
-                () = room => {}
-                () = timeout => return Err(Refused::Busy { full, retry_after }),
+                biased;
                 () = patience.over() => return Err(Refused::Draining),
                 () = self.closed.requested() => return Err(Refused::Draining),
+                () = timeout => return Err(Refused::Busy { full, retry_after }),
+                () = again => {}
             }
         }
     }

@@ -10,8 +10,11 @@
 //! commits to the [`queue`]s. A [`sender`] per queue gathers what waits into requests and repeats them by the
 //! [`retry`] policy. There is no task or channel between a receiver and the queue.
 
+pub mod attempts;
 pub mod budget;
 pub mod complaints;
+pub mod direct;
+mod gathering;
 pub mod intake;
 pub mod ledger;
 pub mod pipeline;

@@ -5,9 +5,9 @@
 //! copy-on-write.
 
 use super::{
+    direct::DirectSender,
     ledger::{DestinationAccount, PipelineAccount, reason},
     queue::SendingQueue,
-    sender::DirectSender,
     transaction::Transaction,
 };
 use crate::{

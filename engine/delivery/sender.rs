@@ -3,111 +3,33 @@
 //! Promises: at most `num_consumers` requests are in flight, those that wait for a retry included; a request is
 //! encoded and merged once, whatever the number of attempts; a panic of an exporter costs one attempt, not the
 //! process; on drain everything that waits is tried until the deadline, and what then remains is counted.
-//!
-//! Gathering without a `batch` section: when nothing is in flight, what waits is sent at once; while something is,
-//! requests gather until [`GATHER_BYTES`] wait or the oldest waited [`GATHER_LINGER`]. A lone alert leaves at once
-//! and a storm leaves in large requests, without a delay to configure. With a `batch` section its rules hold instead.
 
 use super::{
-    complaints::{Complaints, SinkHealth},
-    ledger::{DestinationAccount, reason},
+    attempts::{Attempts, Destination},
+    gathering::Gathering,
+    ledger::reason,
     queue::{SendingQueue, Taken, Wanted},
     retry::Backoff,
-    transaction::Hindrance,
 };
 use crate::{
-    component::{BoxError, ComponentId, Drain, Exporter, Outcome, Request},
-    config::{BatchConfig, DeliveryConfig, RetryConfig, Sizer},
-    event::Signal,
-    telemetry::{Counter, Gauge, Telemetry},
+    component::{BoxError, ComponentId, Drain, Outcome, Request},
+    config::RetryConfig,
+    telemetry::Telemetry,
 };
-use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::{task::JoinSet, time::Instant};
-
-/// How much gathers while something is in flight. Large enough to make the cost of a request vanish, far below the
-/// 4 MiB that gRPC servers take by default.
-const GATHER_BYTES: usize = 256 << 10;
-/// How long something gathers at most while something else is in flight.
-const GATHER_LINGER: Duration = Duration::from_millis(20);
-/// A request is never made larger than this by gathering.
-const LARGEST_MERGE: usize = 2 << 20;
-
-/// An exporter with what the engine knows about it.
-pub struct Destination {
-    pub id: ComponentId,
-    pub exporter: Arc<dyn Exporter>,
-    pub delivery: DeliveryConfig,
-    pub health: SinkHealth,
-}
-
-/// The attempts of one exporter for one signal: shared by the queued and the direct way.
-struct Attempts {
-    destination: Arc<Destination>,
-    in_flight: Gauge,
-    sent: Counter,
-    send_failed: Counter,
-    panics: Counter,
-}
-
-impl Attempts {
-    fn new(destination: Arc<Destination>, signal: Signal, telemetry: &Telemetry) -> Self {
-        let id = destination.id.as_str().to_owned();
-        let label = [("exporter", id.as_str())];
-        let (sent, failed) = match signal {
-            Signal::Logs => ("otelcol_exporter_sent_log_records", "otelcol_exporter_send_failed_log_records"),
-            Signal::Metrics => ("otelcol_exporter_sent_metric_points", "otelcol_exporter_send_failed_metric_points"),
-            Signal::Traces => ("otelcol_exporter_sent_spans", "otelcol_exporter_send_failed_spans"),
-        };
-        Self {
-            in_flight: telemetry.gauge(
-                "otelcol_exporter_in_flight_requests",
-                "Requests in flight, those that wait for a retry included.",
-                "{request}",
-                &[("exporter", &id), ("data_type", signal.as_str())],
-            ),
-            sent: telemetry.counter(sent, "Items the destination has.", "{record}", &label),
-            send_failed: telemetry.counter(failed, "Items the destination will never have.", "{record}", &label),
-            panics: telemetry.counter("lanner_exporter_panics", "Panics of the exporter.", "{panic}", &label),
-            destination,
-        }
-    }
-
-    /// One attempt, with its timeout.
-    async fn attempt(&self, request: &Request) -> Outcome {
-        let attempt = AssertUnwindSafe(self.destination.exporter.export(request)).catch_unwind();
-        let limit = self.destination.delivery.timeout.map(|timeout| timeout.0).filter(|limit| !limit.is_zero());
-        let ended = match limit {
-            Some(limit) => match tokio::time::timeout(limit, attempt).await {
-                Ok(ended) => ended,
-                Err(_) => {
-                    let reason = format!("no answer within {limit:?}");
-                    return Outcome::Retry { after: None, reason };
-                }
-            },
-            None => attempt.await,
-        };
-        ended.unwrap_or_else(|_| {
-            self.panics.add(1);
-            Outcome::Retry { after: None, reason: "the exporter panicked".to_owned() }
-        })
-    }
-}
 
 /// The sender of one queue.
 pub struct Sender {
     queue: Arc<SendingQueue>,
     attempts: Arc<Attempts>,
-    /// So that a dead sink does not fill the log.
-    complaints: Arc<Complaints>,
 }
 
 impl Sender {
     /// A sender for `queue`.
     pub fn new(queue: Arc<SendingQueue>, destination: Arc<Destination>, telemetry: &Telemetry) -> Self {
-        let complaints = Arc::new(Complaints::new(Arc::clone(&destination), queue.signal()));
         let attempts = Arc::new(Attempts::new(destination, queue.signal(), telemetry));
-        Self { queue, attempts, complaints }
+        Self { queue, attempts }
     }
 
     /// The exporter's id.
@@ -123,6 +45,7 @@ impl Sender {
         let config = self.attempts.destination.delivery.sending_queue.clone();
         let plan = Gathering::of(&config.batch, config.sizer);
         let mut sends: JoinSet<()> = JoinSet::new();
+        let mut last_left: Option<Instant> = None;
         loop {
             while let Some(ended) = sends.try_join_next() {
                 report(ended);
@@ -133,10 +56,11 @@ impl Sender {
             let draining = drain.is_requested();
             let slots = sends.len() < config.num_consumers.max(1);
             let (waiting, oldest) = self.queue.waiting();
-            let due = oldest.map(|arrived| plan.due(arrived, sends.is_empty(), draining));
+            let due = oldest.map(|arrived| plan.due(arrived, sends.is_empty(), last_left, draining));
             let now = Instant::now();
             if slots && due.is_some_and(|due| plan.is_ripe(waiting) || due <= now) {
                 if let Some(taken) = self.queue.take(plan.max_bytes, plan.max_records) {
+                    last_left = Some(now);
                     for part in taken.split(plan.split_records, plan.split_bytes) {
                         self.spawn(&mut sends, part, &drain, &deadline);
                     }
@@ -175,23 +99,11 @@ impl Sender {
 
     fn spawn(&self, sends: &mut JoinSet<()>, taken: Taken, drain: &Drain, deadline: &Drain) {
         let attempts = Arc::clone(&self.attempts);
-        let complaints = Arc::clone(&self.complaints);
         let (drain, deadline) = (drain.clone(), deadline.clone());
         sends.spawn(async move {
-            attempts.in_flight.add(1);
-            let gauge = InFlight(&attempts.in_flight);
-            deliver(&attempts, &complaints, taken, &drain, &deadline).await;
-            drop(gauge);
+            let _in_flight = attempts.in_flight();
+            deliver(&attempts, taken, &drain, &deadline).await;
         });
-    }
-}
-
-/// Takes one from the gauge when dropped, however the task ends.
-struct InFlight<'a>(&'a Gauge);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.add(-1);
     }
 }
 
@@ -206,7 +118,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// Repeats attempts until the request is settled.
-async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, drain: &Drain, deadline: &Drain) {
+async fn deliver(attempts: &Attempts, taken: Taken, drain: &Drain, deadline: &Drain) {
     let retry = &attempts.destination.delivery.retry_on_failure;
     let id = &attempts.destination.id;
     let request = Request::new(taken.request.clone());
@@ -224,12 +136,12 @@ async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, dra
         }
         match outcome {
             Outcome::Delivered => {
-                complaints.over();
+                attempts.complaints.over();
                 attempts.sent.add(items);
                 return taken.delivered(0, reason::PARTIAL);
             }
             Outcome::Partial { rejected, reason: why } => {
-                complaints.over();
+                attempts.complaints.over();
                 tracing::warn!(exporter = %id, rejected_items = rejected, reason = %why, "Exporting failed. Rejecting data.");
                 let rejected = rejected.min(request.items());
                 attempts.sent.add(items - rejected as u64);
@@ -238,14 +150,14 @@ async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, dra
             }
             Outcome::Reject { reason: why } => {
                 tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
-                complaints.dropped(&why);
+                attempts.complaints.dropped(&why);
                 attempts.send_failed.add(items);
                 return taken.rejected(reason::SINK);
             }
             Outcome::Retry { after, reason: why } => {
                 if let Some(cause) = gives_up(retry, started) {
                     tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
-                    complaints.dropped(&why);
+                    attempts.complaints.dropped(&why);
                     attempts.send_failed.add(items);
                     return taken.rejected(cause);
                 }
@@ -253,7 +165,7 @@ async fn deliver(attempts: &Attempts, complaints: &Complaints, taken: Taken, dra
                 if drain.is_requested() {
                     delay = delay.min(DRAIN_RETRY);
                 }
-                complaints.about(&why, delay);
+                attempts.complaints.about(&why, delay);
                 let was_draining = drain.is_requested();
                 tokio::select! {
                     () = tokio::time::sleep(delay) => {}
@@ -276,130 +188,5 @@ fn gives_up(retry: &RetryConfig, started: Instant) -> Option<&'static str> {
         Some(reason::GAVE_UP)
     } else {
         None
-    }
-}
-
-/// What is sent together, and when.
-struct Gathering {
-    /// Enough to send.
-    ripe: Wanted,
-    linger: Duration,
-    /// Whether what waits leaves at once when nothing is in flight.
-    eager: bool,
-    max_bytes: usize,
-    max_records: usize,
-    split_records: usize,
-    split_bytes: usize,
-}
-
-impl Gathering {
-    fn of(batch: &Option<BatchConfig>, queue_sizer: Sizer) -> Self {
-        let Some(batch) = batch else {
-            return Self {
-                ripe: Wanted { bytes: GATHER_BYTES, records: usize::MAX },
-                linger: GATHER_LINGER,
-                eager: true,
-                max_bytes: LARGEST_MERGE,
-                max_records: 0,
-                split_records: 0,
-                split_bytes: 0,
-            };
-        };
-        let by_bytes = batch.sizer.unwrap_or(queue_sizer) == Sizer::Bytes;
-        let (ripe, max_bytes, max_records) = if by_bytes {
-            (Wanted { bytes: batch.min_size, records: usize::MAX }, batch.max_size, 0)
-        } else {
-            (Wanted { bytes: usize::MAX, records: batch.min_size }, 0, batch.max_size)
-        };
-        Self {
-            ripe,
-            linger: batch.flush_timeout.0,
-            eager: false,
-            // Takes up to the limit; a single request over it is split behind.
-            max_bytes: if by_bytes && batch.max_size == 0 { batch.min_size.max(LARGEST_MERGE) } else { max_bytes },
-            max_records: if !by_bytes && batch.max_size == 0 { batch.min_size } else { max_records },
-            split_records: if by_bytes { 0 } else { batch.max_size },
-            split_bytes: if by_bytes { batch.max_size } else { 0 },
-        }
-    }
-
-    fn is_ripe(&self, waiting: Wanted) -> bool {
-        waiting.bytes >= self.ripe.bytes || waiting.records >= self.ripe.records
-    }
-
-    fn at_once(&self, idle: bool) -> bool {
-        self.eager && idle
-    }
-
-    /// When what arrived then must leave.
-    fn due(&self, arrived: Instant, idle: bool, draining: bool) -> Instant {
-        if self.at_once(idle) || draining { arrived } else { arrived + self.linger }
-    }
-}
-
-/// An exporter without a queue: the acknowledgement waits for the attempt.
-pub struct DirectSender {
-    attempts: Attempts,
-    complaints: Complaints,
-}
-
-/// What an exporter without a queue made of a request, to be counted at the commit.
-pub(super) struct Sent {
-    rejected: usize,
-    reason: &'static str,
-}
-
-impl Sent {
-    /// Counts the items.
-    pub fn settle(&self, account: &DestinationAccount, items: usize) {
-        account.delivered.add((items - self.rejected.min(items)) as u64);
-        account.reject(self.reason, self.rejected.min(items) as u64);
-    }
-}
-
-impl DirectSender {
-    /// A sender without a queue.
-    pub fn new(destination: Arc<Destination>, signal: Signal, telemetry: &Telemetry) -> Self {
-        let complaints = Complaints::new(Arc::clone(&destination), signal);
-        Self { attempts: Attempts::new(destination, signal, telemetry), complaints }
-    }
-
-    /// One attempt.
-    pub(super) async fn attempt(&self, request: &Request) -> Result<Sent, Hindrance> {
-        let (id, items) = (&self.attempts.destination.id, request.items());
-        self.attempts.in_flight.add(1);
-        let gauge = InFlight(&self.attempts.in_flight);
-        let outcome = self.attempts.attempt(request).await;
-        drop(gauge);
-        let retry = &self.attempts.destination.delivery.retry_on_failure;
-        let (rejected, reason) = match outcome {
-            Outcome::Delivered => {
-                self.complaints.over();
-                (0, reason::PARTIAL)
-            }
-            Outcome::Partial { rejected, reason: why } => {
-                self.complaints.over();
-                tracing::warn!(exporter = %id, rejected_items = rejected, reason = %why, "Exporting failed. Rejecting data.");
-                (rejected.min(items), reason::PARTIAL)
-            }
-            Outcome::Retry { after, reason: why } if retry.enabled => {
-                let after = Backoff::new(retry).next(after);
-                self.complaints.about(&why, after);
-                return Err(Hindrance::Failed { name: id.to_string(), after });
-            }
-            Outcome::Retry { reason: why, .. } => {
-                tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
-                self.complaints.dropped(&why);
-                (items, reason::NO_RETRY)
-            }
-            Outcome::Reject { reason: why } => {
-                tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
-                self.complaints.dropped(&why);
-                (items, reason::SINK)
-            }
-        };
-        self.attempts.sent.add((items - rejected) as u64);
-        self.attempts.send_failed.add(rejected as u64);
-        Ok(Sent { rejected, reason })
     }
 }

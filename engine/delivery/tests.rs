@@ -2,13 +2,15 @@
 //! ledger: the books must close.
 
 use super::{
+    attempts::Destination,
     budget::Budget,
     complaints::SinkHealth,
+    direct::DirectSender,
     intake::PipelineIntake,
     ledger::Ledger,
     pipeline::{Output, Pipeline, Step},
     queue::SendingQueue,
-    sender::{Destination, DirectSender, Sender},
+    sender::Sender,
 };
 use crate::{
     component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Transform},

@@ -5,9 +5,9 @@
 //! if one fails, the queues have nothing, but a sink without a queue that was tried before it has its copy.
 
 use super::{
+    direct::{DirectSender, Failed, Sent},
     ledger::{DestinationAccount, PipelineAccount},
     queue::{Full, Reservation, SendingQueue},
-    sender::{DirectSender, Sent},
 };
 use crate::{
     component::{Request, Stage},
@@ -15,7 +15,7 @@ use crate::{
     telemetry::Counter,
 };
 use smallvec::SmallVec;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 /// Everything that is to happen when the request is taken.
 #[derive(Default)]
@@ -59,7 +59,7 @@ pub(super) enum Hindrance {
     /// A queue or the memory budget is full; `blocks` when the queue is set to wait for room.
     Full { name: String, blocks: bool },
     /// An exporter without a queue could not deliver now.
-    Failed { name: String, after: Duration },
+    Failed(Failed),
 }
 
 impl<'g> Transaction<'g> {
@@ -99,7 +99,7 @@ impl<'g> Transaction<'g> {
             reservations.push(reserved);
         }
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
-            send.sent = Some(send.sender.attempt(&send.request).await?);
+            send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
         }
         for (append, reservation) in self.appends.drain(..).zip(reservations) {
             reservation.push(append.request, Arc::clone(append.account));

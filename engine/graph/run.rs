@@ -9,13 +9,15 @@ use super::plan::{ConnectorNode, PipelineNode, Plan};
 use crate::{
     component::{BoxError, BuildCx, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage},
     delivery::{
+        attempts::Destination,
         budget::Budget,
         complaints::{SinkHealth, component_name},
+        direct::DirectSender,
         intake::PipelineIntake,
         ledger::Ledger,
         pipeline::{Output, Pipeline, Step},
         queue::SendingQueue,
-        sender::{Destination, DirectSender, Sender},
+        sender::Sender,
     },
     event::Signal,
     telemetry::{Health, Status, Telemetry},

@@ -44,11 +44,16 @@ impl Categories {
 
     /// Adds what a tag, or an overlaid ATT&CK id, says.
     pub fn add_tag(&mut self, tag: &str) {
+        self.add_known(tag, Threat::of_tag(tag));
+    }
+
+    /// Like `add_tag`, for a tag whose threat is known.
+    pub(super) fn add_known(&mut self, tag: &str, threat: Option<Threat<'_>>) {
         match tag {
             "network" => self.add(Category::Network),
             "filesystem" => self.add(Category::FileSystem),
             "process" | "shell" => self.add(Category::Execution),
-            _ => match Threat::of_tag(tag) {
+            _ => match threat {
                 Some(Threat::Tactic("TA0004") | Threat::Technique("T1611" | "T1548" | "T1055")) => {
                     self.add(Category::PrivilegeEscalation);
                 }

@@ -30,7 +30,10 @@ use lanner_engine::{
     semantics::{FalcoMapper, MappingOptions, Summary, falco, keys},
 };
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::Instant;
@@ -238,7 +241,13 @@ impl Shared {
         if self.hold.is_zero() {
             return taken.await.map_err(lost_batch);
         }
-        match tokio::time::timeout(wait + SAFETY / 2, taken).await {
+        let mut taken = pin!(taken);
+        // Mostly there is room, and no timer is needed.
+        let result = match poll_fn(|cx| Poll::Ready(taken.as_mut().poll(cx))).await {
+            Poll::Ready(result) => Ok(result),
+            Poll::Pending => tokio::time::timeout(wait + SAFETY / 2, taken).await,
+        };
+        match result {
             Ok(result) => result.map_err(lost_batch),
             Err(_) => Err(Lost { reason: HELD, answer: answer::unavailable(RETRY), seen: false }),
         }

@@ -5,17 +5,29 @@
 use super::wire::{Writer, put_varint};
 use crate::event::{Attributes, Key, LogGroup, LogRecord, Logs, Value};
 use bytes::Bytes;
+use std::cell::RefCell;
 
-/// What a record of a Falco alert takes, so that the buffer seldom grows.
-const BYTES_PER_RECORD: usize = 1536;
+/// Up to so many bytes are written into a buffer that the thread keeps, then copied to memory of exactly their size: a
+/// queue holds requests for long and is bounded by their length.
+const KEPT: usize = 64 << 10;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Encodes an `ExportLogsServiceRequest`.
 pub fn encode_logs(logs: &Logs) -> Bytes {
-    let mut writer = Writer { out: Vec::with_capacity(256 + logs.len() * BYTES_PER_RECORD) };
+    let mut writer = Writer { out: BUFFER.take() };
+    writer.out.clear();
     for group in &logs.groups {
         writer.message(1, |writer| resource_logs(writer, group));
     }
-    writer.out.into()
+    if writer.out.capacity() > KEPT {
+        return writer.out.into();
+    }
+    let bytes = Bytes::copy_from_slice(&writer.out);
+    BUFFER.set(writer.out);
+    bytes
 }
 
 fn resource_logs(writer: &mut Writer, group: &LogGroup) {
@@ -24,7 +36,7 @@ fn resource_logs(writer: &mut Writer, group: &LogGroup) {
         writer.varint(2, group.resource.dropped_attributes_count.into());
     });
     writer.message(2, |writer| {
-        writer.message(1, |writer| {
+        writer.short_message(1, |writer| {
             let scope = &group.scope;
             writer.bytes(1, scope.name.as_bytes());
             writer.bytes(2, scope.version.as_bytes());
@@ -44,7 +56,7 @@ fn log_record(writer: &mut Writer, record: &LogRecord) {
     writer.varint(2, record.severity_number.0.into());
     writer.bytes(3, record.severity_text.as_bytes());
     if record.body != Value::Empty {
-        writer.message(5, |writer| value(writer, &record.body));
+        writer.short_message(5, |writer| value(writer, &record.body));
     }
     attributes(writer, 6, &record.attrs);
     writer.varint(7, record.dropped_attributes_count.into());
@@ -61,9 +73,13 @@ fn log_record(writer: &mut Writer, record: &LogRecord) {
 
 fn attributes(writer: &mut Writer, tag: u8, attributes: &Attributes) {
     for (key, attribute) in attributes.iter() {
-        writer.message(tag, |writer| {
+        if let (Some(key), Value::Text(text)) = (key.encoded_field(), attribute) {
+            writer.text_attribute(tag, key, text.as_bytes());
+            continue;
+        }
+        writer.short_message(tag, |writer| {
             key_field(writer, key);
-            writer.message(2, |writer| value(writer, attribute));
+            writer.short_message(2, |writer| value(writer, attribute));
         });
     }
 }
@@ -89,9 +105,9 @@ fn value(writer: &mut Writer, any: &Value) {
             writer.out.push(4 << 3 | super::wire::FIXED64);
             writer.out.extend_from_slice(&number.to_bits().to_le_bytes());
         }
-        Value::Array(items) => writer.message(5, |writer| {
+        Value::Array(items) => writer.short_message(5, |writer| {
             for item in items {
-                writer.message(1, |writer| value(writer, item));
+                writer.short_message(1, |writer| value(writer, item));
             }
         }),
         Value::Map(pairs) => writer.message(6, |writer| {

@@ -71,27 +71,59 @@ impl Writer {
         self.out.extend_from_slice(value);
     }
 
-    /// A nested message: writes its fields, then fills in the length.
+    /// A nested message that is mostly short: leaves one byte for its length, and moves the fields when it takes more.
+    pub fn short_message(&mut self, tag: u8, fields: impl FnOnce(&mut Self)) {
+        self.out.push(tag << 3 | BYTES);
+        let at = self.out.len();
+        self.out.push(0);
+        fields(self);
+        let length = self.out.len() - at - 1;
+        if length < 0x80 {
+            self.out[at] = length as u8;
+            return;
+        }
+        let width = varint_width(length);
+        self.out.resize(at + width + length, 0);
+        self.out.copy_within(at + 1..at + 1 + length, at + width);
+        put_wide(&mut self.out[at..at + width], length);
+    }
+
+    /// A nested message that is mostly long: writes its fields, then fills in the length.
     pub fn message(&mut self, tag: u8, fields: impl FnOnce(&mut Self)) {
         self.out.push(tag << 3 | BYTES);
         let at = self.out.len();
         self.out.extend_from_slice(&[0; LENGTH_WIDTH]);
         fields(self);
         let length = self.out.len() - at - LENGTH_WIDTH;
-        if length < 0x80 {
-            // Most messages are short: one byte, the fields moved back by three.
-            self.out.copy_within(at + LENGTH_WIDTH.., at + 1);
-            self.out.truncate(at + 1 + length);
-            self.out[at] = length as u8;
-            return;
-        }
         // Intake limits keep messages far below LARGEST_MESSAGE.
-        let mut rest = length.min(LARGEST_MESSAGE);
-        for (index, byte) in self.out[at..at + LENGTH_WIDTH].iter_mut().enumerate() {
-            let more = if index + 1 < LENGTH_WIDTH { 0x80 } else { 0 };
-            *byte = (rest & 0x7f) as u8 | more;
-            rest >>= 7;
-        }
+        put_wide(&mut self.out[at..at + LENGTH_WIDTH], length.min(LARGEST_MESSAGE));
+    }
+
+    /// An attribute with a text: everything is known beforehand, so nothing is filled in. `key` is an encoded field.
+    pub fn text_attribute(&mut self, tag: u8, key: &[u8], text: &[u8]) {
+        let value = 1 + varint_width(text.len()) + text.len();
+        let pair = key.len() + 1 + varint_width(value) + value;
+        self.out.push(tag << 3 | BYTES);
+        put_varint(&mut self.out, pair as u64);
+        self.out.extend_from_slice(key);
+        self.out.push(2 << 3 | BYTES);
+        put_varint(&mut self.out, value as u64);
+        self.bytes_always(1, text);
+    }
+}
+
+/// How many bytes a varint takes.
+const fn varint_width(value: usize) -> usize {
+    ((usize::BITS - (value | 1).leading_zeros()) as usize).div_ceil(7)
+}
+
+/// Writes a varint that takes all of `out`.
+fn put_wide(out: &mut [u8], mut value: usize) {
+    let last = out.len().saturating_sub(1);
+    for (index, byte) in out.iter_mut().enumerate() {
+        let more = if index < last { 0x80 } else { 0 };
+        *byte = (value & 0x7f) as u8 | more;
+        value >>= 7;
     }
 }
 

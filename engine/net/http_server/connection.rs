@@ -5,6 +5,7 @@ use super::{
     watch::{Active, Watch, Watched},
 };
 use crate::component::Drain;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::{
@@ -100,11 +101,11 @@ impl Connection {
                 .half_close(true)
                 .serve_connection(io, service)
         );
+        let mut end = self.end(&watch);
         let cut = tokio::select! {
             biased;
             result = http.as_mut() => return self.log(result),
-            () = self.drain.requested() => None,
-            reason = watch.expired(&self.limits, false) => Some(reason),
+            cut = end.next() => cut.flatten(),
         };
         if let Some(reason) = cut {
             return self.counters.closed(reason);
@@ -140,17 +141,29 @@ impl Connection {
                 .adaptive_window(true)
                 .serve_connection(io, service)
         );
+        let mut end = self.end(&watch);
         let cut = tokio::select! {
             biased;
             result = http.as_mut() => return self.log(result),
-            () = self.drain.requested() => None,
-            reason = watch.expired(&self.limits, false) => Some(reason),
+            cut = end.next() => cut.flatten(),
         };
         if let Some(reason) = cut {
             return self.counters.closed(reason);
         }
         http.as_mut().graceful_shutdown();
         self.log(http.await);
+    }
+
+    /// What ends the connection from this side: the drain, or a limit with its reason. In a set, so that it is polled
+    /// when it was woken itself and not for every request: asking for the drain takes a lock that all connections share.
+    fn end<'c>(&'c self, watch: &'c Watch) -> FuturesUnordered<impl Future<Output = Option<&'static str>> + use<'c>> {
+        let end = async {
+            tokio::select! {
+                () = self.drain.requested() => None,
+                reason = watch.expired(&self.limits, false) => Some(reason),
+            }
+        };
+        FuturesUnordered::from_iter([end])
     }
 
     fn log(&self, result: hyper::Result<()>) {

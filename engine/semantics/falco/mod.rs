@@ -147,11 +147,11 @@ impl FalcoMapper {
     /// and the caller decides what the line is.
     pub fn map_line(&self, line: &Arc<str>, observed_unix_nano: u64) -> Option<Mapped> {
         let text = line.trim();
-        let alert = split::whole_alert(text)?;
+        let mut alert = split::whole_alert(text)?;
         if alert.rule.is_none() || alert.time == time::Time::Missing {
             return None;
         }
-        Some(record::map(&self.settings, alert, line, text, observed_unix_nano))
+        Some(record::map(&self.settings, &mut alert, line, text, observed_unix_nano))
     }
 
     /// The resource of records that are no alerts: `service.name` and what else the options say.

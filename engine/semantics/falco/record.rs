@@ -30,7 +30,7 @@ use std::{borrow::Cow, sync::Arc};
 const SKEW: u64 = 24 * 3600 * 1_000_000_000;
 
 /// Maps an alert. `piece` is its JSON, inside `body`.
-pub(super) fn map(settings: &Settings, alert: Alert<'_>, body: &Arc<str>, piece: &str, observed: u64) -> Mapped {
+pub(super) fn map(settings: &Settings, alert: &mut Alert<'_>, body: &Arc<str>, piece: &str, observed: u64) -> Mapped {
     let mut mapping = Mapping {
         settings,
         body,
@@ -84,15 +84,16 @@ impl Sink {
 }
 
 impl Mapping<'_> {
-    fn run(&mut self, mut alert: Alert<'_>, piece: &str, observed: u64) -> Mapped {
+    fn run(&mut self, alert: &mut Alert<'_>, piece: &str, observed: u64) -> Mapped {
         self.degraded = std::mem::take(&mut alert.degraded);
-        let time = self.time(&alert);
+        let alert = &*alert;
+        let time = self.time(alert);
         let (priority, severity_number, severity_text) = self.priority(&alert.priority);
-        let source = source(&alert);
+        let source = source(alert);
         let internal = source == "internal";
-        self.note_missing(&alert);
+        self.note_missing(alert);
 
-        let uid = identity::of_alert(&alert, &source, &priority, time, piece);
+        let uid = identity::of_alert(alert, &source, &priority, time, piece);
         self.record.push(&keys::UID, Value::Text(uid));
         if let Some(rule) = &alert.rule {
             self.text(&keys::RULE, rule);
@@ -101,7 +102,7 @@ impl Mapping<'_> {
             self.text(&keys::PRIORITY, &priority);
         }
         self.text(&keys::SOURCE, &source);
-        self.tags(&alert, &source, internal);
+        self.tags(alert, &source, internal);
         if let Some(uuid) = &alert.uuid {
             self.text(&keys::FALCO_UUID, uuid);
         }
@@ -113,12 +114,16 @@ impl Mapping<'_> {
             self.text(&keys::ORIGINAL, piece);
         }
 
-        self.base_resource(&alert);
-        self.fields(&alert);
-        self.derived(&alert);
+        self.base_resource(alert);
+        self.fields(alert);
+        self.derived(alert);
         self.record.dropped = self.record.dropped.saturating_add(alert.fields.dropped);
 
-        let body = alert.message.or(alert.output).map(|text| Value::Text(Text::slice_of(self.body, &text)));
+        let body = alert
+            .message
+            .as_deref()
+            .or(alert.output.as_deref())
+            .map(|text| Value::Text(Text::slice_of(self.body, text)));
         Mapped {
             resource: Arc::new(Resource {
                 attrs: std::mem::take(&mut self.resource.attrs),
@@ -529,8 +534,9 @@ struct Said<'t> {
 
 impl<'t> Said<'t> {
     fn hear(&mut self, tag: &'t str) {
-        self.categories.add_tag(tag);
-        if let Some(found) = threat::Threat::of_tag(tag) {
+        let threat = threat::Threat::of_tag(tag);
+        self.categories.add_known(tag, threat);
+        if let Some(found) = threat {
             self.threats.push(found);
         } else if let Some(maturity) = tag.strip_prefix("maturity_") {
             self.maturity = Some(maturity).filter(|word| !word.is_empty());

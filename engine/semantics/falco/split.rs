@@ -14,17 +14,20 @@ use serde_json::{Deserializer, error::Category, value::RawValue};
 pub const MAX_PIECES: usize = 16_384;
 
 /// A piece of a body.
-#[allow(
-    clippy::large_enum_variant,
-    reason = "lives on the stack of one call; a box would cost an allocation per alert"
-)]
-pub(super) enum Piece<'a> {
-    Alert { alert: Alert<'a>, text: &'a str },
-    Plain { text: &'a str, reason: &'static str },
+pub(super) enum Piece<'p, 'a> {
+    /// Lent, because an alert is large to move.
+    Alert {
+        alert: &'p mut Alert<'a>,
+        text: &'a str,
+    },
+    Plain {
+        text: &'a str,
+        reason: &'static str,
+    },
 }
 
 /// Calls `found` for each piece of `body`, in order.
-pub(super) fn pieces<'a>(body: &'a str, mut found: impl FnMut(Piece<'a>)) {
+pub(super) fn pieces<'a>(body: &'a str, mut found: impl FnMut(Piece<'_, 'a>)) {
     let mut rest = body.trim_start_matches('\u{feff}');
     let mut in_array = false;
     let mut after_piece = false;
@@ -33,8 +36,7 @@ pub(super) fn pieces<'a>(body: &'a str, mut found: impl FnMut(Piece<'a>)) {
         if rest.is_empty() {
             return;
         }
-        let (piece, length) = next(rest, in_array);
-        found(piece);
+        let length = next(rest, in_array, &mut found);
         rest = &rest[length..];
         after_piece = true;
     }
@@ -69,19 +71,22 @@ fn opens_objects(rest: &str) -> bool {
     matches!(rest[1..].trim_start().as_bytes().first(), Some(b'{' | b']'))
 }
 
-/// The piece at the start of `rest`, and how many bytes it takes.
-fn next(rest: &str, in_array: bool) -> (Piece<'_>, usize) {
-    let plain = |length: usize, reason| (Piece::Plain { text: rest[..length].trim_end(), reason }, length);
+/// Gives the piece at the start of `rest` to `found`. How many bytes it takes.
+fn next<'a>(rest: &'a str, in_array: bool, found: &mut impl FnMut(Piece<'_, 'a>)) -> usize {
+    let mut plain = |length: usize, reason| {
+        found(Piece::Plain { text: rest[..length].trim_end(), reason });
+        length
+    };
     if rest.starts_with('{') {
         let mut reader = Deserializer::from_str(rest).into_iter::<Alert<'_>>();
         return match reader.next() {
-            Some(Ok(alert)) => {
+            Some(Ok(mut alert)) => {
                 let length = reader.byte_offset();
                 if alert.rule.is_none() && alert.output.is_none() {
-                    plain(length, reasons::NOT_ALERT)
-                } else {
-                    (Piece::Alert { alert, text: &rest[..length] }, length)
+                    return plain(length, reasons::NOT_ALERT);
                 }
+                found(Piece::Alert { alert: &mut alert, text: &rest[..length] });
+                length
             }
             // The only data error is the nesting limit.
             Some(Err(error)) if error.classify() == Category::Data => {
