@@ -3,7 +3,9 @@
 //! Promises: an answer is in the encoding of its request, errors as a `google.rpc.Status`; JSON becomes the protobuf
 //! request that it describes ([`super::json`]), so that everything behind sees one form only.
 
-use super::{auth::Auth, cors::Cors, entrance::Entrance, json, refusal::Refusal, rpc_status::RpcStatus};
+use super::{
+    auth::Auth, cors::Cors, entrance::Entrance, json, json::JsonError, refusal::Refusal, rpc_status::RpcStatus,
+};
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use bytes::Bytes;
 use http_body_util::Full;
@@ -95,11 +97,24 @@ impl HttpDoor {
             return entrance.hand_over(signal, bytes).await;
         }
         let _protobuf_room = entrance.admit(bytes.len())?;
-        let protobuf = to_protobuf(signal, bytes).await?;
-        if protobuf.len() > self.limits.max_size {
-            return Err(Refusal::TooLarge { limit: self.limits.max_size, key: SIZE_KEY });
-        }
+        let protobuf = self.to_protobuf(signal, bytes.clone()).await?;
+        // Text is nearly always the longer form.
+        let _more_room = entrance.admit(protobuf.len().saturating_sub(bytes.len()))?;
         entrance.hand_over(signal, protobuf.into()).await
+    }
+
+    async fn to_protobuf(&self, signal: Signal, text: Bytes) -> Result<Vec<u8>, Refusal> {
+        let limit = self.limits.max_size;
+        let read = if text.len() > INLINE {
+            let copy = text.clone();
+            tokio::task::spawn_blocking(move || json::to_protobuf(signal, &copy, limit)).await.ok()
+        } else {
+            None
+        };
+        read.unwrap_or_else(|| json::to_protobuf(signal, &text, limit)).map_err(|error| match error {
+            JsonError::TooLarge { limit } => Refusal::TooLarge { limit, key: SIZE_KEY },
+            error => Refusal::Json(error),
+        })
     }
 
     fn failure(&self, refusal: &Refusal, encoding: Option<Encoding>) -> Answer {
@@ -138,14 +153,4 @@ fn success(encoding: Option<Encoding>) -> Answer {
     let mut answer = Response::new(Full::new(body));
     answer.headers_mut().insert(header::CONTENT_TYPE, encoding.content_type());
     answer
-}
-
-async fn to_protobuf(signal: Signal, text: Bytes) -> Result<Vec<u8>, Refusal> {
-    if text.len() > INLINE {
-        let copy = text.clone();
-        if let Ok(read) = tokio::task::spawn_blocking(move || json::to_protobuf(signal, &copy)).await {
-            return Ok(read?);
-        }
-    }
-    Ok(json::to_protobuf(signal, &text)?)
 }

@@ -25,33 +25,74 @@ const FIXED64: u64 = 1;
 const BYTES: u64 = 2;
 const FIXED32: u64 = 5;
 
-/// A text that is no OTLP/JSON.
+/// A text that cannot become a request.
 #[derive(Debug, thiserror::Error)]
-#[error("not an OTLP/JSON {signal} request: {source}")]
-pub struct JsonError {
-    signal: Signal,
-    source: serde_json::Error,
+pub enum JsonError {
+    #[error("not an OTLP/JSON {signal} request: {source}")]
+    Malformed { signal: Signal, source: serde_json::Error },
+    /// Numbers can take more room in protobuf than in JSON.
+    #[error("as protobuf the request is larger than {limit} bytes")]
+    TooLarge { limit: usize },
 }
 
-/// Makes the protobuf request that `text` describes.
+/// Makes the protobuf request that `text` describes, of at most `limit` bytes.
 ///
 /// # Errors
-/// [`JsonError`] with the place.
-pub fn to_protobuf(signal: Signal, text: &[u8]) -> Result<Vec<u8>, JsonError> {
+/// [`JsonError`], with the place of what is malformed.
+pub fn to_protobuf(signal: Signal, text: &[u8], limit: usize) -> Result<Vec<u8>, JsonError> {
     let schema = match signal {
         Signal::Logs => &LOGS,
         Signal::Metrics => &METRICS,
         Signal::Traces => &TRACES,
     };
-    let mut out = Vec::with_capacity(text.len() / 2);
+    let mut out = Out { bytes: Vec::with_capacity(text.len() / 2), limit };
     // Looked at as a whole, because fields that are skipped are not.
     let read = std::str::from_utf8(text).map_err(serde_json::Error::custom).and_then(|text| {
         let mut text = serde_json::Deserializer::from_str(text);
         Message { schema, out: &mut out }.deserialize(&mut text)?;
         text.end()
     });
-    read.map_err(|source| JsonError { signal, source })?;
-    Ok(out)
+    match read {
+        _ if out.bytes.len() > limit => Err(JsonError::TooLarge { limit }),
+        Ok(()) => Ok(out.bytes),
+        Err(source) => Err(JsonError::Malformed { signal, source }),
+    }
+}
+
+/// The protobuf made so far.
+struct Out {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Out {
+    fn varint(&mut self, value: u64) {
+        put_varint(&mut self.bytes, value);
+    }
+
+    fn key(&mut self, field: &Field, wire_type: u64) {
+        self.varint(field.number << 3 | wire_type);
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Ends the reading soon after the limit was crossed.
+    fn within_limit<E: de::Error>(&self) -> Result<(), E> {
+        if self.bytes.len() > self.limit { Err(E::custom("too large")) } else { Ok(()) }
+    }
+
+    /// Writes what `fill` appends as a length-delimited field. The length is put in front afterwards.
+    fn delimited<E>(&mut self, field: &Field, fill: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), E> {
+        self.key(field, BYTES);
+        let start = self.bytes.len();
+        fill(self)?;
+        let mut length = Vec::with_capacity(4);
+        put_varint(&mut length, (self.bytes.len() - start) as u64);
+        self.bytes.splice(start..start, length);
+        Ok(())
+    }
 }
 
 fn put_varint(out: &mut Vec<u8>, mut value: u64) {
@@ -62,29 +103,10 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
-fn put_key(out: &mut Vec<u8>, field: &Field, wire_type: u64) {
-    put_varint(out, field.number << 3 | wire_type);
-}
-
-/// Writes what `fill` appends as a length-delimited field. The length is put in front afterwards.
-fn put_delimited<E>(
-    out: &mut Vec<u8>,
-    field: &Field,
-    fill: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
-) -> Result<(), E> {
-    put_key(out, field, BYTES);
-    let start = out.len();
-    fill(out)?;
-    let mut length = Vec::with_capacity(4);
-    put_varint(&mut length, (out.len() - start) as u64);
-    out.splice(start..start, length);
-    Ok(())
-}
-
 /// The fields of a message, appended to `out`.
 struct Message<'a> {
     schema: &'static Schema,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
 }
 
 impl<'de> DeserializeSeed<'de> for Message<'_> {
@@ -122,7 +144,7 @@ impl<'de> Visitor<'de> for Message<'_> {
 /// The value of a field, with its key; nothing for `null`.
 struct Value<'a> {
     field: &'static Field,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
@@ -159,7 +181,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 /// The values of a repeated field.
 struct List<'a> {
     field: &'static Field,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
 }
 
 impl<'de> Visitor<'de> for List<'_> {
@@ -173,12 +195,12 @@ impl<'de> Visitor<'de> for List<'_> {
         let field = self.field;
         // Numbers are packed, as proto3 writes them.
         let packed = !matches!(field.kind, Kind::Message(_) | Kind::Text | Kind::Hex | Kind::Base64);
-        let mut fill = |out: &mut Vec<u8>| {
+        let mut fill = |out: &mut Out| {
             while seq.next_element_seed(Single { field, out, packed })?.is_some() {}
             Ok(())
         };
         if packed {
-            return put_delimited(self.out, field, fill);
+            return self.out.delimited(field, fill);
         }
         fill(self.out)
     }
@@ -187,7 +209,7 @@ impl<'de> Visitor<'de> for List<'_> {
 /// One value of a field; with its key unless it is packed.
 struct Single<'a> {
     field: &'static Field,
-    out: &'a mut Vec<u8>,
+    out: &'a mut Out,
     packed: bool,
 }
 
@@ -197,7 +219,7 @@ impl<'de> DeserializeSeed<'de> for Single<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let Self { field, out, packed } = self;
         if let Kind::Message(schema) = field.kind {
-            return put_delimited(out, field, |out| Message { schema, out }.deserialize(deserializer));
+            return out.delimited(field, |out| Message { schema, out }.deserialize(deserializer));
         }
         let scalar = json_scalar::read(deserializer, field)?;
         if !packed {
@@ -207,17 +229,17 @@ impl<'de> DeserializeSeed<'de> for Single<'_> {
                 Scalar::Fixed32(_) => FIXED32,
                 Scalar::Bytes(_) => BYTES,
             };
-            put_key(out, field, wire_type);
+            out.key(field, wire_type);
         }
         match scalar {
-            Scalar::Varint(value) => put_varint(out, value),
-            Scalar::Fixed64(value) => out.extend_from_slice(&value.to_le_bytes()),
-            Scalar::Fixed32(value) => out.extend_from_slice(&value.to_le_bytes()),
+            Scalar::Varint(value) => out.varint(value),
+            Scalar::Fixed64(value) => out.append(&value.to_le_bytes()),
+            Scalar::Fixed32(value) => out.append(&value.to_le_bytes()),
             Scalar::Bytes(value) => {
-                put_varint(out, value.len() as u64);
-                out.extend_from_slice(&value);
+                out.varint(value.len() as u64);
+                out.append(&value);
             }
         }
-        Ok(())
+        out.within_limit()
     }
 }

@@ -1,7 +1,7 @@
 //! OTLP/JSON.
 
 use super::{
-    super::json::to_protobuf,
+    super::json,
     door::{Door, client},
     *,
 };
@@ -15,6 +15,10 @@ use lanner_proto::{
 };
 use proptest::prelude::*;
 use prost::Message;
+
+fn to_protobuf(signal: Signal, text: &[u8]) -> Result<Vec<u8>, json::JsonError> {
+    json::to_protobuf(signal, text, 1 << 20)
+}
 
 const LOGS: &str = r#"{"resourceLogs":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"falco"}}]},
  "scopeLogs":[{"scope":{"name":"s"},"logRecords":[{
@@ -123,6 +127,23 @@ fn broken_rules_are_errors() {
     assert!(to_protobuf(Signal::Logs, record(&format!(r#""body":{deep}"#)).as_bytes()).is_err());
     assert!(to_protobuf(Signal::Logs, "[".repeat(100_000).as_bytes()).is_err());
     assert_eq!(to_protobuf(Signal::Logs, br#"{"resource_logs":[{}]}"#).unwrap(), b"", "other spellings are unknown");
+}
+
+/// Scenario: 20,000 numbers of two letters each, eight bytes each in protobuf, against limits around their size.
+/// Guarantee: never more than the limit comes out, and reading ends soon after it.
+#[test]
+fn the_output_is_bounded() {
+    let numbers = "1,".repeat(20_000);
+    let text = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"histogram":{{"dataPoints":[{{"bucketCounts":[{numbers}1]}}]}}}}]}}]}}]}}"#
+    );
+    let whole = json::to_protobuf(Signal::Metrics, text.as_bytes(), usize::MAX).unwrap().len();
+    assert!(whole > 160_000);
+    assert!(json::to_protobuf(Signal::Metrics, text.as_bytes(), whole).is_ok());
+    for limit in [whole - 1, 1000, 0] {
+        let read = json::to_protobuf(Signal::Metrics, text.as_bytes(), limit);
+        assert!(matches!(read, Err(json::JsonError::TooLarge { limit: told }) if told == limit), "{read:?}");
+    }
 }
 
 /// Scenario: JSON over HTTP.
