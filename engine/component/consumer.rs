@@ -1,7 +1,7 @@
 //! `Consumer`: what a receiver or a stage hands its batches to, and `Intake`, what stands behind it.
 
 use super::{Drain, Refused};
-use crate::event::Batch;
+use crate::event::{Batch, Signals};
 use async_trait::async_trait;
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -29,6 +29,11 @@ pub trait Intake: Send + Sync + 'static {
     /// # Errors
     /// The budget is used up, or the process is stopping.
     fn admit(&self, bytes: usize) -> Result<Admission, Refused>;
+
+    /// The signals that are connected: a batch of any other is refused.
+    fn signals(&self) -> Signals {
+        Signals::ALL
+    }
 
     /// Counts input that the component itself could not use or did not want.
     fn failed(&self, items: u64, reason: &'static str);
@@ -93,6 +98,11 @@ impl Consumer {
     /// [`Refused::Busy`] when the memory budget is used up, [`Refused::Draining`] when stopping.
     pub fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
         self.0.admit(bytes)
+    }
+
+    /// The signals that are connected: those with a pipeline behind this component.
+    pub fn signals(&self) -> Signals {
+        self.0.signals()
     }
 
     /// Counts items that the component itself could not use (damaged input) or did not want. They were never

@@ -101,11 +101,14 @@ impl<'a> PlanCx<'a> {
 
     /// Says that the component will listen on `address`, so that clashes are found before start.
     pub fn listens(&mut self, path: &str, address: &ListenAddress) {
+        // The `tls` that belongs to an address stands beside it.
+        let section = path.split('.').rev().skip(1).collect::<Vec<_>>();
+        let section = section.iter().rev().try_fold(self.body, |node, key| node.get(key));
+        let tls = section.and_then(|section| section.get("tls")).is_some_and(|tls| !tls.is_null());
         let (path, origin) = self.find(path);
         if self.is_wrong(&path) {
             return;
         }
-        let tls = self.body.get("tls").is_some_and(|tls| !tls.is_null());
         let path = self.whole_path(&path);
         let who = format!("{} `{}`", self.kind, self.id);
         if !address.0.ip().is_loopback() && !tls {

@@ -1,6 +1,10 @@
 //! `print-config`: the configuration as it takes effect, defaults filled in, secrets redacted.
 
-use super::{DeliveryConfig, Document, Node, NodeValue, Secret, check::SchemaDoc, render, scalar};
+use super::{
+    DeliveryConfig, Document, Node, NodeValue, Secret,
+    check::{SchemaDoc, switches},
+    render, scalar,
+};
 use crate::component::{ComponentId, Factory, Kind, Registry};
 use serde_json::{Map, Value, json};
 
@@ -130,8 +134,10 @@ fn shown(node: &Node, schema: &Value, doc: &SchemaDoc) -> Value {
         }
         NodeValue::Map(entries) => entries
             .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(key, value)| match property(doc, schema, &key.text) {
+            .map(|(key, value)| (key, value, property(doc, schema, &key.text)))
+            .filter(|(_, value, of)| !value.is_null() || of.is_some_and(switches))
+            .map(|(key, value, of)| match of {
+                Some(_) if value.is_null() => (key.text.to_string(), Value::Object(Map::new())),
                 Some(schema) => (key.text.to_string(), shown(value, schema, doc)),
                 None => (key.text.to_string(), plain(value, render::names_secret(&key.text))),
             })

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     component::{Admission, ComponentId, Drain, Intake, Kind, Refused},
-    event::{Batch, Signal},
+    event::{Batch, Signal, Signals},
     telemetry::{Counter, Telemetry},
 };
 use async_trait::async_trait;
@@ -207,6 +207,10 @@ impl Intake for PipelineIntake {
             .reserve(bytes)
             .ok_or_else(|| Refused::Busy { full: "the memory budget".to_owned(), retry_after: RETRY_AFTER })?;
         Ok(Admission::new(reserved))
+    }
+
+    fn signals(&self) -> Signals {
+        self.pipelines.iter().fold(Signals::NONE, |all, (signal, _)| all.and(Signals::of(*signal)))
     }
 
     fn failed(&self, items: u64, reason: &'static str) {

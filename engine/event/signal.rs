@@ -55,6 +55,11 @@ impl Signals {
     pub const TRACES: Self = Self(4);
     pub const ALL: Self = Self(7);
 
+    /// One signal.
+    pub const fn of(signal: Signal) -> Self {
+        Self(1 << signal as u8)
+    }
+
     /// Both together.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)

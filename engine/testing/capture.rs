@@ -15,7 +15,7 @@
 
 use crate::{
     component::{Admission, Consumer, Drain, Intake, Refused},
-    event::{Batch, LogRecord},
+    event::{Batch, LogRecord, Signals},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
@@ -63,6 +63,7 @@ struct State {
     turned_away: watch::Sender<usize>,
     failed: Mutex<BTreeMap<&'static str, u64>>,
     admitted: Arc<AtomicUsize>,
+    signals: Signals,
 }
 
 impl Default for Capture {
@@ -74,6 +75,11 @@ impl Default for Capture {
 impl Capture {
     /// A capture that takes everything.
     pub fn new() -> Self {
+        Self::connected(Signals::ALL)
+    }
+
+    /// A capture with pipelines for these signals only, as [`Consumer::signals`] tells it.
+    pub fn connected(signals: Signals) -> Self {
         Self(Arc::new(State {
             mood: watch::Sender::default(),
             taken: watch::Sender::default(),
@@ -81,6 +87,7 @@ impl Capture {
             turned_away: watch::Sender::default(),
             failed: Mutex::default(),
             admitted: Arc::default(),
+            signals,
         }))
     }
 
@@ -195,6 +202,10 @@ impl Intake for State {
         };
         self.turned_away.send_modify(|refused| *refused += 1);
         Err(refused)
+    }
+
+    fn signals(&self) -> Signals {
+        self.signals
     }
 
     fn failed(&self, items: u64, reason: &'static str) {

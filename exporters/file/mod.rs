@@ -5,7 +5,6 @@
 
 mod config;
 pub(crate) mod otlp_json;
-mod otlp_schema;
 pub(crate) mod records;
 mod rotation;
 #[cfg(test)]

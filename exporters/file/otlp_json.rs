@@ -4,12 +4,14 @@
 //! strings, NaN and infinities as strings); exactly the fields that are on the wire, so nothing is invented; the
 //! output is one line; nothing the bytes hold makes it panic or recurse deeper than [`DEPTH_LIMIT`].
 //!
-//! The bytes are read against the table of `otlp_schema`. Values of a field may lie apart on the wire (two requests
+//! The bytes are read against the table of `lanner_engine::event::otlp::schema`. Values of a field may lie apart on the wire (two requests
 //! merge by concatenation), so a message's values are sorted by field first, which keeps their order within a field.
 
-use super::otlp_schema::{Field, Kind, LOGS, METRICS, Schema, TRACES};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use lanner_engine::prelude::Signal;
+use lanner_engine::{
+    event::otlp::schema::{Field, Kind, LOGS, METRICS, Schema, TRACES},
+    prelude::Signal,
+};
 
 /// Messages nested deeper than this are refused; an alert needs about 10.
 const DEPTH_LIMIT: usize = 100;

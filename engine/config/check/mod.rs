@@ -2,7 +2,8 @@
 //!
 //! Promises: reports **every** problem, each at the innermost place; never changes a value. What it gives back is
 //! the tree without what is wrong, so that the typed decode and the component's own checks can go on and report
-//! theirs in the same run. `key:` with nothing behind it is left out too: it means the default.
+//! theirs in the same run. `key:` with nothing behind it is left out too: it means the default,
+//! or, where the schema says `x-switch`, the section with its defaults.
 //!
 //! Why not serde alone: it stops at the first error. Why not a JSON Schema validator: it does not know spans,
 //! leaf formats, the Collector's conversions or "did you mean".
@@ -12,6 +13,7 @@ mod object;
 mod schema_doc;
 mod variants;
 
+pub(crate) use object::switches;
 pub(crate) use schema_doc::SchemaDoc;
 
 use super::{Node, NodeValue, Origin, codes, node::Path};

@@ -15,6 +15,10 @@ impl<'a> Checker<'a> {
             let below = path.key(&name.text);
             if let Some(of) = known.and_then(|known| known.get(&*name.text)) {
                 if value.is_null() {
+                    if switches(of) {
+                        let on = Node { origin: value.origin.clone(), value: NodeValue::Map(Vec::new()) };
+                        kept.push((name.clone(), on));
+                    }
                     continue;
                 }
                 kept.extend(self.value(value, &name.origin, of, &below).map(|value| (name.clone(), value)));
@@ -71,6 +75,11 @@ impl<'a> Checker<'a> {
         }
         misses
     }
+}
+
+/// Whether the key alone switches a section on, as `protocols: grpc:` does in the Collector.
+pub(crate) fn switches(schema: &Value) -> bool {
+    schema.get("x-switch") == Some(&Value::Bool(true))
 }
 
 /// Whether keys that are not listed are wrong.

@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod frame;
+pub mod schema;
 pub(crate) mod wire;
 
 #[cfg(test)]

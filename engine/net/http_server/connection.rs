@@ -22,10 +22,6 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 
-/// A ping goes out after this silence of an HTTP/2 connection, so that dead peers are noticed.
-const H2_PING_AFTER: Duration = Duration::from_secs(60);
-/// An unanswered ping ends the connection.
-const H2_PING_TIMEOUT: Duration = Duration::from_secs(20);
 /// Streams that a client opened and reset before they were served (rapid reset).
 const H2_PENDING_RESETS: usize = 20;
 /// How an HTTP/2 client begins; no HTTP/1 method does.
@@ -133,8 +129,8 @@ impl Connection {
         let mut http = pin!(
             http2::Builder::new(StreamTasks(self.streams.clone()))
                 .timer(TokioTimer::new())
-                .keep_alive_interval(H2_PING_AFTER)
-                .keep_alive_timeout(H2_PING_TIMEOUT)
+                .keep_alive_interval(self.limits.ping_after)
+                .keep_alive_timeout(self.limits.ping_timeout)
                 .max_concurrent_streams(self.limits.max_concurrent_streams)
                 .max_pending_accept_reset_streams(H2_PENDING_RESETS)
                 .max_header_list_size(header_size)

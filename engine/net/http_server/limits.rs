@@ -19,6 +19,10 @@ pub struct Limits {
     pub drain: Duration,
     /// Requests at once on one HTTP/2 connection.
     pub max_concurrent_streams: u32,
+    /// A ping goes out after this silence of an HTTP/2 connection, so that dead peers are noticed.
+    pub ping_after: Duration,
+    /// A ping that is not answered in this time ends the connection.
+    pub ping_timeout: Duration,
     /// Accept HTTP/2 without TLS when the client starts with it (gRPC does).
     pub h2c: bool,
 }
@@ -33,6 +37,8 @@ impl Default for Limits {
             handshake_timeout: Duration::from_secs(10),
             drain: Duration::from_secs(10),
             max_concurrent_streams: 128,
+            ping_after: Duration::from_secs(60),
+            ping_timeout: Duration::from_secs(20),
             h2c: false,
         }
     }
