@@ -3,6 +3,7 @@
 pub mod docker_logs;
 pub mod falco_http;
 pub mod generator;
+pub mod k8s_audit;
 
 use lanner_engine::component::Factory;
 
@@ -11,4 +12,5 @@ pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),
     Factory::receiver::<falco_http::FalcoHttp>(),
     Factory::receiver::<generator::Generator>(),
+    Factory::receiver::<k8s_audit::K8sAudit>(),
 ];

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// One metric with a label `reason`. Reasons are constants of the program, so the number of series is bounded.
 /// The lock is taken only for what is out of the ordinary.
-pub(super) struct ByReason {
+pub(crate) struct ByReason {
     telemetry: Telemetry,
     name: &'static str,
     help: &'static str,
@@ -19,12 +19,12 @@ pub(super) struct ByReason {
 }
 
 impl ByReason {
-    pub(super) fn new(cx: &BuildCx, name: &'static str, help: &'static str, unit: &'static str) -> Self {
+    pub(crate) fn new(cx: &BuildCx, name: &'static str, help: &'static str, unit: &'static str) -> Self {
         let (telemetry, receiver) = (cx.telemetry.clone(), cx.id.to_string());
         Self { telemetry, name, help, unit, receiver, cells: Mutex::default() }
     }
 
-    pub(super) fn add(&self, reason: &'static str, amount: usize) {
+    pub(crate) fn add(&self, reason: &'static str, amount: usize) {
         let mut cells = self.cells.lock();
         let cell = cells.entry(reason).or_insert_with(|| {
             let labels = [("receiver", self.receiver.as_str()), ("reason", reason)];

@@ -14,7 +14,7 @@
 
 mod answer;
 mod config;
-mod counters;
+pub(crate) mod counters;
 #[cfg(test)]
 mod tests;
 
