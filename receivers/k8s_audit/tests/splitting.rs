@@ -1,6 +1,6 @@
 //! The splitter alone: what comes out must not depend on how the body was cut.
 
-use super::{door::EVENT, split::*, *};
+use super::{door::EVENT, split::*};
 
 /// Pieces of a body that is fed in steps: text or the reason, and whether something was removed.
 fn split(body: &[u8], step: usize, max_item: usize) -> Vec<(String, Option<[u8; 32]>)> {
@@ -54,7 +54,7 @@ fn cutting_does_not_matter() {
     ] {
         let expected = split(body.as_bytes(), 100_000, 1 << 20);
         let events = expected.iter().filter(|(text, _)| text == event).count();
-        assert_eq!(events >= body.matches(event).count().saturating_sub(1), true, "{expected:?}");
+        assert!(events + 1 >= body.matches(event).count(), "{expected:?}");
         for step in [1, 5, 17, 400] {
             assert_eq!(split(body.as_bytes(), step, 1 << 20), expected, "{body} in steps of {step}");
         }
