@@ -3,6 +3,7 @@
 pub mod docker_logs;
 pub mod falco_http;
 pub mod generator;
+pub mod k8s_audit;
 pub mod otlp;
 
 use lanner_engine::component::Factory;
@@ -12,5 +13,6 @@ pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),
     Factory::receiver::<falco_http::FalcoHttp>(),
     Factory::receiver::<generator::Generator>(),
+    Factory::receiver::<k8s_audit::K8sAudit>(),
     Factory::receiver::<otlp::Otlp>(),
 ];

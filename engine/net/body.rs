@@ -126,12 +126,7 @@ pub async fn read_body<B: Body<Data = Bytes>>(
     limits: &BodyLimits,
     admit: impl FnMut(usize) -> Result<Admission, Refused>,
 ) -> Result<ReadBody, BodyError> {
-    let encoding = match headers.get(CONTENT_ENCODING) {
-        None => Encoding::Identity,
-        Some(name) => Encoding::parse(name.as_bytes()).ok_or_else(|| {
-            BodyError::UnsupportedEncoding(String::from_utf8_lossy(name.as_bytes()).chars().take(32).collect())
-        })?,
-    };
+    let encoding = encoding_of(headers)?;
     let mut room = Reserve { room: Room::default(), size: 0, admit };
     let bytes = receive(body, limits, &mut room).await?;
     let bytes = match encoding {
@@ -139,6 +134,16 @@ pub async fn read_body<B: Body<Data = Bytes>>(
         _ => expand(encoding, bytes, limits.max_size, &mut room).await?,
     };
     Ok(ReadBody { bytes, room: room.room })
+}
+
+/// The encoding that the headers name.
+pub(super) fn encoding_of(headers: &HeaderMap) -> Result<Encoding, BodyError> {
+    match headers.get(CONTENT_ENCODING) {
+        None => Ok(Encoding::Identity),
+        Some(name) => Encoding::parse(name.as_bytes()).ok_or_else(|| {
+            BodyError::UnsupportedEncoding(String::from_utf8_lossy(name.as_bytes()).chars().take(32).collect())
+        }),
+    }
 }
 
 /// Room in the memory budget, held for its drop.
@@ -194,7 +199,7 @@ async fn receive<B: Body<Data = Bytes>>(
 }
 
 /// The next data frame; waits with a time limit only when it is not there yet.
-async fn next_part<B: Body<Data = Bytes>>(
+pub(super) async fn next_part<B: Body<Data = Bytes>>(
     mut body: Pin<&mut B>,
     start: &mut Option<Instant>,
     received: usize,

@@ -4,7 +4,7 @@
 //! its other connections; one encoding layer only.
 
 use bytes::{Buf, Bytes};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 
 /// Output per step: about 0.1 ms.
 pub(super) const STEP: usize = 64 << 10;
@@ -47,5 +47,69 @@ impl Encoding {
                 Box::new(decoder)
             }
         })
+    }
+}
+
+/// Decompresses what comes piece by piece.
+pub(super) enum Expander {
+    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    Deflate(Box<flate2::write::ZlibDecoder<Vec<u8>>>),
+    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
+}
+
+impl Expander {
+    /// A decompressor; none for a body that is not compressed.
+    pub(super) fn new(encoding: Encoding) -> io::Result<Option<Self>> {
+        Ok(Some(match encoding {
+            Encoding::Identity => return Ok(None),
+            Encoding::Gzip => Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+            Encoding::Deflate => Self::Deflate(Box::new(flate2::write::ZlibDecoder::new(Vec::new()))),
+            Encoding::Zstd => {
+                let mut decoder = zstd::stream::write::Decoder::new(Vec::new())?;
+                decoder.window_log_max(ZSTD_WINDOW_LOG)?;
+                Self::Zstd(Box::new(decoder))
+            }
+        }))
+    }
+
+    /// How many compressed bytes to push at once, so that little comes out even of a bomb: a byte of gzip makes at most
+    /// about 1 KiB, four bytes of zstd 128 KiB.
+    pub(super) const fn step(&self) -> usize {
+        match self {
+            Self::Gzip(_) | Self::Deflate(_) => 1 << 10,
+            Self::Zstd(_) => 64,
+        }
+    }
+
+    /// Pushes compressed bytes and gives what came out so far.
+    pub(super) fn push(&mut self, compressed: &[u8]) -> io::Result<Bytes> {
+        match self {
+            Self::Gzip(decoder) => decoder.write_all(compressed)?,
+            Self::Deflate(decoder) => decoder.write_all(compressed)?,
+            Self::Zstd(decoder) => decoder.write_all(compressed)?,
+        }
+        Ok(self.take())
+    }
+
+    /// What is left at the end of the input.
+    ///
+    /// # Errors
+    /// The compressed stream is cut short.
+    pub(super) fn finish(&mut self) -> io::Result<Bytes> {
+        match self {
+            Self::Gzip(decoder) => decoder.try_finish()?,
+            Self::Deflate(decoder) => decoder.try_finish()?,
+            Self::Zstd(decoder) => decoder.do_finish()?,
+        }
+        Ok(self.take())
+    }
+
+    fn take(&mut self) -> Bytes {
+        let out = match self {
+            Self::Gzip(decoder) => decoder.get_mut(),
+            Self::Deflate(decoder) => decoder.get_mut(),
+            Self::Zstd(decoder) => decoder.get_mut(),
+        };
+        std::mem::take(out).into()
     }
 }

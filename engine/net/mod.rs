@@ -2,6 +2,7 @@
 //!
 //! - [`HttpServer`] owns the accept loop: limits, TLS, drain. A service is a plain async function.
 //! - [`read_body`] is the one way to a request body: bounded in bytes and time, admitted before it is read.
+//! - [`BodyStream`] is the same for bodies that are not held.
 //! - [`tls`] turns the Collector's `tls` keys into rustls configurations.
 //! - [`client`] is what exporters share: headers, compression, bounded texts of peers.
 
@@ -9,7 +10,9 @@ mod body;
 pub mod client;
 mod decompress;
 mod http_server;
+mod stream;
 pub mod tls;
 
 pub use body::{BodyError, BodyLimits, ReadBody, first_room, read_body};
 pub use http_server::{BindError, HttpServer, Limits, ServerCounters};
+pub use stream::BodyStream;

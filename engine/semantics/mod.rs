@@ -4,6 +4,7 @@
 //! `v1` never changes; field values are data and never become names; whatever arrives is kept, as an alert or as
 //! a plain record, and whatever was odd about it is counted under a constant reason.
 
+pub mod audit;
 pub mod category;
 pub mod event_names;
 pub mod falco;
@@ -14,6 +15,7 @@ mod summary;
 pub mod threat;
 pub mod uid;
 
+pub use audit::{AuditMapper, AuditOptions};
 pub use falco::{FalcoMapper, Mapped, scope};
 pub use options::{MappingOptions, MappingVersion, Preserve};
 pub use recognise::{is_alert, is_audit, is_internal};

@@ -10,6 +10,9 @@ use smallvec::SmallVec;
 /// The kind of a Falco alert's digest.
 pub const FALCO_ALERT: &str = "falco.alert";
 
+/// The kind of a Kubernetes audit event's digest.
+pub const K8S_AUDIT_EVENT: &str = "k8s.audit.event";
+
 /// Collects the parts of an event's identity.
 pub struct Digest {
     input: SmallVec<[u8; 1024]>,

@@ -13,7 +13,7 @@ pub const MAX_ITEMS: usize = 1024;
 
 /// A value of an alert.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) enum Field<'a> {
+pub(in crate::semantics) enum Field<'a> {
     #[default]
     Null,
     Bool(bool),
@@ -71,7 +71,7 @@ impl<'a> Field<'a> {
 
 /// Reads one value. `depth` is how many lists and objects are around it.
 #[derive(Clone, Copy)]
-pub(super) struct FieldSeed {
+pub(in crate::semantics) struct FieldSeed {
     pub depth: usize,
 }
 
@@ -196,7 +196,7 @@ fn push_quoted(out: &mut String, text: &str) {
 }
 
 /// Reads a text without copying it unless it holds escapes.
-pub(super) struct TextSeed;
+pub(in crate::semantics) struct TextSeed;
 
 impl<'de> DeserializeSeed<'de> for TextSeed {
     type Value = Cow<'de, str>;

@@ -23,6 +23,10 @@ pub mod table;
 mod tests;
 mod time;
 
+pub(super) use field::{Field, FieldSeed, TextSeed};
+pub(super) use record::method_of;
+pub(super) use time::parse_rfc3339;
+
 use super::{MappingOptions, Preserve, Reasons, SCHEMA_URL, Summary, keys};
 use crate::event::{self, Attributes, Key, LogRecord, Logs, Resource, Scope, Text, Value};
 use split::Piece;

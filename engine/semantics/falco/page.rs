@@ -34,7 +34,8 @@ fn write(out: &mut String) -> std::fmt::Result {
     derived(out)?;
     identity(out)?;
     threats(out)?;
-    oddities(out)
+    oddities(out)?;
+    crate::semantics::audit::page::section(out)
 }
 
 fn severity(out: &mut String) -> std::fmt::Result {

@@ -615,7 +615,7 @@ fn last_part(path: &str) -> Option<&str> {
 }
 
 /// The HTTP method that the API server maps to a verb.
-fn method_of(verb: &str) -> Option<&'static str> {
+pub(in crate::semantics) fn method_of(verb: &str) -> Option<&'static str> {
     Some(match verb {
         "get" | "list" | "watch" => "GET",
         "create" => "POST",

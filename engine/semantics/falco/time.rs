@@ -9,7 +9,7 @@ const NANOS: i64 = 1_000_000_000;
 
 /// Nanoseconds since 1970 of an RFC 3339 time: any offset, any number of fraction digits (those past the ninth are cut).
 /// None when it is no such time, lies before 1970, or beyond what fits (the year 2554).
-pub(super) fn parse_rfc3339(text: &str) -> Option<u64> {
+pub(in crate::semantics) fn parse_rfc3339(text: &str) -> Option<u64> {
     let bytes = text.as_bytes();
     let number = |from: usize, to: usize| -> Option<i64> {
         let digits = bytes.get(from..to)?;

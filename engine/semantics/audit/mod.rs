@@ -1,0 +1,139 @@
+//! From Kubernetes audit events to log records.
+//!
+//! Flow: a receiver cuts its input into items; `event` reads an item in one pass, borrowing its text and skipping the
+//! objects; `record` maps it by the [`table`]; `objects` reads into the objects, masked, only where the options point.
+//! Promises: never panics and never refuses; every item becomes exactly one record, an audit event or a plain one with
+//! the reason; strings of the record are slices of the item; the data of Secrets and ConfigMaps never gets into a record
+//! of an event.
+
+mod event;
+mod objects;
+mod options;
+#[cfg(test)]
+pub(super) mod page;
+pub mod reasons;
+mod record;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
+pub use objects::InvalidPointer;
+pub use options::AuditOptions;
+
+use super::{Reasons, SCHEMA_URL, keys};
+use crate::event::{Attributes, Key, LogRecord, Resource, Text, Value, cut};
+use objects::Pointer;
+use std::sync::Arc;
+
+/// Longest text of a plain record, in bytes.
+pub const MAX_PLAIN_BYTES: usize = 64 * 1024;
+
+/// One event as it was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'t> {
+    /// Its JSON.
+    pub text: &'t Arc<str>,
+    /// BLAKE3 of what the receiver cut out of it because it was too large; part of the identity.
+    pub removed: Option<[u8; 32]>,
+}
+
+/// Where events come from: one per request, so that its records share a resource.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    cluster: Text,
+    resource: Arc<Resource>,
+}
+
+impl Origin {
+    /// The resource of the records.
+    pub fn resource(&self) -> &Arc<Resource> {
+        &self.resource
+    }
+
+    /// The cluster's name; empty when nobody said.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+}
+
+/// An item as a record.
+#[derive(Clone, Debug)]
+pub struct Mapped {
+    pub record: LogRecord,
+    /// Why it is no audit event but a plain record.
+    pub plain: Option<&'static str>,
+    /// What was odd about it.
+    pub degraded: Reasons,
+}
+
+/// Maps audit events. Built once from the options; shared by any number of tasks.
+#[derive(Debug)]
+pub struct AuditMapper {
+    max_bytes: usize,
+    max_attributes: usize,
+    resource: Vec<(Key, Value)>,
+    cluster: Text,
+    pointers: Vec<Pointer>,
+}
+
+impl AuditMapper {
+    /// A mapper of these options.
+    ///
+    /// # Errors
+    /// A JSON pointer leads nowhere or names are not to be used.
+    pub fn new(options: &AuditOptions) -> Result<Self, InvalidPointer> {
+        let named = [
+            (&keys::SERVICE_NAME, options.service_name.as_str()),
+            (&keys::SERVICE_NAMESPACE, options.service_namespace.as_str()),
+        ];
+        let named = named.into_iter().filter(|(_, value)| !value.is_empty());
+        Ok(Self {
+            max_bytes: match options.max_attribute_bytes {
+                0 => usize::MAX,
+                bytes => bytes as usize,
+            },
+            max_attributes: usize::from(options.max_attributes.clamp(16, 4096)),
+            resource: named.map(|(key, value)| ((*key).clone(), Value::text(value))).collect(),
+            cluster: options.cluster_name.as_deref().unwrap_or_default().into(),
+            pointers: options.attributes.iter().map(Pointer::parse).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The origin of events that a sender brings; `cluster` is the name in the path, and wins over the options.
+    pub fn origin(&self, cluster: Option<&str>) -> Origin {
+        let cluster = cluster.map_or_else(|| self.cluster.clone(), Text::from);
+        let mut attrs: Attributes = self.resource.iter().cloned().collect();
+        if !cluster.is_empty() {
+            attrs.set(keys::CLUSTER_NAME.clone(), cluster.clone());
+        }
+        let schema_url = Text::from_static(SCHEMA_URL);
+        Origin { cluster, resource: Arc::new(Resource { attrs, dropped_attributes_count: 0, schema_url }) }
+    }
+
+    /// Maps an item. `observed_unix_nano` is the time of receipt.
+    pub fn map(&self, origin: &Origin, item: Item<'_>, observed_unix_nano: u64) -> Mapped {
+        match event::read(item.text) {
+            Ok(event) => record::map(self, origin, &event, item, observed_unix_nano),
+            Err(reason) => self.plain(origin, item.text, reason, observed_unix_nano),
+        }
+    }
+
+    /// Keeps a text that is no event, bounded.
+    pub fn plain(&self, origin: &Origin, text: &Arc<str>, reason: &'static str, observed_unix_nano: u64) -> Mapped {
+        let mut degraded = Reasons::default();
+        let kept = cut(text, MAX_PLAIN_BYTES);
+        let mut attrs = Attributes::default();
+        if kept.len() < text.len() {
+            degraded.add(reasons::TEXT_CUT);
+        }
+        attrs.set(keys::UID.clone(), record::digest(origin, text, None));
+        let record = LogRecord {
+            observed_time_unix_nano: observed_unix_nano,
+            // A copy of the part that is kept, so that a large item does not stay in memory with it.
+            body: Value::text(if kept.len() < text.len() { Text::from(kept) } else { Text::slice_of(text, kept) }),
+            attrs,
+            ..LogRecord::default()
+        };
+        Mapped { record, plain: Some(reason), degraded }
+    }
+}

@@ -1,0 +1,270 @@
+//! Scenarios of the mapping of audit events. Expectations follow `docs/mapping.md`.
+
+use super::*;
+use crate::semantics::is_audit;
+
+/// Time of receipt in these tests: 2026-01-01.
+const NOW: u64 = 1_767_225_600_000_000_000;
+
+fn mapped_with(options: &AuditOptions, cluster: Option<&str>, text: &str) -> (Origin, Mapped) {
+    let mapper = AuditMapper::new(options).unwrap();
+    let origin = mapper.origin(cluster);
+    let mapped = mapper.map(&origin, Item { text: &text.into(), removed: None }, NOW);
+    (origin, mapped)
+}
+
+fn mapped(text: &str) -> Mapped {
+    mapped_with(&AuditOptions::default(), None, text).1
+}
+
+fn get<'a>(mapped: &'a Mapped, name: &str) -> Option<&'a Value> {
+    mapped.record.attrs.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value)
+}
+
+fn text<'a>(mapped: &'a Mapped, name: &str) -> Option<&'a str> {
+    get(mapped, name).and_then(Value::as_str)
+}
+
+const EXEC: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"Request","auditID":"a-1","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/web/pods/shop-1/exec?command=sh","verb":"create","user":{"username":"jane","uid":"u7","groups":["dev","system:authenticated"],"extra":{"scopes":["a","b"]}},"impersonatedUser":{"username":"root","groups":["system:masters"]},"sourceIPs":["203.0.113.9","10.0.0.1"],"userAgent":"kubectl/v1.34","objectRef":{"resource":"pods","namespace":"web","name":"shop-1","apiVersion":"v1","subresource":"exec"},"responseStatus":{"metadata":{},"code":403,"reason":"Forbidden"},"requestReceivedTimestamp":"2025-06-01T00:00:00.000001Z","stageTimestamp":"2025-06-01T00:00:00.250001Z","annotations":{"authorization.k8s.io/decision":"forbid","authorization.k8s.io/reason":""}}"#;
+
+/// Scenario: an event with every key that the table names.
+/// Guarantee: each attribute, the time of the stage, the severity of the code, one line as body.
+#[test]
+fn a_whole_event_fills_the_record() {
+    let (origin, mapped) = mapped_with(&AuditOptions::default(), Some("prod"), EXEC);
+    assert!(mapped.plain.is_none() && mapped.degraded.is_empty(), "{:?}", mapped.degraded);
+    assert!(is_audit(&mapped.record));
+    assert_eq!(mapped.record.time_unix_nano, 1_748_736_000_250_001_000);
+    assert_eq!((mapped.record.severity_number.0, mapped.record.severity_text.as_str()), (13, ""));
+    assert_eq!(mapped.record.body.as_str(), Some("jane create pods/exec web/shop-1 403"));
+    for (name, value) in [
+        ("k8s.audit.event.stage", "ResponseComplete"),
+        ("k8s.audit.event.id", "a-1"),
+        ("k8s.audit.event.level", "Request"),
+        ("k8s.audit.event.request.verb", "create"),
+        ("k8s.audit.event.request.uri", "/api/v1/namespaces/web/pods/shop-1/exec?command=sh"),
+        ("url.path", "/api/v1/namespaces/web/pods/shop-1/exec"),
+        ("url.query", "command=sh"),
+        ("http.request.method", "POST"),
+        ("k8s.audit.event.user_agent", "kubectl/v1.34"),
+        ("user_agent.original", "kubectl/v1.34"),
+        ("k8s.user.username", "jane"),
+        ("user.name", "jane"),
+        ("user.id", "u7"),
+        ("k8s.audit.event.impersonated_user.username", "root"),
+        ("client.address", "203.0.113.9"),
+        ("k8s.audit.event.object_ref.resource", "pods"),
+        ("k8s.audit.event.object_ref.subresource", "exec"),
+        ("k8s.audit.event.object_ref.api_version", "v1"),
+        ("k8s.namespace.name", "web"),
+        ("k8s.pod.name", "shop-1"),
+        ("error.type", "Forbidden"),
+        ("k8s.audit.event.annotation.authorization.k8s.io/decision", "forbid"),
+    ] {
+        assert_eq!(text(&mapped, name), Some(value), "{name}");
+    }
+    let list = |items: &[&str]| Value::Array(items.iter().map(|item| Value::text(*item)).collect());
+    assert_eq!(get(&mapped, "k8s.user.groups"), Some(&list(&["dev", "system:authenticated"])));
+    assert_eq!(get(&mapped, "k8s.audit.event.source_ips"), Some(&list(&["203.0.113.9", "10.0.0.1"])));
+    assert_eq!(get(&mapped, "k8s.audit.event.user.extra.scopes"), Some(&list(&["a", "b"])));
+    assert_eq!(get(&mapped, "http.response.status_code"), Some(&Value::Int(403)));
+    assert_eq!(get(&mapped, "k8s.audit.event.response.code"), Some(&Value::Int(403)));
+    assert_eq!(get(&mapped, "k8s.audit.event.duration"), Some(&Value::Double(0.25)));
+    assert_eq!(get(&mapped, "k8s.audit.event.annotation.authorization.k8s.io/reason"), None, "empty is left out");
+    let resource = &origin.resource().attrs;
+    assert_eq!(resource.get_str(&keys::SERVICE_NAME), Some("kube-apiserver"));
+    assert_eq!(resource.get_str(&keys::CLUSTER_NAME), Some("prod"));
+    assert!(!resource.contains(&keys::HOST_NAME));
+}
+
+/// Scenario: every stage with codes that matter.
+/// Guarantee: the first rule that matches decides.
+#[test]
+fn severity_follows_stage_and_code() {
+    for (stage, code, number) in [
+        ("Panic", Some(500), 18),
+        ("ResponseComplete", Some(503), 17),
+        ("ResponseComplete", Some(401), 13),
+        ("ResponseStarted", Some(403), 13),
+        ("ResponseStarted", Some(101), 5),
+        ("RequestReceived", None, 5),
+        ("ResponseComplete", Some(404), 9),
+        ("Odd", None, 9),
+    ] {
+        assert_eq!(table::severity(stage, code).0, number, "{stage} {code:?}");
+    }
+}
+
+/// Scenario: K5, K6: the same bytes twice, another event under the same auditID, the same event of another cluster, and
+/// an auditID with control characters and 300 bytes.
+/// Guarantee: only the first two share an id; what a client chooses is cleaned and bounded.
+#[test]
+fn the_id_is_of_the_bytes_and_the_cluster() {
+    let id = |cluster: Option<&str>, event: &str| {
+        text(&mapped_with(&AuditOptions::default(), cluster, event).1, "log.record.uid").unwrap().to_owned()
+    };
+    let first = id(None, EXEC);
+    assert!(first.starts_with("a-1/ResponseComplete/") && first.len() == "a-1/ResponseComplete/".len() + 32, "{first}");
+    assert_eq!(first, id(None, EXEC));
+    assert_ne!(first, id(None, &EXEC.replace("jane", "mary")));
+    assert_ne!(first, id(Some("other"), EXEC));
+    let hostile = id(None, &EXEC.replace("a-1", &format!("\\u0000{}", "ä".repeat(300))));
+    assert!(hostile.len() <= 128 + 1 + 16 + 1 + 32 && !hostile.contains('\0'), "{hostile}");
+}
+
+/// Scenario: what is no event, and events with odd parts.
+/// Guarantee: a plain record with the reason and the text; an odd event stays an event and says what was odd.
+#[test]
+fn nothing_is_refused() {
+    let long = format!("x{}", "y".repeat(100_000));
+    for (item, reason) in [
+        ("nonsense", reasons::NOT_JSON),
+        ("{\"a\":", reasons::NOT_JSON),
+        ("[1]", reasons::NOT_OBJECT),
+        ("{\"kind\": 0}", reasons::NOT_EVENT),
+        ("{\"kind\":\"EventList\",\"stage\":\"x\"}", reasons::NOT_EVENT),
+        ("{\"stage\":\"Panic\",\"user\":\"jane\"}", reasons::WRONG_SHAPE),
+        (&long, reasons::NOT_JSON),
+    ] {
+        let mapped = mapped(item);
+        assert_eq!(mapped.plain, Some(reason), "{item:.40}");
+        assert!(!is_audit(&mapped.record));
+        assert_eq!(mapped.record.body.as_str(), Some(cut(item, MAX_PLAIN_BYTES)));
+    }
+    let deep = format!("{{\"stage\":\"Panic\",\"requestObject\":{}{}}}", "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(mapped(&deep).plain, None, "objects of any depth are skipped");
+    let odd = mapped(
+        r#"{"stage":"Later","verb":"get","apiVersion":"audit.k8s.io/v1beta1","timestamp":"2018-10-25T13:58:49Z","sourceIPs":"::1","responseStatus":{"code":"teapot"}}"#,
+    );
+    let found: Vec<_> = odd.degraded.iter().map(|(reason, _)| reason).collect();
+    assert_eq!(
+        found,
+        [
+            reasons::BAD_TIME,
+            reasons::NO_AUDIT_ID,
+            reasons::UNKNOWN_STAGE,
+            reasons::FOREIGN_API_VERSION,
+            reasons::WRONG_TYPE,
+            reasons::WRONG_TYPE
+        ][..5]
+    );
+    assert_eq!(odd.record.time_unix_nano, 1_540_475_929_000_000_000);
+    assert_eq!(text(&odd, "client.address"), Some("::1"));
+}
+
+/// Scenario: pointers into a Secret as an object, in a list, as a JSON patch, as text, and into its annotation; pointers into
+/// a pod and at keys that the table does not know.
+/// Guarantee: no value of the Secret comes out by any of them; the rest does, with its type.
+#[test]
+fn pointers_see_secrets_masked() {
+    let pointers = [
+        ("whole", "/requestObject"),
+        ("value", "/requestObject/data/password"),
+        ("listed", "/responseObject"),
+        ("name", "/requestObject/metadata/name"),
+        ("new", "/authenticationMetadata/count"),
+        ("absent", "/nothing"),
+    ];
+    let options = AuditOptions {
+        attributes: pointers.into_iter().map(|(name, pointer)| (name.into(), pointer.into())).collect(),
+        ..AuditOptions::default()
+    };
+    let event = |resource: &str, request: &str, response: &str| {
+        format!(
+            r#"{{"stage":"ResponseComplete","authenticationMetadata":{{"count":7}},"objectRef":{{"resource":"{resource}"}},"requestObject":{request},"responseObject":{response}}}"#
+        )
+    };
+    for (resource, request) in [
+        ("secrets", r#"{"metadata":{"name":"n"},"data":{"password":"hunter2"},"stringData":{"a":"hunter2"}}"#),
+        ("secrets", r#"{"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"hunter2"}}}"#),
+        ("secrets", r#"[{"op":"add","path":"/data/password","value":"hunter2"}]"#),
+        ("secrets", r#""{\"data\":{\"password\":\"hunter2\"}}""#),
+        ("configmaps", r#"{"data":{"password":{"deep":["hunter2"]}},"binaryData":{"b":"hunter2"}}"#),
+        ("odd", r#"{"kind":"Secret","data":{"password":"hunter2"}}"#),
+    ] {
+        let response = r#"{"kind":"SecretList","items":[{"data":{"k":"hunter2"}}]}"#;
+        let (_, mapped) = mapped_with(&options, None, &event(resource, request, response));
+        assert!(!format!("{:?}", mapped.record).contains("hunter2"), "{resource} {request}");
+        assert!(text(&mapped, "whole").is_some_and(|text| text.contains("[REDACTED]")), "{request}");
+        assert_eq!(get(&mapped, "new"), Some(&Value::Int(7)));
+        assert_eq!(get(&mapped, "absent"), None);
+    }
+    let (_, mapped) =
+        mapped_with(&options, None, &event("pods", r#"{"metadata":{"name":"n"},"data":{"password":"p"}}"#, "null"));
+    assert_eq!((text(&mapped, "name"), text(&mapped, "value")), (Some("n"), Some("p")));
+    assert!(
+        !format!("{:?}", self::mapped(&event("secrets", r#"{"data":{"a":"hunter2"}}"#, "null")).record.attrs)
+            .contains("hunter2")
+    );
+    for (name, pointer) in [("a", "requestObject"), ("", "/a"), ("a", ""), ("a", "/")] {
+        let options = AuditOptions { attributes: [(name.into(), pointer.into())].into(), ..AuditOptions::default() };
+        assert!(AuditMapper::new(&options).is_err(), "{name} {pointer}");
+    }
+}
+
+/// Scenario: more attributes than the cap, values over theirs, a user name with line breaks.
+/// Guarantee: cut and counted; the event stays recognisable; the body stays one line.
+#[test]
+fn caps_cut_and_count() {
+    let options = AuditOptions { max_attribute_bytes: 5, max_attributes: 16, ..AuditOptions::default() };
+    let (_, capped) = mapped_with(&options, None, EXEC);
+    let (_, whole) = mapped_with(&AuditOptions::default(), None, EXEC);
+    assert_eq!(capped.record.attrs.len(), 16);
+    assert_eq!(capped.record.dropped_attributes_count as usize, whole.record.attrs.len() - 16);
+    assert_eq!(text(&capped, "k8s.audit.event.stage"), Some("Respo"));
+    assert!(is_audit(&capped.record));
+    let broken = mapped(&EXEC.replace("jane", "ja\\nne\\r"));
+    assert_eq!(broken.record.body.as_str(), Some("ja\u{fffd}ne\u{fffd} create pods/exec web/shop-1 403"));
+}
+
+fn corpus(file: &str) -> Vec<String> {
+    let path = format!("{}/../../shared/data/{file}", env!("CARGO_MANIFEST_DIR"));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => text.lines().map(str::to_owned).collect(),
+        Err(_) => {
+            println!("skipped: no shared data");
+            Vec::new()
+        }
+    }
+}
+
+/// Scenario: events that real API servers sent.
+/// Guarantee: each is an audit event whose attributes say what its JSON says; ids differ unless the lines are equal.
+#[test]
+fn real_events_map() {
+    let lines = corpus("dev/k8s_audit_events.jsonl");
+    let mut ids = std::collections::BTreeMap::new();
+    for line in &lines {
+        let mapped = mapped(line);
+        assert_eq!(mapped.plain, None, "{line}");
+        assert!(is_audit(&mapped.record), "{line}");
+        let json: serde_json::Value = serde_json::from_str(line).unwrap();
+        let said =
+            |pointer: &str| json.pointer(pointer).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
+        for (name, pointer) in [
+            ("k8s.audit.event.id", "/auditID"),
+            ("k8s.audit.event.stage", "/stage"),
+            ("k8s.audit.event.level", "/level"),
+            ("k8s.audit.event.request.verb", "/verb"),
+            ("k8s.user.username", "/user/username"),
+            ("k8s.audit.event.impersonated_user.username", "/impersonatedUser/username"),
+            ("client.address", "/sourceIPs/0"),
+            ("k8s.audit.event.object_ref.resource", "/objectRef/resource"),
+            ("k8s.audit.event.object_ref.name", "/objectRef/name"),
+            ("k8s.namespace.name", "/objectRef/namespace"),
+        ] {
+            assert_eq!(text(&mapped, name), said(pointer), "{name}: {line}");
+        }
+        let code = json.pointer("/responseStatus/code").and_then(|code| code.as_i64());
+        assert_eq!(get(&mapped, "http.response.status_code").and_then(Value::as_int), code);
+        let id = text(&mapped, "log.record.uid").unwrap().to_owned();
+        if let Some(other) = ids.insert(id, line) {
+            assert_eq!(other, line);
+        }
+    }
+    if let Some(first) = lines.first() {
+        let first = mapped(first);
+        assert_eq!(first.record.time_unix_nano, 1_540_475_929_736_141_000);
+        assert_eq!(first.record.body.as_str(), Some("system:anonymous create namespaces foo 201"));
+    }
+}

@@ -1,0 +1,216 @@
+//! `Intake`: one request, from the pieces of its body to batches in the pipeline.
+
+use super::{
+    Shared,
+    answer::{self, Answer},
+    split::{Piece, Splitter},
+};
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use lanner_engine::{
+    component::Admission,
+    net::{BodyError, BodyStream},
+    prelude::*,
+    semantics::{
+        Reasons,
+        audit::{Item, Origin, reasons},
+    },
+};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::time::Instant;
+
+/// Bytes of items after which a batch goes on. 400 events of usual size are one batch.
+const BATCH_BYTES: usize = 1 << 20;
+/// Bytes that are looked at before other requests get their turn.
+const SLICE: usize = 64 << 10;
+/// An exporter that blocks may not look at the hold; this is how much longer it is waited for.
+const SAFETY: Duration = Duration::from_millis(25);
+
+/// A request that was not taken, or not to its end: the reason for the count, and the answer.
+pub(super) struct Lost {
+    pub reason: &'static str,
+    pub answer: Answer,
+    /// Whether the engine has seen a batch and counts the refusal itself.
+    pub seen: bool,
+}
+
+impl Lost {
+    pub fn unseen(reason: &'static str, answer: Answer) -> Self {
+        Self { reason, answer, seen: false }
+    }
+}
+
+/// A request in progress.
+pub(super) struct Intake<'r> {
+    shared: &'r Shared,
+    out: &'r Consumer,
+    origin: Origin,
+    /// What is left of the hold.
+    hold: Duration,
+    room: Vec<Admission>,
+    room_size: usize,
+    pending: Logs,
+    pending_bytes: usize,
+    degraded: Reasons,
+    unusable: Reasons,
+    /// Whether anything of the body was JSON.
+    json: bool,
+    /// Records made so far.
+    records: usize,
+}
+
+impl<'r> Intake<'r> {
+    pub fn new(shared: &'r Shared, out: &'r Consumer, cluster: Option<&str>) -> Self {
+        Self {
+            shared,
+            out,
+            origin: shared.mapper.origin(cluster),
+            hold: shared.hold,
+            room: Vec::new(),
+            room_size: 0,
+            pending: Logs::default(),
+            pending_bytes: 0,
+            degraded: Reasons::default(),
+            unusable: Reasons::default(),
+            json: false,
+            records: 0,
+        }
+    }
+
+    /// Reads the body to its end and answers.
+    pub async fn receive(mut self, request: Request<Incoming>) -> Result<Answer, Lost> {
+        let (head, body) = request.into_parts();
+        let mut body = BodyStream::new(&head.headers, body, &self.shared.body).map_err(of_body)?;
+        let mut splitter = Splitter::new(self.shared.max_event);
+        let mut empty = true;
+        while let Some(piece) = body.next().await.map_err(of_body)? {
+            empty = false;
+            for slice in piece.chunks(SLICE) {
+                self.make_room(piece.len() + slice.len() + splitter.held() + self.pending_bytes).await?;
+                splitter.feed(slice, |piece| self.keep(&piece));
+                if self.pending_bytes >= BATCH_BYTES {
+                    self.hand_over().await?;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        if !splitter.finish(|piece| self.keep(&piece)) {
+            self.degraded.add(reasons::CUT_SHORT);
+        }
+        self.hand_over().await?;
+        if empty {
+            let answer = answer::refused(StatusCode::BAD_REQUEST, &"the body is empty");
+            return Err(Lost::unseen("empty_body", answer));
+        }
+        if self.records > 0 && !self.json {
+            return Ok(answer::refused(
+                StatusCode::BAD_REQUEST,
+                &"the body is no JSON; it was kept as plain log records",
+            ));
+        }
+        Ok(answer::accepted())
+    }
+
+    /// Makes a record of a piece.
+    fn keep(&mut self, piece: &Piece<'_>) {
+        let mapper = &self.shared.mapper;
+        let (bytes, broken, removed) = match *piece {
+            Piece::Item { bytes, removed } => (bytes, None, removed),
+            Piece::Broken { bytes, reason } => (bytes, Some(reason), None),
+        };
+        let text: Arc<str> = match std::str::from_utf8(bytes) {
+            Ok(text) => text.trim_end().into(),
+            Err(_) => {
+                self.degraded.add("invalid_utf8");
+                String::from_utf8_lossy(bytes).trim_end().into()
+            }
+        };
+        let mapped = match broken {
+            Some(reason) => mapper.plain(&self.origin, &text, reason, now()),
+            None => mapper.map(&self.origin, Item { text: &text, removed }, now()),
+        };
+        match mapped.plain {
+            Some(reason) => {
+                self.json |= !matches!(reason, reasons::NOT_JSON | reasons::CUT_SHORT);
+                self.unusable.add(reason);
+            }
+            None => self.json = true,
+        }
+        for (reason, count) in mapped.degraded.iter() {
+            self.degraded.add_many(reason, count);
+        }
+        self.pending_bytes += text.len() + 1024;
+        self.records += 1;
+        self.pending.push(Arc::clone(self.origin.resource()), Arc::clone(&self.shared.scope), mapped.record);
+    }
+
+    /// Room in the memory budget for `total` bytes. While it is used up, asks again until the hold is over.
+    async fn make_room(&mut self, total: usize) -> Result<(), Lost> {
+        /// How often it asks.
+        const POLL: Duration = Duration::from_millis(20);
+        while total > self.room_size {
+            // Doubling keeps the calls few.
+            let more = (total - self.room_size).max(self.room_size).max(SLICE);
+            match self.out.admit(more) {
+                Ok(room) => {
+                    self.room.push(room);
+                    self.room_size += more;
+                }
+                Err(Refused::Busy { .. }) if !self.hold.is_zero() => {
+                    tokio::time::sleep(POLL.min(self.hold)).await;
+                    self.hold = self.hold.saturating_sub(POLL);
+                }
+                Err(refused) => return Err(Lost { seen: false, ..of_batch(refused) }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the pending records over, waiting for what is left of the hold, and counts what was kept.
+    async fn hand_over(&mut self) -> Result<(), Lost> {
+        if !self.pending.is_empty() {
+            let batch = Batch::logs(std::mem::take(&mut self.pending));
+            let start = Instant::now();
+            let taken = self.out.consume_within(batch, self.hold);
+            let result = match tokio::time::timeout(self.hold + SAFETY, taken).await {
+                Ok(result) => result.map_err(of_batch),
+                // Counted as lost, though a sink may have it: the sender repeats it, and the ids are the same.
+                Err(_) => Err(Lost::unseen("held_too_long", answer::busy())),
+            };
+            self.hold = self.hold.saturating_sub(start.elapsed());
+            self.pending_bytes = 0;
+            result?;
+        }
+        for (reason, count) in std::mem::take(&mut self.degraded).iter() {
+            self.shared.degraded.add(reason, count);
+        }
+        for (reason, count) in std::mem::take(&mut self.unusable).iter() {
+            self.shared.unusable.add(reason, count);
+        }
+        Ok(())
+    }
+}
+
+fn of_body(error: BodyError) -> Lost {
+    match error {
+        BodyError::Refused(refused) => Lost { seen: false, ..of_batch(refused) },
+        error => Lost::unseen(error.reason(), answer::refused(error.status(), &error)),
+    }
+}
+
+fn of_batch(refused: Refused) -> Lost {
+    let (reason, answer) = match refused {
+        Refused::Busy { .. } => ("held_too_long", answer::busy()),
+        Refused::Draining => ("draining", answer::draining()),
+        Refused::Invalid(why) => ("invalid", answer::refused(StatusCode::BAD_REQUEST, &why)),
+    };
+    Lost { reason, answer, seen: true }
+}
+
+/// Nanoseconds since 1970; 0 when the clock stands before it.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}

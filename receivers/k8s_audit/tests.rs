@@ -1,0 +1,193 @@
+//! A real receiver on a real port; the client speaks HTTP/2 on one connection, as an API server does.
+
+mod door;
+mod overload;
+mod splitting;
+mod tls;
+
+use super::*;
+use bytes::Bytes;
+use door::{Door, EVENT, data, list};
+use lanner_engine::semantics::{is_audit, keys};
+
+/// Scenario: an EventList, a single event, an array of both, and events line by line.
+/// Guarantee: 200 with `{}` as JSON, every event a record of its cluster.
+#[tokio::test]
+async fn takes_every_shape() {
+    let door = Door::open(Config::default()).await;
+    let lines = format!("{EVENT}\n{EVENT}\r\n");
+    for (body, count) in [
+        (list(&[EVENT, EVENT]), 2),
+        (EVENT.to_owned(), 1),
+        (format!("[{EVENT}, {}]", list(&[EVENT, EVENT])), 3),
+        (lines, 2),
+        (list(&[]), 0),
+        ("[]".to_owned(), 0),
+    ] {
+        let before = door.capture.records().len();
+        let (status, head, answer) = door.post("/k8s-audit/prod-1", body).await;
+        assert_eq!((status, answer.as_str()), (200, "{}"));
+        assert_eq!(head["content-type"], "application/json");
+        assert_eq!(door.capture.records().len() - before, count);
+    }
+    assert!(door.capture.records().iter().all(is_audit));
+    for batch in door.capture.batches() {
+        let resource = &batch.as_logs().unwrap().groups[0].resource.attrs;
+        assert_eq!(resource.get_str(&keys::CLUSTER_NAME), Some("prod-1"));
+        assert_eq!(resource.get_str(&keys::SERVICE_NAME), Some("kube-apiserver"));
+    }
+    assert!(door.capture.failed().is_empty());
+    door.close().await;
+}
+
+/// Scenario: K4: 400 items, one of them broken in each of several ways.
+/// Guarantee: 200, 399 events, one plain record, counted; the neighbours are untouched.
+#[tokio::test]
+async fn one_bad_item_costs_one_item() {
+    let door = Door::open(Config::default()).await;
+    for (bad, reason) in [
+        ("{\"kind\":0}", "not_event"),
+        ("17", "not_object"),
+        ("null", "not_object"),
+        ("{\"stage\":\"Panic\",\"verb\":nope}", "not_json"),
+        ("{\"stage\":\"Panic\",\"user\":[}", "not_json"),
+        ("{\"stage\":\"Panic\"", "not_json"),
+    ] {
+        let (before, counted) = (door.capture.records().len(), door.counted("lanner_receiver_unusable", reason));
+        let mut items = vec![EVENT; 400];
+        items[200] = bad;
+        assert_eq!(door.post("/k8s-audit", list(&items)).await.0, 200, "{bad}");
+        let records = &door.capture.records()[before..];
+        assert_eq!(records.iter().filter(|record| is_audit(record)).count(), 399, "{bad}");
+        assert_eq!(records.len(), 400, "{bad}");
+        assert_eq!(door.counted("lanner_receiver_unusable", reason), counted + 1, "{bad}");
+    }
+}
+
+/// Scenario: every event of the team's data as one EventList, and the corpus of malformed events.
+/// Guarantee: every event is an audit event; nothing is answered 5xx; every malformed body is at least one record.
+#[tokio::test]
+async fn the_corpus_is_kept() {
+    let door = Door::open(Config::default()).await;
+    if let Some(events) = data("dev/k8s_audit_events.jsonl") {
+        let items: Vec<&str> = events.lines().collect();
+        assert_eq!(door.post("/k8s-audit", list(&items)).await.0, 200);
+        assert_eq!(door.capture.records().len(), items.len());
+        assert!(door.capture.records().iter().all(is_audit));
+    }
+    for line in data("malformed/k8s_audit.jsonl").unwrap_or_default().lines() {
+        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+        let before = door.capture.records().len();
+        let (status, ..) = door.post("/k8s-audit", case["raw"].as_str().unwrap().to_owned()).await;
+        assert_eq!(status, 200, "{}", case["id"]);
+        assert!(door.capture.records().len() > before, "{}", case["id"]);
+    }
+    assert!(door.capture.failed().is_empty());
+}
+
+/// Scenario: requests that are no batches of events.
+/// Guarantee: the status that says so; what is counted and what is kept.
+#[tokio::test]
+async fn refusals_have_their_status() {
+    let door = Door::open(Config { max_request_body_size: 5000, ..Config::default() }).await;
+    let json = ("content-type", "application/json");
+    for (method, path, header, body, status, reason) in [
+        ("POST", "/", json, "{}", 404, ""),
+        ("POST", "/k8s-auditor", json, "{}", 404, ""),
+        ("POST", "/k8s-audit/a/b", json, "{}", 404, ""),
+        ("GET", "/k8s-audit", json, "", 405, ""),
+        ("POST", "/k8s-audit", ("content-type", "text/html"), "{}", 415, "unsupported_type"),
+        ("POST", "/k8s-audit", ("content-encoding", "br"), "{}", 415, "unsupported_encoding"),
+        ("POST", "/k8s-audit", ("content-encoding", "gzip"), "{}", 400, "corrupt_compression"),
+        ("POST", "/k8s-audit", json, "", 400, "empty_body"),
+        ("POST", "/k8s-audit", json, &"x".repeat(5001), 413, "too_large"),
+    ] {
+        let (answered, ..) = door.send(method, path, &[header], body.to_owned()).await;
+        assert_eq!(answered, status, "{method} {path} {header:?}");
+        if !reason.is_empty() {
+            assert_eq!(door.capture.failed().get(reason), Some(&1), "{reason}");
+            assert_eq!(door.counted("lanner_receiver_lost_requests", reason), 1);
+        }
+    }
+    assert!(door.capture.batches().is_empty());
+    let (status, ..) = door.post("/k8s-audit", "Falco is alive".to_owned()).await;
+    assert_eq!(status, 400);
+    assert_eq!(door.capture.records()[0].body.as_str(), Some("Falco is alive"), "kept all the same");
+}
+
+/// Scenario: K6: the API server repeats a batch.
+/// Guarantee: the same ids again; other clusters and other events have others.
+#[tokio::test]
+async fn a_repeated_batch_has_the_same_ids() {
+    let door = Door::open(Config::default()).await;
+    let other = EVENT.replace("jane", "mary");
+    for path in ["/k8s-audit", "/k8s-audit", "/k8s-audit/b"] {
+        assert_eq!(door.post(path, list(&[EVENT, &other])).await.0, 200);
+    }
+    let ids: Vec<_> = door.capture.records().iter().map(|r| r.attrs.get_str(&keys::UID).unwrap().to_owned()).collect();
+    assert_eq!(ids[..2], ids[2..4]);
+    let distinct: std::collections::BTreeSet<_> = ids.iter().collect();
+    assert_eq!(distinct.len(), 4);
+}
+
+/// Scenario: K7: 300 batches at once on one connection.
+/// Guarantee: each is answered 200, and every event is there.
+#[tokio::test]
+async fn parallel_posts_on_one_connection() {
+    let door = Door::open(Config::default()).await;
+    let body: Bytes = list(&[EVENT; 20]).into();
+    let posts = (0..300).map(|_| door.post("/k8s-audit", body.clone()));
+    let answers = tokio::time::timeout(door::SOON, futures_util::future::join_all(posts)).await.expect("none hangs");
+    assert!(answers.iter().all(|(status, ..)| *status == 200));
+    assert_eq!(door.capture.records().len(), 300 * 20);
+}
+
+/// Scenario: tokens for every cluster and for one.
+/// Guarantee: 401 without a known token, 403 for another cluster's, 200 otherwise.
+#[tokio::test]
+async fn tokens_let_in_whom_they_should() {
+    let token = |token: &str, cluster: Option<&str>| config::TokenConfig {
+        token: token.to_owned().into(),
+        cluster: cluster.map(str::to_owned),
+    };
+    let tokens = vec![token("everywhere", None), token("only-prod", Some("prod"))];
+    let door = Door::open(Config { tokens, ..Config::default() }).await;
+    for (path, token, status) in [
+        ("/k8s-audit", "", 401),
+        ("/k8s-audit", "Bearer wrong", 401),
+        ("/k8s-audit", "Bearer ", 401),
+        ("/k8s-audit", "Basic everywhere", 401),
+        ("/k8s-audit", "Bearer everywhere", 200),
+        ("/k8s-audit/prod", "bearer everywhere", 200),
+        ("/k8s-audit/prod", "Bearer only-prod", 200),
+        ("/k8s-audit/test", "Bearer only-prod", 403),
+        ("/k8s-audit", "Bearer only-prod", 403),
+    ] {
+        let (answered, head, _) = door.send("POST", path, &[("authorization", token)], EVENT.to_owned()).await;
+        assert_eq!(answered, status, "{path} {token}");
+        assert_eq!(head.contains_key("www-authenticate"), status == 401);
+    }
+    assert_eq!(door.capture.records().len(), 3);
+}
+
+/// Scenario: configs with mistakes.
+/// Guarantee: errors and warnings that name the place and the remedy; the defaults have none, and no token is shown.
+#[test]
+fn mistakes_are_found_before_start() {
+    let factory = lanner_engine::component::Factory::receiver::<K8sAudit>();
+    for (yaml, text, fatal) in [
+        ("endpoint: 0.0.0.0:9765", "set `tokens`", false),
+        ("{endpoint: '0.0.0.0:9765', tokens: [{token: a}]}", "in the clear", false),
+        ("max_event_size: 10", "max_event_size", true),
+        ("hold: 1m", "20s", true),
+        ("tokens: [{token: ''}]", "a token is empty", true),
+        ("tls: {cert_file: a.pem}", "set `key_file`", true),
+        ("semantics: {attributes: {a: requestObject}}", "begins with a slash", true),
+    ] {
+        let trial = lanner_engine::config::plan_body(&factory, yaml);
+        assert_eq!(trial.planned.is_none(), fatal, "{yaml}: {}", trial.rendered());
+        assert!(trial.rendered().contains(text), "{yaml}: {}", trial.rendered());
+    }
+    let trial = lanner_engine::config::plan_body(&factory, "{}");
+    assert!(trial.findings.is_empty(), "{}", trial.rendered());
+}

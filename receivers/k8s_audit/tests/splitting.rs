@@ -1,0 +1,98 @@
+//! The splitter alone: what comes out must not depend on how the body was cut.
+
+use super::{door::EVENT, split::*};
+
+/// Pieces of a body that is fed in steps: text or the reason, and whether something was removed.
+fn split(body: &[u8], step: usize, max_item: usize) -> Vec<(String, Option<[u8; 32]>)> {
+    let mut splitter = Splitter::new(max_item);
+    let mut pieces = Vec::new();
+    let mut found = |piece: Piece<'_>| match piece {
+        Piece::Item { bytes, removed } => pieces.push((String::from_utf8_lossy(bytes).into_owned(), removed)),
+        Piece::Broken { reason, .. } => pieces.push((format!("!{reason}"), None)),
+    };
+    for part in body.chunks(step) {
+        splitter.feed(part, &mut found);
+        assert!(splitter.held() <= 4 * (max_item + (64 << 10) + step) + 1024, "{}", splitter.held());
+    }
+    splitter.finish(&mut found);
+    pieces
+}
+
+/// Scenario: whole and damaged bodies of every shape, fed byte by byte and in larger steps.
+/// Guarantee: the same pieces each time; whole bodies give exactly their items.
+#[test]
+fn cutting_does_not_matter() {
+    let pretty = "{\n  \"kind\": \"EventList\",\n  \"items\": [\n    {\"a\": [1, {\"items\": [2]}]},\n    {\"b\": \"x]}\\\"\\\\\"}\n  ]\n}\n";
+    let whole: &[(&str, &[&str])] = &[
+        (pretty, &["{\"a\": [1, {\"items\": [2]}]}", "{\"b\": \"x]}\\\"\\\\\"}"]),
+        (
+            "{\"items\":[{\"a\":1}],\"kind\":\"EventList\",\"metadata\":{\"x\":[{}]}}{\"b\":2}",
+            &["{\"a\":1}", "{\"b\":2}"],
+        ),
+        ("[{\"a\":1},{\"items\":[{\"b\":1},7]},{\"c\":1}]", &["{\"a\":1}", "{\"b\":1}", "7", "{\"c\":1}"]),
+        ("\u{feff}{\"a\":1}\r\n{\"b\":\"ä\"}\n", &["{\"a\":1}", "{\"b\":\"ä\"}"]),
+        ("Falco is\nalive", &["Falco is", "alive"]),
+        ("{\"items\":[]}", &[]),
+        ("[]", &[]),
+        ("", &[]),
+    ];
+    for (body, expected) in whole {
+        for step in [1, 2, 3, 7, 64, 100_000] {
+            let found: Vec<_> = split(body.as_bytes(), step, 1 << 20).into_iter().map(|(text, _)| text).collect();
+            assert_eq!(found, *expected, "{body} in steps of {step}");
+        }
+    }
+    let event = EVENT;
+    for body in [
+        format!("{{\"items\":[{event},{{\"x\":[}},{event},{event}]}}"),
+        format!("{{\"items\":[{event},{{\"x\":\"unterminated}},{event}\n"),
+        format!("{{\"x\":[}}\n{event}\n{{\"y\":\"\n{event}"),
+        format!("[{event},{event}"),
+        event[..200].to_owned(),
+        "]}]}{[".to_owned(),
+        "\"".repeat(1001),
+    ] {
+        let expected = split(body.as_bytes(), 100_000, 1 << 20);
+        let events = expected.iter().filter(|(text, _)| text == event).count();
+        assert!(events + 1 >= body.matches(event).count(), "{expected:?}");
+        for step in [1, 5, 17, 400] {
+            assert_eq!(split(body.as_bytes(), step, 1 << 20), expected, "{body} in steps of {step}");
+        }
+    }
+}
+
+/// Scenario: K3: items of 3 MB by their objects, and one by something else, between usual ones.
+/// Guarantee: the objects are replaced by `null`, whatever the steps; different objects give different hashes; what is
+/// too large even so is broken; the neighbours are untouched.
+#[test]
+fn large_items_lose_their_objects() {
+    let large = |letter: &str| {
+        format!(
+            "{{\"stage\":\"Panic\",\"requestObject\":{{\"a\":\"{}\"}},\"verb\":\"get\",\"responseObject\":[{{\"items\":[1]}}],\"z\":1}}",
+            letter.repeat(3_000_000)
+        )
+    };
+    let stripped = "{\"stage\":\"Panic\",\"requestObject\":null,\"verb\":\"get\",\"responseObject\":null,\"z\":1}";
+    let huge = format!("{{\"stage\":\"Panic\",\"userAgent\":\"{}\"}}", "u".repeat(3_000_000));
+    let (x, y) = (large("x"), large("y"));
+    let body = format!("{{\"items\":[{EVENT},{x},{huge},{EVENT},{x},{y},{EVENT}]}}");
+    let mut before = None;
+    for step in [4096, 70_001, 1 << 20, 100_000_000] {
+        let found = split(body.as_bytes(), step, 1 << 20);
+        let texts: Vec<&str> = found.iter().map(|(text, _)| text.as_str()).collect();
+        assert_eq!(texts, [EVENT, stripped, "!item_too_large", EVENT, stripped, stripped, EVENT], "{step}");
+        assert_eq!(found[1].1, found[4].1);
+        assert_ne!(found[4].1, found[5].1);
+        assert!(found[1].1.is_some() && found[0].1.is_none());
+        assert_eq!(*before.get_or_insert_with(|| found.clone()), found);
+    }
+}
+
+/// Scenario: 200,000 brackets, and a line of 10 MB that is no JSON.
+/// Guarantee: no recursion, bounded memory (asserted while feeding), one piece each.
+#[test]
+fn depth_and_length_are_bounded() {
+    assert_eq!(split("[{\"a\":".repeat(100_000).as_bytes(), 4096, 1 << 20).len(), 1);
+    let line = split("x".repeat(10_000_000).as_bytes(), 4096, 1 << 20);
+    assert_eq!(line.len(), 1);
+}
