@@ -8,9 +8,9 @@
 //! from `/proc/PID/stat` (ticks of 10 ms). The figure to look at is the ratio: it means the same on a busy machine.
 //! Fails when an event that was accepted did not arrive.
 //!
-//! 4-vCPU Xeon, 2026-11-22, among other work (load 7 to 17), medians: floor 13.5, Lanner 34.7 CPU s per million at load 7,
-//! ratio 2.6 (2.9 at load 17). The goal of 1.6 is not reached; reading and mapping an alert is 8 us of the difference,
-//! encoding and dropping it 3 us. To be repeated on an idle machine.
+//! 4-vCPU Xeon, 2026-11-22, among other builds (load 15), medians of 2 s: floor 11.7, Lanner 32.4 CPU s per million,
+//! ratio 2.9; the goal of 1.6 is not reached. Reading and mapping an alert took 8 us, encoding and dropping it 3 us.
+//! To be repeated on an idle machine.
 //! Command: `scripts/bench.sh` (`LANNER_BENCH_SECONDS` sets the length of a measurement, 5 by default).
 
 mod alerts;
