@@ -4,6 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
-$cargo build --release --locked --bin lanner --package lanner-bench --package lanner
+$cargo build --release --locked --package lanner --bin lanner --package lanner-bench --bin lanner-bench
 target=${CARGO_TARGET_DIR:-target}
 exec "$target/release/lanner-bench" --lanner "$target/release/lanner" --seconds "${LANNER_BENCH_SECONDS:-5}" "$@"

@@ -89,14 +89,11 @@ impl Body for Reply {
 /// The log records of an export request: `resource_logs` (1) / `scope_logs` (2) / `log_records` (2).
 fn records(request: &[u8]) -> Option<u64> {
     let mut count = 0;
-    parts(request, 1, &mut |group| {
-        parts(group, 2, &mut |scope| {
-            parts(scope, 2, &mut |_| {
-                count += 1;
-                Some(())
-            })
-        })
-    })?;
+    let mut one = |_: &[u8]| {
+        count += 1;
+        Some(())
+    };
+    parts(request, 1, &mut |group| parts(group, 2, &mut |scope| parts(scope, 2, &mut one)))?;
     Some(count)
 }
 

@@ -49,6 +49,10 @@ impl Intake for Sink {
         Ok(())
     }
 
+    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
+        self.take(batch, Duration::ZERO).await
+    }
+
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
         let now = self.admitted.fetch_add(bytes, Relaxed) + bytes;
         self.most_admitted.fetch_max(now, Relaxed);

@@ -87,6 +87,8 @@ fn components() {
         serde_json::from_slice(&command(&["components", "--format", "json"]).stdout).unwrap();
     for name in [
         "docker_logs",
+        "k8s_audit",
+        "otlp",
         "falco_http",
         "generator",
         "filter",

@@ -103,6 +103,15 @@ impl Writer {
     pub fn text_attribute(&mut self, tag: u8, key: &[u8], text: &[u8]) {
         let value = 1 + varint_width(text.len()) + text.len();
         let pair = key.len() + 1 + varint_width(value) + value;
+        if let Ok(short @ ..0x80) = u8::try_from(pair) {
+            // Most are: then every length is one byte, and smaller than this one.
+            self.out.reserve(2 + pair);
+            self.out.extend_from_slice(&[tag << 3 | BYTES, short]);
+            self.out.extend_from_slice(key);
+            self.out.extend_from_slice(&[2 << 3 | BYTES, value as u8, 1 << 3 | BYTES, text.len() as u8]);
+            self.out.extend_from_slice(text);
+            return;
+        }
         self.out.push(tag << 3 | BYTES);
         put_varint(&mut self.out, pair as u64);
         self.out.extend_from_slice(key);
