@@ -15,5 +15,5 @@ step "release build"
 cargo build --release --locked
 step "tests"
 # End-to-end tests run the release build: what users run, and fast enough for their load.
-LANNER_BINARY="$PWD/target/release/lanner" cargo test --workspace --locked
+LANNER_BINARY="$(realpath "${CARGO_TARGET_DIR:-target}")/release/lanner" cargo test --workspace --locked
 step "all passed"
