@@ -52,8 +52,8 @@ fn send(port: u16, end: Instant, worker: u64) -> (u64, u64) {
         }
         next += gap;
         std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
-        // What a held answer cost is not made up for later.
-        next = next.max(Instant::now() - gap);
+        // On a busy machine a connection catches up with what it owes, but not with more than a few seconds of it.
+        next = next.max(Instant::now() - Duration::from_secs(3));
     }
     (accepted, refused)
 }
