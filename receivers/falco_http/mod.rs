@@ -14,13 +14,12 @@
 
 mod answer;
 mod config;
-pub(crate) mod counters;
 #[cfg(test)]
 mod tests;
 
+use crate::counters::ByReason;
 use answer::Answer;
 use config::{Config, Plan};
-use counters::ByReason;
 use http::{Method, Request};
 use hyper::body::{Body, Incoming};
 use lanner_engine::{
@@ -115,24 +114,9 @@ impl HttpReceiver {
             hold: hold.saturating_sub(SAFETY),
             mapper: Arc::new(FalcoMapper::new(mapping)),
             scope: falco::scope("lanner.receiver.falco"),
-            degraded: ByReason::new(
-                cx,
-                "lanner_receiver_degraded",
-                "Oddities of events that were kept all the same, by reason.",
-                "{event}",
-            ),
-            unusable: ByReason::new(
-                cx,
-                "lanner_receiver_unusable",
-                "Pieces of input that are no event and were kept as plain log records, by reason.",
-                "{record}",
-            ),
-            lost: ByReason::new(
-                cx,
-                "lanner_receiver_lost_requests",
-                "Requests of which nothing was kept, by reason; a sender that ignores statuses has lost them.",
-                "{request}",
-            ),
+            degraded: ByReason::degraded(cx),
+            unusable: ByReason::unusable(cx),
+            lost: ByReason::lost(cx),
         };
         Self { server, shared: Arc::new(shared) }
     }

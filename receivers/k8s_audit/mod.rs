@@ -22,7 +22,7 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-use crate::falco_http::counters::ByReason;
+use crate::counters::ByReason;
 use access::{Access, Verdict};
 use answer::Answer;
 use config::Config;
@@ -99,24 +99,9 @@ impl AuditReceiver {
             access: Access::new(&config.tokens),
             mapper,
             scope: scope("lanner.receiver.k8s_audit"),
-            degraded: ByReason::new(
-                cx,
-                "lanner_receiver_degraded",
-                "Oddities of events that were kept all the same, by reason.",
-                "{event}",
-            ),
-            unusable: ByReason::new(
-                cx,
-                "lanner_receiver_unusable",
-                "Pieces of input that are no event and were kept as plain log records, by reason.",
-                "{record}",
-            ),
-            lost: ByReason::new(
-                cx,
-                "lanner_receiver_lost_requests",
-                "Requests that were not kept, or not to their end, by reason; a sender that does not repeat them has lost them.",
-                "{request}",
-            ),
+            degraded: ByReason::degraded(cx),
+            unusable: ByReason::unusable(cx),
+            lost: ByReason::lost(cx),
         };
         Self { server, shared: Arc::new(shared) }
     }

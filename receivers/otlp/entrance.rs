@@ -1,7 +1,7 @@
 //! `Entrance`: the way from a request of either protocol into the pipelines.
 
 use super::refusal::Refusal;
-use crate::falco_http::counters::ByReason;
+use crate::counters::ByReason;
 use bytes::Bytes;
 use lanner_engine::{component::Admission, event::OtlpRequest, prelude::*};
 
@@ -12,8 +12,7 @@ pub struct Counters {
 
 impl Counters {
     pub fn register(cx: &BuildCx) -> Self {
-        let help = "Requests of which nothing was kept, by reason; a sender that ignores statuses has lost them.";
-        Self { lost: ByReason::new(cx, "lanner_receiver_lost_requests", help, "{request}") }
+        Self { lost: ByReason::lost(cx) }
     }
 }
 
