@@ -33,17 +33,19 @@ pub async fn run(plan: Plan, deadline: Duration) -> Result<(), BoxError> {
     result
 }
 
-/// Asks for a drain at the first SIGINT or SIGTERM, and exits at the second.
+/// Asks for a drain at the first SIGINT, SIGTERM or SIGHUP (there is no reload yet), and exits at the second.
 fn watch_signals(drain: Drain) -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         loop {
             // 128 + the number of the signal, as shells report it.
             let code = tokio::select! {
                 _ = interrupt.recv() => 130,
                 _ = terminate.recv() => 143,
+                _ = hangup.recv() => 129,
             };
             if drain.is_requested() {
                 eprintln!("lanner: second signal, exiting at once; what is queued is lost");

@@ -16,17 +16,19 @@ service:
     )
 }
 
-/// Scenario: SIGTERM right after 100 alerts were accepted.
+/// Scenario: SIGTERM, or SIGHUP of a closed terminal, right after 100 alerts were accepted.
 /// Guarantee: all are at the sink before the process ends with 0; the ledger closes.
 #[test]
-fn sigterm_drains() {
-    let (sink, port) = (OtlpSink::start(), wait::free_port());
-    let lanner = Lanner::start(&config(port, &sink.endpoint()));
-    let body = format!("{ALERT}\n").repeat(100);
-    assert_eq!(curl::post(&format!("http://localhost:{port}/"), body.as_bytes(), &[]).0, 200);
-    let ledger = lanner.stop();
-    assert_eq!(sink.received().len(), 100);
-    assert_eq!(ledger.row("logs -> otlp_grpc").delivered, 100);
+fn sigterm_and_sighup_drain() {
+    for name in ["TERM", "HUP"] {
+        let (sink, port) = (OtlpSink::start(), wait::free_port());
+        let lanner = Lanner::start(&config(port, &sink.endpoint()));
+        let body = format!("{ALERT}\n").repeat(100);
+        assert_eq!(curl::post(&format!("http://localhost:{port}/"), body.as_bytes(), &[]).0, 200);
+        let ledger = lanner.stop_by(name);
+        assert_eq!(sink.received().len(), 100, "{name}");
+        assert_eq!(ledger.row("logs -> otlp_grpc").delivered, 100, "{name}");
+    }
 }
 
 /// Scenario: SIGINT with a dead sink and something queued (D14), then nothing more.

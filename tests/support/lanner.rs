@@ -123,8 +123,13 @@ impl Lanner {
     }
 
     /// SIGTERM, then the exit status and the ledger's lines.
-    pub fn stop(mut self) -> Ledger {
-        self.signal("TERM");
+    pub fn stop(self) -> Ledger {
+        self.stop_by("TERM")
+    }
+
+    /// The same by another signal.
+    pub fn stop_by(mut self, signal: &str) -> Ledger {
+        self.signal(signal);
         let (status, stderr) = self.wait(Duration::from_secs(20));
         assert!(status.success(), "{status}:\n{stderr}");
         Ledger::parse(&stderr)
