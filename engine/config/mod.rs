@@ -42,4 +42,7 @@ pub use schema::schema;
 pub use source::Sources;
 pub use trial::{Trial, decode_section, plan_body};
 pub use types::{Duration, InvalidDuration, InvalidListenAddress, InvalidPattern, ListenAddress, Pattern, Secret};
-pub(crate) use {check::SchemaDoc, plan_cx::Listening};
+pub(crate) use {
+    check::SchemaDoc,
+    plan_cx::{Claims, Listening, StorageUse},
+};

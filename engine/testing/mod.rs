@@ -4,13 +4,16 @@
 //! - [`TransformTest`] runs records through a processor planned from YAML.
 //! - [`planning`] runs a plan phase without a configuration file.
 //! - [`log`] builds records.
+//! - [`MemoryStorage`] is a storage extension that outlives a component under test.
 
 mod capture;
 mod plan;
 mod records;
+mod storage;
 mod transform;
 
 pub use capture::{Capture, Mood};
 pub use plan::planning;
 pub use records::{LogBuilder, log};
+pub use storage::MemoryStorage;
 pub use transform::{TransformTest, Transformed};
