@@ -1,5 +1,6 @@
 //! The receivers that Lanner ships: a folder each.
 
+mod container;
 mod counters;
 pub mod docker_logs;
 pub mod falco_http;

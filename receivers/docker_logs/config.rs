@@ -99,7 +99,7 @@ pub struct Checked {
     /// `None`: ask the environment.
     pub endpoint: Option<Endpoint>,
     pub selection: Selection,
-    pub streams: Vec<super::framing::Stream>,
+    pub streams: Vec<crate::container::Stream>,
     pub start_at: StartAt,
     pub non_json: NonJson,
     pub container_labels: Vec<(String, Key)>,
@@ -129,8 +129,8 @@ impl Config {
         let mut streams = Vec::new();
         for stream in self.streams {
             let stream = match stream {
-                StreamName::Stdout => super::framing::Stream::Stdout,
-                StreamName::Stderr => super::framing::Stream::Stderr,
+                StreamName::Stdout => crate::container::Stream::Stdout,
+                StreamName::Stderr => crate::container::Stream::Stderr,
             };
             if !streams.contains(&stream) {
                 streams.push(stream);

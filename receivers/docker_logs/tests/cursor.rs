@@ -1,10 +1,7 @@
 //! Resuming.
 
-use crate::docker_logs::{
-    cursor::{Cursor, LineKey, MAX_REMEMBERED, OVERLAP, Verdict},
-    framing::Stream,
-    lines::Line,
-};
+use crate::container::{Line, Stream};
+use crate::docker_logs::cursor::{Cursor, LineKey, MAX_REMEMBERED, OVERLAP, Verdict};
 
 const SECOND: u64 = 1_000_000_000;
 const NOW: u64 = 1_000_000 * SECOND;

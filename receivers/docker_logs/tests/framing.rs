@@ -1,6 +1,9 @@
 //! The wire formats.
 
-use crate::docker_logs::framing::{Damaged, Decoder, Event, PART_BYTES, Part, Stream};
+use crate::{
+    container::{PART_BYTES, Part, Stream},
+    docker_logs::framing::{Damaged, Decoder, Event},
+};
 use proptest::prelude::*;
 
 /// The time of most lines here, as the daemon writes it and as a number.

@@ -1,6 +1,9 @@
 //! What becomes of a line.
 
-use crate::docker_logs::{config::NonJson, framing::Stream, lines::Line, records::Mapping, select::Candidate};
+use crate::{
+    container::{Line, Stream},
+    docker_logs::{config::NonJson, records::Mapping, select::Candidate},
+};
 use lanner_engine::{prelude::*, semantics::MappingOptions};
 use std::collections::HashMap;
 

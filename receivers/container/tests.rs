@@ -1,9 +1,6 @@
 //! Joining parts.
 
-use crate::docker_logs::{
-    framing::{PART_BYTES, Part, Stream},
-    lines::{IDLE, Joiner, Line, MAX_LINE},
-};
+use super::{IDLE, Joiner, Line, MAX_LINE, PART_BYTES, Part, Stream};
 use bytes::Bytes;
 use tokio::time::Instant;
 

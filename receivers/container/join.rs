@@ -9,7 +9,7 @@
 //! byte of a character that lies on a cut by U+FFFD, which makes a part longer and cannot be repaired here. `local`
 //! (also the cache in front of remote drivers) leaves out the line end of the last part.
 
-use super::framing::{PART_BYTES, Part, Stream};
+use super::{PART_BYTES, Part, Stream};
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use tokio::time::Instant;
