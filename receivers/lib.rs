@@ -4,6 +4,7 @@ mod container;
 mod counters;
 pub mod docker_logs;
 pub mod falco_http;
+mod formats;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;

@@ -36,6 +36,10 @@ pub struct Part {
     pub content: Bytes,
     /// Whether the line ends with this part.
     pub ends_line: bool,
+    /// The runtime says of every part whether the line goes on, so that nothing has to be concluded from its size.
+    pub told: bool,
+    /// Where it was found: an offset in a file; 0 in a stream.
+    pub at: u64,
 }
 
 /// Nanoseconds since 1970 of an RFC 3339 time.

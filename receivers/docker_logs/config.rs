@@ -4,6 +4,7 @@ use super::{
     engine_api::{Endpoint, InvalidEndpoint},
     select::{Matchers, Selection},
 };
+use crate::formats::NonJson;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use lanner_engine::{prelude::*, semantics::MappingOptions};
 
@@ -64,17 +65,6 @@ pub enum StartAt {
     End,
     /// With the oldest line the daemon still has, also of containers that have ended.
     Beginning,
-}
-
-/// What becomes of lines that are no alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum NonJson {
-    /// Left out and counted.
-    #[default]
-    Skip,
-    /// Passed on as plain log records.
-    Keep,
 }
 
 impl Default for Config {

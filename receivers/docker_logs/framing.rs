@@ -130,7 +130,7 @@ fn next_frame(buffer: &mut BytesMut) -> Result<Option<Event>, Damaged> {
     if ends_line {
         content.truncate(content.len() - 1);
     }
-    Ok(Some(Event::Part(Part { stream, time, content, ends_line })))
+    Ok(Some(Event::Part(Part { stream, time, content, ends_line, told: false, at: 0 })))
 }
 
 /// `at_end`: nothing follows, so what is there is all there is.
@@ -168,7 +168,7 @@ fn next_raw(buffer: &mut BytesMut, line: &mut Option<RawLine>, at_end: bool) -> 
     }
     let newline = memchr::memchr(b'\n', &buffer[..buffer.len().min(PART_BYTES)]);
     let part = |content: Bytes, ends_line| {
-        Some(Event::Part(Part { stream: Stream::Stdout, time: current.time, content, ends_line }))
+        Some(Event::Part(Part { stream: Stream::Stdout, time: current.time, content, ends_line, told: false, at: 0 }))
     };
     if let Some(end) = newline {
         let mut content = buffer.split_to(end + 1).freeze();

@@ -23,7 +23,8 @@ mod select;
 mod tests;
 mod watch;
 
-pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};
+pub use crate::formats::NonJson;
+pub use config::{Checked, Config, Filter, StartAt, StreamName};
 
 use engine_api::Endpoint;
 use follow::Shared;

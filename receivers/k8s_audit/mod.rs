@@ -18,7 +18,8 @@ mod access;
 mod answer;
 mod config;
 mod intake;
-mod split;
+pub(crate) mod pieces;
+pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 

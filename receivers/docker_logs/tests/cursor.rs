@@ -8,7 +8,7 @@ const NOW: u64 = 1_000_000 * SECOND;
 
 fn line(time: u64, text: &str) -> Line {
     let content = text.to_owned().into();
-    Line { stream: Stream::Stdout, time, content, parts: 1, incomplete: false, cut: false }
+    Line { stream: Stream::Stdout, time, content, parts: 1, incomplete: false, cut: false, at: 0 }
 }
 
 fn keys(lines: &[Line]) -> Vec<LineKey> {

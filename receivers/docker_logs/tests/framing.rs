@@ -31,7 +31,7 @@ fn decode(tty: bool, pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Damaged>) {
 }
 
 fn part(stream: Stream, content: &str, ends_line: bool) -> Event {
-    Event::Part(Part { stream, time: TIME, content: content.to_owned().into(), ends_line })
+    Event::Part(Part { stream, time: TIME, content: content.to_owned().into(), ends_line, told: false, at: 0 })
 }
 
 /// Scenario: a stream with both outputs, an error of the daemon and an empty frame content is cut at every offset.

@@ -2,7 +2,7 @@
 
 use crate::{
     container::{Line, Stream},
-    docker_logs::{config::NonJson, records::Mapping, select::Candidate},
+    docker_logs::{NonJson, records::Mapping, select::Candidate},
 };
 use lanner_engine::{prelude::*, semantics::MappingOptions};
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ const NOW: u64 = 1_795_352_284_000_000_000;
 
 fn line(text: &str) -> Line {
     let content = text.to_owned().into();
-    Line { stream: Stream::Stdout, time: NOW, content, parts: 1, incomplete: false, cut: false }
+    Line { stream: Stream::Stdout, time: NOW, content, parts: 1, incomplete: false, cut: false, at: 0 }
 }
 
 fn container() -> Candidate {
