@@ -4,6 +4,7 @@ mod container;
 mod counters;
 pub mod docker_logs;
 pub mod falco_http;
+pub mod file_log;
 mod formats;
 pub mod generator;
 pub mod k8s_audit;
@@ -15,6 +16,7 @@ use lanner_engine::component::Factory;
 pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),
     Factory::receiver::<falco_http::FalcoHttp>(),
+    Factory::receiver::<file_log::FileLog>(),
     Factory::receiver::<generator::Generator>(),
     Factory::receiver::<k8s_audit::K8sAudit>(),
     Factory::receiver::<otlp::Otlp>(),

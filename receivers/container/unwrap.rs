@@ -92,7 +92,8 @@ impl Unwrapper {
         if replayed && held[part.stream as usize].is_none_or(|from| line.at < from) {
             return;
         }
-        self.joiner.push(part, now, |line| emit(line.into()));
+        let incomplete = line.incomplete;
+        self.joiner.push(part, now, |line| emit(Whole { incomplete: line.incomplete || incomplete, ..line.into() }));
     }
 
     /// Hands out lines that nothing was added to for a second.
@@ -116,9 +117,10 @@ impl Unwrapper {
     }
 
     fn part(&self, line: &Whole) -> Option<Part> {
-        // What was cut or has no end is no valid wrapping either, but the text of a CRI line starts all the same.
         match self.wrapping {
             Wrapping::None => None,
+            // What its wrapping says of the end of the line is gone.
+            _ if line.cut => None,
             Wrapping::Docker => json_file::part(&line.text, line.at),
             Wrapping::Cri => cri::part(&line.text, line.at),
             Wrapping::Auto if line.text.first() == Some(&b'{') => json_file::part(&line.text, line.at),
