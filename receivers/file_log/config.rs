@@ -16,7 +16,7 @@ use crate::{
     formats::{Format, Mapper, NonJson, Options, Semantics},
 };
 use lanner_engine::{config::Duration, prelude::*};
-use std::{path::Path, sync::Arc};
+use std::{fs::File, io, path::Path, sync::Arc};
 
 /// Keys that mean the same as the Collector's are spelled the same and have its defaults.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -181,7 +181,7 @@ impl Config {
 impl ReceiverPlan for Plan {
     /// Reads the checkpoints. Files are not looked for yet: one that is not there is no error.
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Receiver>, BoxError> {
-        Ok(Box::new(self.open(cx).await?))
+        Ok(Box::new(self.open_with(cx, blocks::open).await?))
     }
 }
 
@@ -191,8 +191,12 @@ impl ReceiverPlan for Plan {
 struct NoFolder(std::io::Error);
 
 impl Plan {
-    /// Reads the checkpoints and puts everything together.
-    pub(super) async fn open(self, cx: &BuildCx) -> Result<Follower, BoxError> {
+    /// Reads the checkpoints and puts everything together; `open` is how files are opened.
+    pub(super) async fn open_with(
+        self,
+        cx: &BuildCx,
+        open: fn(&Path) -> io::Result<File>,
+    ) -> Result<Follower, BoxError> {
         let Self { config, mapper } = self;
         let relative = config.include.iter().chain(&config.exclude).any(|pattern| !pattern.starts_with('/'));
         let folder = if relative { std::env::current_dir().map_err(NoFolder)? } else { "/".into() };
@@ -207,7 +211,7 @@ impl Plan {
         let checkpoints = Checkpoints::load(storage, config.max_files).await?;
         let metrics = Metrics::new(cx);
         let shared = Shared {
-            whole_lines: config.container != Wrapping::None || mapper.needs_whole_lines(),
+            whole_lines: mapper.needs_whole_lines(),
             mapper,
             wrapping: config.container,
             max_line: config.max_log_size.0 as usize,
@@ -222,7 +226,7 @@ impl Plan {
             name: config.include_file_name.then(|| Key::intern("log.file.name")),
             path: config.include_file_path.then(|| Key::intern("log.file.path")),
             metrics: metrics.clone(),
-            open: blocks::open,
+            open,
         };
         Ok(Follower {
             files: Files::new(Arc::new(shared), search, checkpoints),

@@ -33,6 +33,8 @@ use tokio::time::Instant;
 pub const LINGER: Duration = Duration::from_secs(30);
 /// Memory of a batch, give or take a chunk.
 const BATCH_BYTES: usize = 1 << 20;
+/// Turns of a batch that read something: bounds the time when nothing of it is kept.
+const BATCH_TURNS: usize = 256;
 /// Entries of a folder that are looked at for a file that was renamed.
 const MAX_SIBLINGS: usize = 100_000;
 /// How compressed files begin: gzip, zstd, xz, bzip2.
@@ -261,14 +263,14 @@ impl Files {
         let held = self.tails.values().map(Tail::held_bytes).sum();
         let mut work = Work { now, wall, records: Records::default(), buffer: std::mem::take(&mut self.buffer), held };
         let mut touched = HashSet::new();
-        let mut idle = 0;
-        while idle < self.order.len() && work.records.bytes < BATCH_BYTES {
+        let (mut idle, mut turns) = (0, 0);
+        while idle < self.order.len() && work.records.bytes < BATCH_BYTES && turns < BATCH_TURNS {
             self.next %= self.order.len();
             let key = self.order[self.next];
             self.next += 1;
             if self.turn(key, &mut work) {
                 touched.insert(key);
-                idle = 0;
+                (idle, turns) = (0, turns + 1);
             } else {
                 idle += 1;
             }

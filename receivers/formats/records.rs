@@ -5,7 +5,7 @@ use super::{
     json,
     options::{NonJson, Options},
 };
-use crate::container::{Stream, Whole};
+use crate::container::{Stream, Whole, Wrapping};
 use lanner_engine::{
     prelude::*,
     semantics::{AuditMapper, FalcoMapper, Reasons, SCHEMA_URL, keys, scope, uid},
@@ -21,6 +21,7 @@ const RECORD_BYTES: usize = 1024;
 pub struct Mapper {
     kind: Kind,
     keep: bool,
+    whole_lines: bool,
     plain_resource: Arc<Resource>,
     plain_scope: Arc<Scope>,
     stream: Key,
@@ -59,11 +60,6 @@ pub struct Records {
 }
 
 impl Records {
-    /// Whether there is nothing to deliver and nothing to count.
-    pub fn is_empty(&self) -> bool {
-        self.bytes == 0 && self.skipped.is_empty()
-    }
-
     pub(super) fn push(&mut self, resource: Arc<Resource>, scope: Arc<Scope>, record: LogRecord, bytes: usize) {
         self.bytes += bytes + RECORD_BYTES;
         self.logs.push(resource, scope, record);
@@ -94,6 +90,7 @@ impl Mapper {
     fn of(kind: Kind, options: &Options, non_json: NonJson) -> Self {
         let resource = Resource { schema_url: Text::from_static(SCHEMA_URL), ..Resource::default() };
         Self {
+            whole_lines: options.container != Wrapping::None || !matches!(kind, Kind::Text),
             kind,
             keep: options.non_json.unwrap_or(non_json) == NonJson::Keep,
             plain_resource: Arc::new(resource),
@@ -104,9 +101,9 @@ impl Mapper {
         }
     }
 
-    /// Whether half a line is worthless: JSON is, text is not.
+    /// Whether half a line is worthless: that of JSON or of a wrapping is, that of text is not.
     pub fn needs_whole_lines(&self) -> bool {
-        !matches!(self.kind, Kind::Text)
+        self.whole_lines
     }
 
     /// Adds the records of a line. `now` is the time of reading in nanoseconds since 1970.
