@@ -107,7 +107,8 @@ impl Files {
             let old = self.by_path.insert(path.clone(), key).filter(|old| *old != key);
             let after = old.filter(|old| self.tails.contains_key(old));
             if let Some(tail) = after.and_then(|old| self.tails.get_mut(&old)) {
-                tail.replaced = true;
+                // Whether it is at its end is to be found out anew.
+                (tail.replaced, tail.at_end) = (true, false);
                 self.shared.metrics.rotations.add(1);
             }
             match self.tails.get_mut(&key) {
@@ -288,21 +289,21 @@ impl Files {
             before.is_some_and(|before| !before.at_end && !before.failing)
         };
         let Some(tail) = self.tails.get(&key) else { return false };
-        if waits(tail) || tail.file.is_none() && !tail.wants_turn() {
+        if waits(tail) {
+            // It must not keep a place that the one it waits for may need.
+            self.make_room(key);
+            return false;
+        }
+        if tail.file.is_none() && !tail.wants_turn() {
             return false;
         }
         if tail.file.is_none() && !self.reopen(key) {
             return false;
         }
-        let crowded = self.tails.len() > self.shared.max_open;
         let Some(tail) = self.tails.get_mut(&key) else { return false };
         tail.after = None;
         let result = tail.turn(&self.shared, work);
-        if !matches!(result, Ok(true)) && crowded && tail.file.take().is_some() {
-            // Somebody else may need the place.
-            self.open -= 1;
-        }
-        match result {
+        let done = match result {
             Ok(done) => {
                 tail.failing = false;
                 done
@@ -314,6 +315,19 @@ impl Files {
                 }
                 false
             }
+        };
+        if !done {
+            self.make_room(key);
+        }
+        done
+    }
+
+    /// Closes a file for which there is nothing to do, when others may need its place.
+    fn make_room(&mut self, key: FileKey) {
+        if self.tails.len() > self.shared.max_open
+            && self.tails.get_mut(&key).is_some_and(|tail| tail.file.take().is_some())
+        {
+            self.open -= 1;
         }
     }
 

@@ -20,7 +20,12 @@ use crate::{
     formats::{Records, Source},
 };
 use bytes::Bytes;
-use std::{fs::File, io, path::PathBuf, time::Duration};
+use std::{
+    fs::File,
+    io,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 use tokio::time::Instant;
 
 /// Bytes that are read of a file before others have their turn.
@@ -29,6 +34,8 @@ pub const CHUNK: usize = 64 << 10;
 pub const HELD_BYTES: usize = 32 << 20;
 /// A writer that leaves JSON half written for this long has died.
 const ABANDONED: Duration = Duration::from_secs(10);
+/// Times of files are not believed to be finer than this.
+const TIME_STEP: Duration = Duration::from_millis(100);
 /// How long the rest of a rotated file waits when `force_flush_period` says nothing.
 const ROTATED_REST: Duration = Duration::from_millis(500);
 
@@ -62,6 +69,8 @@ pub struct Tail {
     unwrapper: Unwrapper,
     /// Its size in the last turn.
     seen: u64,
+    /// When it was changed, as the file system said in the last turn.
+    modified: Option<SystemTime>,
     /// Whether it has grown, so that a line without an end was not there before the start.
     grew: bool,
     /// Its size when an unfinished line was found at `position`.
@@ -126,6 +135,7 @@ impl Tail {
             unwrapper: Unwrapper::resuming(shared.wrapping, shared.max_line, cursor.held, cursor.offset),
             // What stands at the end without a line end was not written for us, unless it grows.
             seen: if start == Start::End { size } else { 0 },
+            modified: None,
             grew: false,
             unfinished: None,
         })
@@ -172,16 +182,25 @@ impl Tail {
     }
 
     fn read_on(&mut self, file: &File, shared: &Shared, work: &mut Work) -> io::Result<bool> {
-        let size = file.metadata()?.len();
+        let metadata = file.metadata()?;
+        let (size, modified) = (metadata.len(), metadata.modified().ok());
         let mut done = false;
-        if size != self.seen {
+        // A file may be truncated and grow to the same size between two turns. File systems keep time in coarse steps, so
+        // one that was changed just now may change again without a new time.
+        let fresh = |time: SystemTime| time.elapsed().is_ok_and(|age| age < TIME_STEP);
+        let touched = size != self.seen || modified != self.modified;
+        self.modified = modified.filter(|time| !fresh(*time));
+        if touched {
+            let grew = size != self.seen;
             if size < self.position || !self.fingerprint.fits(file)? {
                 self.start_over(shared, work);
                 done = true;
             }
-            self.seen = size;
-            self.changed = work.now;
-            self.grew = true;
+            if grew || done {
+                self.seen = size;
+                self.changed = work.now;
+                self.grew = true;
+            }
             if self.fingerprint.bytes() < size.min(shared.fingerprint_size as u64) || done {
                 self.fingerprint = Fingerprint::take(file, shared.fingerprint_size)?;
                 done = true;
