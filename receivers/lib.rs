@@ -9,6 +9,8 @@ mod formats;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;
+mod size;
+pub mod stdin;
 
 use lanner_engine::component::Factory;
 
@@ -20,4 +22,5 @@ pub const ALL: &[Factory] = &[
     Factory::receiver::<generator::Generator>(),
     Factory::receiver::<k8s_audit::K8sAudit>(),
     Factory::receiver::<otlp::Otlp>(),
+    Factory::receiver::<stdin::Stdin>(),
 ];

@@ -111,6 +111,11 @@ impl Unwrapper {
         self.joiner.held()
     }
 
+    /// When an unfinished line has waited long enough, if there is one.
+    pub fn idle_at(&self) -> Option<Instant> {
+        self.joiner.idle_at()
+    }
+
     /// Bytes of unfinished lines.
     pub fn held_bytes(&self) -> usize {
         self.joiner.held_bytes()

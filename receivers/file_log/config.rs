@@ -7,13 +7,13 @@ use super::{
     follow::{Follower, Shared},
     metrics::Metrics,
     search::Search,
-    size::Size,
     tail::Start,
 };
 use crate::{
     container::Wrapping,
     counters::ByReason,
     formats::{Format, Mapper, NonJson, Options, Semantics},
+    size::Size,
 };
 use lanner_engine::{config::Duration, prelude::*};
 use std::{fs::File, io, path::Path, sync::Arc};

@@ -19,7 +19,7 @@ mod follow;
 mod identity;
 mod metrics;
 mod search;
-mod size;
+
 mod tail;
 #[cfg(test)]
 mod tests;

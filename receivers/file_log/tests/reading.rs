@@ -3,11 +3,9 @@
 use super::rig::Rig;
 use crate::{
     container::Wrapping,
-    file_log::{
-        config::{Config, StartAt},
-        size::Size,
-    },
+    file_log::config::{Config, StartAt},
     formats::{Format, NonJson},
+    size::Size,
 };
 use lanner_engine::{
     config::Duration,
