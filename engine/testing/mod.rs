@@ -4,13 +4,16 @@
 //! - [`TransformTest`] runs records through a processor planned from YAML.
 //! - [`planning`] runs a plan phase without a configuration file.
 //! - [`log`] builds records.
+//! - [`check_readmes`] compares the configuration tables of READMEs with the schemas.
 
 mod capture;
 mod plan;
+mod readme;
 mod records;
 mod transform;
 
 pub use capture::{Capture, Mood};
 pub use plan::planning;
+pub use readme::check_readmes;
 pub use records::{LogBuilder, log};
 pub use transform::{TransformTest, Transformed};
