@@ -18,6 +18,7 @@ pub use build::BuildCx;
 pub use consumer::{Admission, Consumer, Intake};
 pub use drain::Drain;
 pub use emitter::Emitter;
+pub(crate) use emitter::Counts;
 pub use factory::{Factory, Planned};
 pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
 pub use outcome::{Outcome, Refused};
