@@ -96,13 +96,7 @@ impl<E: Events> Parse<E> {
         true
     }
 
-    fn find(
-        &self,
-        upstream: &Resource,
-        body: &Value,
-        observed: u64,
-        damaged: &mut bool,
-    ) -> Option<(Event, &Place)> {
+    fn find(&self, upstream: &Resource, body: &Value, observed: u64, damaged: &mut bool) -> Option<(Event, &Place)> {
         self.places.iter().find_map(|place| match self.events.read(upstream, &place.look(body)?, observed) {
             Reading::Event(event) => Some((event, place)),
             Reading::Damaged => {

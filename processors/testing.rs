@@ -85,10 +85,7 @@ fn value(words: Vec<String>) -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 16, 4, move |inner| {
         let keys = prop::sample::select(words.clone()).prop_map(Text::from);
-        prop_oneof![
-            vec(inner.clone(), 0..4).prop_map(Value::Array),
-            vec((keys, inner), 0..4).prop_map(Value::Map),
-        ]
+        prop_oneof![vec(inner.clone(), 0..4).prop_map(Value::Array), vec((keys, inner), 0..4).prop_map(Value::Map),]
     })
 }
 

@@ -115,11 +115,10 @@ impl Pipeline {
             if reads_records {
                 batch.decode().map_err(|error| Refused::Invalid(error.to_string()))?;
             }
-            step.transform.apply(batch, &mut Emitter {
-                emitted: &mut emitted,
-                discarded: &mut discarded,
-                degraded: &mut degraded,
-            });
+            step.transform.apply(
+                batch,
+                &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded },
+            );
         }
         let outgoing: usize = emitted.iter().map(Batch::len).sum();
         let named: usize = discarded.iter().map(|(_, items)| items).sum();

@@ -178,8 +178,7 @@ pub fn settle(
             Some(_) => record.attrs.push(key.clone(), value.clone()),
         }
     }
-    merged.dropped_attributes_count =
-        merged.dropped_attributes_count.saturating_add(resource.dropped_attributes_count);
+    merged.dropped_attributes_count = merged.dropped_attributes_count.saturating_add(resource.dropped_attributes_count);
     if merged.schema_url.is_empty() {
         merged.schema_url = resource.schema_url.clone();
     }
@@ -218,5 +217,50 @@ fn as_attribute(value: &Value) -> Value {
         Value::Map(_) | Value::Array(_) => Value::text(cut(&value.to_json(), MAX_BESIDE_BYTES)),
         Value::Bytes(bytes) if bytes.len() > MAX_BESIDE_BYTES => Value::Bytes(bytes.slice(..MAX_BESIDE_BYTES)),
         other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(attrs: &[(&'static str, &str)]) -> Event {
+        let attrs = attrs.iter().map(|(key, value)| ((*key).into(), Value::text(*value))).collect();
+        let record = LogRecord { attrs, ..LogRecord::default() };
+        Event { resource: Arc::default(), record, degraded: Reasons::default() }
+    }
+
+    /// Scenario: the body, a key with dots, and texts that are near to a place.
+    /// Guarantee: the first two are places; the others are errors that repeat the text.
+    #[test]
+    fn a_place_is_the_body_or_one_key_of_it() {
+        assert_eq!("body".parse::<Place>().ok(), Some(Place::Body));
+        assert_eq!("body.a.b".parse::<Place>().ok(), Some(Place::BodyKey("a.b".into())));
+        for text in ["", "body.", "bodyx", "log", "Body", "attributes.log"] {
+            let error = text.parse::<Place>().expect_err(text).to_string();
+            assert!(error.contains(&format!("`{text}`")), "{error}");
+        }
+    }
+
+    /// Scenario: a hostile map: a thousand keys, long names and values, a name that is there already.
+    /// Guarantee: bounded in number and length, what is left out is counted, no name is there twice.
+    #[test]
+    fn what_stands_beside_is_bounded() {
+        let long = "ü".repeat(10_000);
+        let mut pairs: Vec<(Text, Value)> = (0..1000).map(|n| (format!("{n}").into(), Value::Int(n))).collect();
+        pairs.insert(0, ("e".into(), "the event".into()));
+        pairs.insert(1, (long.as_str().into(), Value::Array(vec![long.as_str().into()])));
+        pairs.insert(2, ("taken".into(), Value::Bool(true)));
+        let (body, place) = (Value::Map(pairs), Place::BodyKey("e".into()));
+        let spot = Spot { body: &body, place: &place, places: &[], is_key: |_| false };
+        let event = event(&[("lanner.body.taken", "by the event")]);
+        let (_, record) = settle(event, spot, &Resource::default(), &mut LogRecord::default());
+        assert_eq!(record.attrs.len(), MAX_BESIDE);
+        assert_eq!(record.dropped_attributes_count as usize, 1002 - (MAX_BESIDE - 1));
+        for (key, value) in record.attrs.iter() {
+            assert!(key.as_str().len() <= "lanner.body.".len() + MAX_BESIDE_NAME);
+            assert!(value.as_str().is_none_or(|text| text.len() <= MAX_BESIDE_BYTES));
+        }
+        assert_eq!(record.attrs.get_str(&Key::intern("lanner.body.taken")), Some("by the event"));
     }
 }

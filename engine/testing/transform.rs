@@ -51,15 +51,8 @@ impl TransformTest {
     pub fn run_batch(&self, batch: Batch) -> Transformed {
         let mut emitted = SmallVec::new();
         let (mut discarded, mut degraded) = (Counts::new(), Counts::new());
-        self.0.apply(
-            batch,
-            &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded },
-        );
-        Transformed {
-            batches: emitted.into_vec(),
-            discarded: discarded.into_vec(),
-            degraded: degraded.into_vec(),
-        }
+        self.0.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded });
+        Transformed { batches: emitted.into_vec(), discarded: discarded.into_vec(), degraded: degraded.into_vec() }
     }
 }
 

@@ -56,11 +56,9 @@ impl Events for Alerts {
 
     fn read(&self, _: &Resource, form: &Form<'_>, observed_unix_nano: u64) -> Reading<Event> {
         match self.mapper.map_carried(form, observed_unix_nano) {
-            Reading::Event(mapped) => Reading::Event(Event {
-                resource: mapped.resource,
-                record: mapped.record,
-                degraded: mapped.degraded,
-            }),
+            Reading::Event(mapped) => {
+                Reading::Event(Event { resource: mapped.resource, record: mapped.record, degraded: mapped.degraded })
+            }
             Reading::Damaged => Reading::Damaged,
             Reading::Foreign => Reading::Foreign,
         }

@@ -150,7 +150,8 @@ fn neighbours_keep_their_bytes() {
     let unknown = field(99 % 16, b"from the future");
     let plain = |text: &str| field(2, &[body(text), unknown.clone()].concat());
     let alert = field(2, &body(ALERT));
-    let scope = |records: &[Vec<u8>]| field(2, &[field(1, &field(1, b"up")), records.concat(), unknown.clone()].concat());
+    let scope =
+        |records: &[Vec<u8>]| field(2, &[field(1, &field(1, b"up")), records.concat(), unknown.clone()].concat());
     let resource = |scopes: &[Vec<u8>]| field(1, &[field(1, &unknown), scopes.concat(), unknown.clone()].concat());
     let whole = |alert: &[u8]| {
         let first = scope(&[plain("a rule of priority"), alert.to_vec(), plain("b")]);
@@ -191,7 +192,9 @@ fn places_are_configured() {
     assert!(TransformTest::of::<FalcoParse>("from: [body.a.b]").run([log()]).records().iter().all(is_alert));
     let only_log = TransformTest::of::<FalcoParse>("from: [body.log]");
     assert!(only_log.run([carrier(ALERT)]).records().iter().all(|record| !is_alert(record)));
-    for (yaml, part) in [("from: [body, log]", "`log` is no place"), ("from: [body.]", "`body.`"), ("from: []", "at least 1")] {
+    for (yaml, part) in
+        [("from: [body, log]", "`log` is no place"), ("from: [body.]", "`body.`"), ("from: []", "at least 1")]
+    {
         let findings = TransformTest::findings::<FalcoParse>(yaml);
         assert!(findings.iter().any(|finding| finding.message.contains(part)), "{yaml}: {findings:?}");
     }

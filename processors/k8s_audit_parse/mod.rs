@@ -41,13 +41,12 @@ impl Component for K8sAuditParse {
 /// Audit events in the records of other agents.
 pub struct AuditEvents {
     mapper: AuditMapper,
-    words: [Finder<'static>; 2],
+    words: [Finder<'static>; 1],
 }
 
 impl AuditEvents {
     fn new(mapper: AuditMapper) -> Self {
-        // The rarer word first.
-        Self { mapper, words: [Finder::new("auditID"), Finder::new("stage")] }
+        Self { mapper, words: [Finder::new("auditID")] }
     }
 }
 
