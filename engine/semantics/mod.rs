@@ -5,6 +5,7 @@
 //! a plain record, and whatever was odd about it is counted under a constant reason.
 
 pub mod audit;
+pub mod carried;
 pub mod category;
 pub mod event_names;
 pub mod falco;
