@@ -6,6 +6,7 @@ mod carried;
 pub mod falco_parse;
 pub mod filter;
 pub mod k8s_audit_parse;
+pub mod redact;
 #[cfg(test)]
 mod testing;
 
@@ -14,6 +15,7 @@ pub const ALL: &[Factory] = &[
     Factory::transform::<falco_parse::FalcoParse>(),
     Factory::transform::<filter::Filter>(),
     Factory::transform::<k8s_audit_parse::K8sAuditParse>(),
+    Factory::transform::<redact::Redact>(),
 ];
 
 #[cfg(test)]

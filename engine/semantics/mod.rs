@@ -12,6 +12,7 @@ pub mod falco;
 pub mod keys;
 mod options;
 mod recognise;
+pub mod secrets;
 mod summary;
 pub mod threat;
 pub mod uid;
