@@ -2,7 +2,28 @@
 
 use lanner_engine::component::Factory;
 
+mod carried;
+pub mod falco_parse;
 pub mod filter;
+pub mod k8s_audit_parse;
+pub mod redact;
+#[cfg(test)]
+mod testing;
 
 /// Every processor of this crate.
-pub const ALL: &[Factory] = &[Factory::transform::<filter::Filter>()];
+pub const ALL: &[Factory] = &[
+    Factory::transform::<falco_parse::FalcoParse>(),
+    Factory::transform::<filter::Filter>(),
+    Factory::transform::<k8s_audit_parse::K8sAuditParse>(),
+    Factory::transform::<redact::Redact>(),
+];
+
+#[cfg(test)]
+mod tests {
+    /// Scenario: somebody adds, renames or documents a key of a component's configuration.
+    /// Guarantee: the table in its README is the one that the schema makes; `LANNER_BLESS=1` writes it anew.
+    #[test]
+    fn readme_tables_are_current() {
+        lanner_engine::testing::check_readmes(super::ALL, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -17,6 +17,7 @@ mod node;
 mod overrides;
 mod plan_cx;
 mod print;
+pub mod reference;
 pub mod render;
 mod scalar;
 mod schema;

@@ -5,12 +5,14 @@
 //! a plain record, and whatever was odd about it is counted under a constant reason.
 
 pub mod audit;
+pub mod carried;
 pub mod category;
 pub mod event_names;
 pub mod falco;
 pub mod keys;
 mod options;
 mod recognise;
+pub mod secrets;
 mod summary;
 pub mod threat;
 pub mod uid;

@@ -5,15 +5,18 @@
 //! - [`planning`] runs a plan phase without a configuration file.
 //! - [`log`] builds records.
 //! - [`MemoryStorage`] is a storage extension that outlives a component under test.
+//! - [`check_readmes`] compares the configuration tables of READMEs with the schemas.
 
 mod capture;
 mod plan;
+mod readme;
 mod records;
 mod storage;
 mod transform;
 
 pub use capture::{Capture, Mood};
 pub use plan::planning;
+pub use readme::check_readmes;
 pub use records::{LogBuilder, log};
 pub use storage::MemoryStorage;
 pub use transform::{TransformTest, Transformed};

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod extract;
 mod frame;
 pub mod schema;
 pub(crate) mod wire;
@@ -11,6 +12,7 @@ pub(crate) mod tests;
 
 pub use decode::{MAX_DEPTH, decode_logs};
 pub use encode::encode_logs;
+pub use extract::extract_logs;
 pub use frame::{count_items, split};
 
 use super::Signal;

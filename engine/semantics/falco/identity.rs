@@ -5,14 +5,14 @@
 //! an alert keeps its id on the way through falcosidekick; its `uuid` is no part. An alert without any time has the
 //! time 0, so two such alerts with equal text share an id.
 
-use super::alert::Alert;
+use super::{alert::Alert, original::Original};
 use crate::{event::Text, semantics::uid};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// The id of an alert. `piece` is its JSON.
-pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u64, piece: &str) -> Text {
+/// The id of an alert.
+pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u64, piece: &Original<'_>) -> Text {
     let mut digest = uid::Digest::new(uid::FALCO_ALERT);
     let mut digits = [0u8; 20];
     for part in [alert.hostname.as_deref(), Some(source), alert.rule.as_deref(), Some(priority)] {
@@ -21,7 +21,7 @@ pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u6
     digest.part(decimal(time, &mut digits));
     match alert.output.as_deref().or(alert.message.as_deref()) {
         Some(text) => digest.part(text.as_bytes()),
-        None => fields(&mut digest, piece),
+        None => fields(&mut digest, &piece.json()),
     }
     digest.finish()
 }
