@@ -18,3 +18,4 @@ mod outage;
 mod own_metrics;
 mod quickstart;
 mod shutdown;
+mod stdin;
