@@ -9,6 +9,9 @@ mod formats;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;
+#[cfg(test)]
+#[path = "../tests/support/data.rs"]
+mod sample_data;
 mod size;
 pub mod stdin;
 

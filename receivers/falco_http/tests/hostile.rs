@@ -1,12 +1,10 @@
 //! Odd, damaged and hostile input.
 
 use super::{door::SOON, *};
+use crate::sample_data;
 use lanner_engine::net::tls::ServerTlsConfig;
 use std::process::Stdio;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
-
-#[path = "../../../tests/support/data.rs"]
-mod data;
 
 /// Scenario: S2: every line of the corpus of malformed alerts and of foreign transports.
 /// Guarantee: 200 or 400, never a closed connection; every body is kept as at least one record.
@@ -15,7 +13,7 @@ async fn the_malformed_corpus_is_kept() {
     let door = Door::open(Config::default()).await;
     let mut wire = door.connect().await;
     for file in ["malformed/falco.jsonl", "malformed/transport.jsonl"] {
-        for line in data::lines(file).unwrap_or_default() {
+        for line in sample_data::lines(file).unwrap_or_default() {
             let case: serde_json::Value = serde_json::from_str(&line).unwrap();
             let (id, raw) = (&case["id"], case["raw"].as_str().unwrap());
             let before = door.capture.batches().len();
@@ -116,7 +114,7 @@ async fn curl(arguments: &[&str], body: &[u8]) -> Option<String> {
 /// Guarantee: 200, every alert a record.
 #[tokio::test]
 async fn takes_alerts_from_curl() {
-    let Some(alerts) = data::lines("dev/falco_alerts.jsonl") else { return };
+    let Some(alerts) = sample_data::lines("dev/falco_alerts.jsonl") else { return };
     let (count, alerts) = (alerts.len(), alerts.join("\n"));
     let door = Door::open(Config::default()).await;
     let url = format!("http://{}/", door.address);
