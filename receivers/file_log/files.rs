@@ -96,7 +96,7 @@ impl Files {
                 Obstacle::Unreadable => Trouble::Unreadable,
                 Obstacle::TooManyEntries => Trouble::TooManyEntries,
             };
-            self.trouble(&before, path, trouble, Start::Beginning);
+            self.trouble(&before, path, trouble, None, Start::Beginning);
         }
         let (mut listed, mut seen) = (Vec::new(), HashSet::new());
         for (path, Found { key, size }) in found {
@@ -122,15 +122,11 @@ impl Files {
         for (path, key, after) in listed {
             let start = before.get(&path).map_or_else(|| self.start(), |(_, start)| *start);
             if self.tails.len() >= self.shared.max_files {
-                self.trouble(&before, path, Trouble::MaxFiles, start);
+                self.trouble(&before, path, Trouble::MaxFiles, None, start);
                 continue;
             }
             if let Err((trouble, error)) = self.adopt(&path, key, start, after, now) {
-                let known = before.get(&path).is_some_and(|(known, _)| *known == trouble);
-                if let (Some(error), false) = (error, known) {
-                    tracing::warn!(path = %path.display(), %error, "a file cannot be read; trying again");
-                }
-                self.trouble(&before, path, trouble, start);
+                self.trouble(&before, path, trouble, error, start);
             }
         }
         if !std::mem::replace(&mut self.searched, true) {
@@ -150,12 +146,18 @@ impl Files {
     }
 
     /// Reports a file or folder that is not read, once.
-    fn trouble(&mut self, before: &BTreeMap<PathBuf, (Trouble, Start)>, path: PathBuf, trouble: Trouble, start: Start) {
+    fn trouble(
+        &mut self,
+        before: &BTreeMap<PathBuf, (Trouble, Start)>,
+        path: PathBuf,
+        trouble: Trouble,
+        error: Option<io::Error>,
+        start: Start,
+    ) {
         if before.get(&path).is_none_or(|(known, _)| *known != trouble) {
             self.shared.metrics.trouble(trouble);
-            if !matches!(trouble, Trouble::PermissionDenied | Trouble::Unreadable) || !path.is_file() {
-                tracing::warn!(path = %path.display(), reason = trouble.as_str(), "not read");
-            }
+            let error = error.as_ref().map(|error| error as &dyn std::error::Error);
+            tracing::warn!(path = %path.display(), reason = trouble.as_str(), error, "not read; looking again later");
         }
         self.troubles.insert(path, (trouble, start));
     }
@@ -212,21 +214,28 @@ impl Files {
             self.checkpoints.iter().filter(|entry| !self.tails.contains_key(&entry.key)).cloned().collect();
         let mut folders: HashMap<PathBuf, Vec<FileKey>> = HashMap::new();
         for entry in away.iter().filter(|entry| entry.gone.is_none()) {
-            if let Some(folder) = Path::new(&entry.path).parent() {
-                folders.entry(folder.to_owned()).or_default().push(entry.key);
+            if let Some(folder) = folder_of(Path::new(&entry.path)) {
+                folders.entry(folder).or_default().push(entry.key);
             }
         }
         for (folder, keys) in folders {
             for (path, key) in siblings(&folder, &keys) {
                 let size = path.metadata().map_or(0, |metadata| metadata.len());
-                let unread = away.iter().any(|entry| entry.key == key && size > entry.cursor.offset);
+                let Some(entry) = away.iter().find(|entry| entry.key == key && size > entry.cursor.offset) else {
+                    continue;
+                };
                 // Without a fitting checkpoint it is some other file that got the inode.
-                let known = || blocks::open(&path).is_ok_and(|file| self.checkpoints.of(key, &file).is_some());
-                if unread && known() && self.adopt(&path, key, Start::Beginning, None, now).is_ok() {
-                    tracing::info!(path = %path.display(), "reading the rest of a file that was rotated meanwhile");
-                    if let Some(tail) = self.tails.get_mut(&key) {
-                        tail.missing = Some(now);
-                    }
+                let known = (self.shared.open)(&path).is_ok_and(|file| self.checkpoints.of(key, &file).is_some());
+                if !known || self.adopt(&path, key, Start::Beginning, None, now).is_err() {
+                    continue;
+                }
+                tracing::info!(path = %path.display(), "reading the rest of a file that was rotated meanwhile");
+                if let Some(tail) = self.tails.get_mut(&key) {
+                    tail.missing = Some(now);
+                }
+                let heir = self.by_path.get(Path::new(&entry.path));
+                if let Some(heir) = heir.and_then(|heir| self.tails.get_mut(heir)) {
+                    heir.after = Some(key);
                 }
             }
         }
@@ -294,7 +303,7 @@ impl Files {
             self.make_room(key);
             return false;
         }
-        if tail.file.is_none() && !tail.wants_turn() {
+        if tail.file.is_none() && !tail.wants_turn(work.now) {
             return false;
         }
         if tail.file.is_none() && !self.reopen(key) {
@@ -340,9 +349,8 @@ impl Files {
         let is_it = |file: &File| file.metadata().is_ok_and(|metadata| FileKey::of(&metadata) == key);
         let opened = (self.shared.open)(&tail.path).ok().filter(is_it);
         let opened = opened.or_else(|| {
-            let folder = tail.path.parent()?;
-            let (path, _) = siblings(folder, &[key]).pop()?;
-            blocks::open(&path).ok().filter(is_it)
+            let (path, _) = siblings(&folder_of(&tail.path)?, &[key]).pop()?;
+            (self.shared.open)(&path).ok().filter(is_it)
         });
         let Some(file) = opened else {
             if tail.unread() > 0 {
@@ -366,6 +374,12 @@ impl Files {
     pub fn accept(&mut self, read: Vec<Checkpoint>) {
         read.into_iter().for_each(|checkpoint| self.checkpoints.note(checkpoint));
     }
+}
+
+/// The folder in which a rotated file would stay: that of the file itself, where the path is a link.
+fn folder_of(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.parent().map(Path::to_owned)
 }
 
 /// The files of a folder that have one of these inodes.

@@ -36,7 +36,9 @@ pub const HELD_BYTES: usize = 32 << 20;
 const ABANDONED: Duration = Duration::from_secs(10);
 /// Times of files are not believed to be finer than this.
 const TIME_STEP: Duration = Duration::from_millis(100);
-/// How long the rest of a rotated file waits when `force_flush_period` says nothing.
+/// Pause between two looks at a file that is neither listed nor open.
+const UNLISTED: Duration = Duration::from_secs(5);
+/// How long the rest of a rotated file waits for its line end at most.
 const ROTATED_REST: Duration = Duration::from_millis(500);
 
 /// A file and how far it was read.
@@ -59,6 +61,8 @@ pub struct Tail {
     pub at_end: bool,
     /// The last turn failed.
     pub failing: bool,
+    /// When the last turn was.
+    turned: Instant,
     source: Source,
     final_identity: bool,
     fingerprint: Fingerprint,
@@ -126,6 +130,7 @@ impl Tail {
             changed: now,
             at_end: start == Start::End && cursor.offset == size,
             failing: false,
+            turned: now,
             source: Source { attrs, ..Source::default() },
             final_identity: false,
             fingerprint,
@@ -164,8 +169,9 @@ impl Tail {
     }
 
     /// Whether a turn may find something to do, for a file that is not open.
-    pub fn wants_turn(&self) -> bool {
-        self.listed != self.seen || !self.at_end || self.missing.is_some() || self.held_bytes() > 0
+    pub fn wants_turn(&self, now: Instant) -> bool {
+        let unlisted = self.missing.is_some() && now.saturating_duration_since(self.turned) >= UNLISTED;
+        self.listed != self.seen || !self.at_end || unlisted || self.held_bytes() > 0
     }
 
     /// Reads some of what is new. Returns whether anything was done.
@@ -174,6 +180,7 @@ impl Tail {
     /// The file cannot be read; the next turn tries again.
     pub fn turn(&mut self, shared: &Shared, work: &mut Work) -> io::Result<bool> {
         let Some(file) = self.file.take() else { return Ok(false) };
+        self.turned = work.now;
         let held = self.unwrapper.held_bytes();
         let done = self.read_on(&file, shared, work);
         work.held = (work.held + self.unwrapper.held_bytes()).saturating_sub(held);
@@ -300,7 +307,9 @@ impl Tail {
         work: &mut Work,
     ) -> io::Result<bool> {
         let rotated = self.rotated();
-        let Some(wait) = shared.force_flush.or(rotated.then_some(ROTATED_REST)) else { return Ok(false) };
+        let patience = if rotated { Some(ROTATED_REST) } else { None };
+        // The shorter of the two, where there are two.
+        let Some(wait) = shared.force_flush.into_iter().chain(patience).min() else { return Ok(false) };
         if quiet < wait {
             return Ok(false);
         }
