@@ -3,6 +3,7 @@
 use super::{
     Shared,
     answer::{self, Answer},
+    collisions::Sighting,
     split::{Piece, Splitter},
 };
 use http::{Request, StatusCode};
@@ -14,6 +15,7 @@ use lanner_engine::{
     semantics::{
         Reasons,
         audit::{Item, Origin, reasons},
+        keys,
     },
 };
 use std::{
@@ -54,6 +56,8 @@ pub(super) struct Intake<'r> {
     room_size: usize,
     pending: Logs,
     pending_bytes: usize,
+    /// Of the pending records.
+    sightings: Vec<Sighting>,
     degraded: Reasons,
     unusable: Reasons,
     /// Whether anything of the body was JSON.
@@ -73,6 +77,7 @@ impl<'r> Intake<'r> {
             room_size: 0,
             pending: Logs::default(),
             pending_bytes: 0,
+            sightings: Vec::new(),
             degraded: Reasons::default(),
             unusable: Reasons::default(),
             json: false,
@@ -137,7 +142,11 @@ impl<'r> Intake<'r> {
                 self.json |= !matches!(reason, reasons::NOT_JSON | reasons::CUT_SHORT);
                 self.unusable.add(reason);
             }
-            None => self.json = true,
+            None => {
+                self.json = true;
+                let uid = mapped.record.attrs.get_str(&keys::UID).unwrap_or_default();
+                self.sightings.extend(self.shared.collisions.sighting(self.origin.cluster(), uid));
+            }
         }
         for (reason, count) in mapped.degraded.iter() {
             self.degraded.add_many(reason, count);
@@ -172,6 +181,8 @@ impl<'r> Intake<'r> {
     /// Hands the pending records over, waiting for what is left of the hold, and counts what was kept.
     async fn hand_over(&mut self) -> Result<(), Lost> {
         if !self.pending.is_empty() {
+            // Whether they are taken or not: what comes again is known then, and no collision.
+            self.shared.collisions.note(self.origin.cluster(), self.sightings.drain(..));
             let batch = Batch::logs(std::mem::take(&mut self.pending));
             let start = Instant::now();
             let taken = self.out.consume_within(batch, self.hold);

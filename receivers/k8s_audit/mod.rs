@@ -16,6 +16,7 @@
 
 mod access;
 mod answer;
+mod collisions;
 mod config;
 mod intake;
 mod split;
@@ -25,6 +26,7 @@ mod tests;
 use crate::counters::ByReason;
 use access::{Access, Verdict};
 use answer::Answer;
+use collisions::Collisions;
 use config::Config;
 use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
@@ -67,6 +69,7 @@ struct Shared {
     /// Longest time in all that a request waits for the pipeline.
     hold: Duration,
     access: Access,
+    collisions: Collisions,
     mapper: AuditMapper,
     scope: Arc<Scope>,
     degraded: ByReason,
@@ -97,6 +100,7 @@ impl AuditReceiver {
             max_event: config.max_event_size as usize,
             hold: config.hold.0,
             access: Access::new(&config.tokens),
+            collisions: Collisions::new(&cx.telemetry, cx.id.as_str()),
             mapper,
             scope: scope("lanner.receiver.k8s_audit"),
             degraded: ByReason::degraded(cx),

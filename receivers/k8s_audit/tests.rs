@@ -115,6 +115,45 @@ async fn refusals_have_their_status() {
     assert_eq!(door.capture.records()[0].body.as_str(), Some("Falco is alive"), "kept all the same");
 }
 
+/// Scenario: K5: an attacker sends an event with the Audit-ID of another; the API server repeats the batch.
+/// Guarantee: both are kept with ids of their own, and counted as one collision of the cluster.
+#[tokio::test]
+async fn a_borrowed_audit_id_suppresses_nothing() {
+    let door = Door::open(Config::default()).await;
+    let borrowed = EVENT.replace("jane", "mallory");
+    for _ in 0..2 {
+        assert_eq!(door.post("/k8s-audit/prod", list(&[EVENT, &borrowed])).await.0, 200);
+    }
+    assert_eq!(door.capture.records().len(), 4);
+    assert_eq!(uids(&door).len(), 2);
+    assert_eq!(door.counted("lanner.audit.id_collisions", "prod"), 1);
+}
+
+/// Scenario: K6: the API server repeats a batch four times, because answers did not reach it.
+/// Guarantee: five times the same ids, and no collision.
+#[tokio::test]
+async fn five_times_the_same_batch_is_one_batch_by_its_ids() {
+    let door = Door::open(Config::default()).await;
+    let items: Vec<String> = (0..400).map(|n| EVENT.replace("a-1", &format!("id-{n}"))).collect();
+    let body = list(&items.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..5 {
+        assert_eq!(door.post("/k8s-audit/prod", body.clone()).await.0, 200);
+    }
+    let counts = uids(&door);
+    assert_eq!(counts.len(), 400);
+    assert!(counts.values().all(|times| *times == 5));
+    assert!(door.telemetry.metric("lanner.audit.id_collisions").is_none());
+}
+
+/// How often each id was captured.
+fn uids(door: &Door) -> std::collections::BTreeMap<String, usize> {
+    let mut count = std::collections::BTreeMap::new();
+    for record in door.capture.records() {
+        *count.entry(record.attrs.get_str(&keys::UID).unwrap().to_owned()).or_insert(0) += 1;
+    }
+    count
+}
+
 /// Scenario: K6: the API server repeats a batch.
 /// Guarantee: the same ids again; other clusters and other events have others.
 #[tokio::test]
