@@ -1,11 +1,11 @@
 //! `Intake`: one request, from the pieces of its body to batches in the pipeline.
 
 use super::{
-    Shared,
-    answer::{self, Answer},
+    Shared, answer,
     collisions::Sighting,
     split::{Piece, Splitter},
 };
+use crate::requests::{Answer, HELD, Lost};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use lanner_engine::{
@@ -30,20 +30,6 @@ const BATCH_BYTES: usize = 1 << 20;
 const SLICE: usize = 64 << 10;
 /// An exporter that blocks may not look at the hold; this is how much longer it is waited for.
 const SAFETY: Duration = Duration::from_millis(25);
-
-/// A request that was not taken, or not to its end: the reason for the count, and the answer.
-pub(super) struct Lost {
-    pub reason: &'static str,
-    pub answer: Answer,
-    /// Whether the engine has seen a batch and counts the refusal itself.
-    pub seen: bool,
-}
-
-impl Lost {
-    pub fn unseen(reason: &'static str, answer: Answer) -> Self {
-        Self { reason, answer, seen: false }
-    }
-}
 
 /// A request in progress.
 pub(super) struct Intake<'r> {
@@ -172,7 +158,7 @@ impl<'r> Intake<'r> {
                     tokio::time::sleep(POLL.min(self.hold)).await;
                     self.hold = self.hold.saturating_sub(POLL);
                 }
-                Err(refused) => return Err(Lost { seen: false, ..of_batch(refused) }),
+                Err(refused) => return Err(of_batch(refused).before_the_engine()),
             }
         }
         Ok(())
@@ -189,7 +175,7 @@ impl<'r> Intake<'r> {
             let result = match tokio::time::timeout(self.hold + SAFETY, taken).await {
                 Ok(result) => result.map_err(of_batch),
                 // Counted as lost, though a sink may have it: the sender repeats it, and the ids are the same.
-                Err(_) => Err(Lost::unseen("held_too_long", answer::busy())),
+                Err(_) => Err(Lost::unseen(HELD, answer::busy())),
             };
             self.hold = self.hold.saturating_sub(start.elapsed());
             self.pending_bytes = 0;
@@ -207,18 +193,18 @@ impl<'r> Intake<'r> {
 
 fn of_body(error: BodyError) -> Lost {
     match error {
-        BodyError::Refused(refused) => Lost { seen: false, ..of_batch(refused) },
+        BodyError::Refused(refused) => of_batch(refused).before_the_engine(),
         error => Lost::unseen(error.reason(), answer::refused(error.status(), &error)),
     }
 }
 
 fn of_batch(refused: Refused) -> Lost {
     let (reason, answer) = match refused {
-        Refused::Busy { .. } => ("held_too_long", answer::busy()),
+        Refused::Busy { .. } => (HELD, answer::busy()),
         Refused::Draining => ("draining", answer::draining()),
         Refused::Invalid(why) => ("invalid", answer::refused(StatusCode::BAD_REQUEST, &why)),
     };
-    Lost { reason, answer, seen: true }
+    Lost::refused(reason, answer)
 }
 
 /// Nanoseconds since 1970; 0 when the clock stands before it.
