@@ -11,7 +11,8 @@ use bytes::Bytes;
 use door::{Door, EVENT, list};
 use lanner_engine::semantics::{is_audit, keys};
 
-/// Scenario: an EventList, a single event, an array of both, and events line by line.
+/// Scenario: K4: an EventList, a single event, an array of both, events line by line, lists of other versions with keys
+/// around the items, empty ones.
 /// Guarantee: 200 with `{}` as JSON, every event a record of its cluster.
 #[tokio::test]
 async fn takes_every_shape() {
@@ -23,6 +24,9 @@ async fn takes_every_shape() {
         (format!("[{EVENT}, {}]", list(&[EVENT, EVENT])), 3),
         (lines, 2),
         (list(&[]), 0),
+        (list(&[EVENT]).replace("audit.k8s.io/v1", "audit.k8s.io/v1beta1"), 1),
+        (format!(r#"{{"items":[{EVENT}],"new":{{"items":[1,2]}},"kind":"EventList"}}"#), 1),
+        (format!(r#"{{"new":[{{"items":[]}}],"items":[{EVENT},{EVENT}],"apiVersion":"audit.k8s.io/v2"}}"#), 2),
         ("[]".to_owned(), 0),
     ] {
         let before = door.capture.records().len();

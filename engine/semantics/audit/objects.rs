@@ -68,7 +68,7 @@ pub(super) fn is_sensitive(event: &Event<'_>) -> bool {
     })
 }
 
-/// The event with its objects masked.
+/// The event with its objects masked; `None` when it is nested deeper than the parser goes.
 pub(super) fn masked(text: &str, sensitive: bool) -> Option<Json> {
     let mut event: Json = serde_json::from_str(text).ok()?;
     for name in ["requestObject", "responseObject"] {

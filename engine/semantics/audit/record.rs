@@ -221,7 +221,9 @@ impl Mapping<'_> {
             return;
         }
         let sensitive = super::objects::is_sensitive(event);
-        let Some(whole) = super::objects::masked(self.text, sensitive) else { return };
+        let Some(whole) = super::objects::masked(self.text, sensitive) else {
+            return self.degraded.add(reasons::OBJECTS_UNREADABLE);
+        };
         for pointer in &self.mapper.pointers {
             if let Some(value) = pointer.find(&whole, self.mapper.max_bytes)
                 && !self.attrs.contains(&pointer.key)

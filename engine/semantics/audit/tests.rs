@@ -183,6 +183,10 @@ fn pointers_see_secrets_masked() {
         ("secrets", r#""{\"data\":{\"password\":\"hunter2\"}}""#),
         ("secrets", r#""hunter2""#),
         ("configmaps", r#"{"data":{"password":{"deep":["hunter2"]}},"binaryData":{"b":"hunter2"}}"#),
+        (
+            "configmaps",
+            r#"{"metadata":{"annotations":{"kubectl.kubernetes.io/last-applied-configuration":"hunter2"}}}"#,
+        ),
         ("odd", r#"{"kind":"Secret","data":{"password":"hunter2"}}"#),
     ] {
         let response = r#"{"kind":"SecretList","items":[{"data":{"k":"hunter2"}}]}"#;
@@ -232,6 +236,23 @@ fn other_versions_are_understood() {
         assert_eq!(mapped.degraded.iter().map(|(reason, _)| reason).next(), degraded, "{event:.300}");
         assert_eq!(text(&mapped, "k8s.user.username"), Some("jane"));
         assert!(!format!("{:?}", mapped.record.attrs).contains("hunter2"));
+    }
+}
+
+/// Scenario: S14: a pointer is configured and the objects are nested 200 deep, and 100.
+/// Guarantee: both are events; what cannot be looked into is counted, never left out in silence.
+#[test]
+fn deep_objects_are_counted_where_they_matter() {
+    let options =
+        AuditOptions { attributes: [("verb.chosen".into(), "/verb".into())].into(), ..AuditOptions::default() };
+    for (depth, read) in [(100, true), (200, false), (100_000, false)] {
+        let object = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        let event = EXEC.replacen('{', &format!(r#"{{"requestObject":{object},"#), 1);
+        let (_, chosen) = mapped_with(&options, None, &event);
+        assert_eq!(chosen.plain, None);
+        assert_eq!(text(&chosen, "verb.chosen"), read.then_some("create"));
+        assert_eq!(chosen.degraded.get(reasons::OBJECTS_UNREADABLE), usize::from(!read));
+        assert!(mapped(&event).degraded.is_empty(), "nothing is looked into without a pointer");
     }
 }
 

@@ -1,10 +1,8 @@
 //! Real events of the shared data folder; skipped where it is absent.
 
 use super::*;
+use crate::semantics::data;
 use std::fmt::Write as _;
-
-#[path = "../../../../tests/support/data.rs"]
-mod data;
 
 /// What the mapping makes of every event of the sample data.
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/semantics/audit/tests/corpus.golden");
