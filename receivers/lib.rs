@@ -6,6 +6,9 @@ pub mod falco_http;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;
+mod requests;
+#[cfg(test)]
+mod testing;
 
 use lanner_engine::component::Factory;
 

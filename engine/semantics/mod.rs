@@ -7,6 +7,9 @@
 pub mod audit;
 pub mod carried;
 pub mod category;
+#[cfg(test)]
+#[path = "../../tests/support/data.rs"]
+mod data;
 pub mod event_names;
 pub mod falco;
 pub mod keys;
