@@ -15,6 +15,7 @@ mod index;
 mod names;
 #[cfg(test)]
 mod page;
+mod parts;
 pub mod reasons;
 mod record;
 mod split;
@@ -22,6 +23,9 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod types;
+
+pub use parts::AlertParts;
 
 pub(super) use field::{Field, FieldSeed, TextSeed};
 pub(super) use record::method_of;
@@ -119,7 +123,7 @@ impl FalcoMapper {
         let mut summary = Summary::default();
         split::pieces(body, |piece| match piece {
             Piece::Alert { alert, text } => {
-                let mapped = record::map(&self.settings, alert, body, text, observed_unix_nano);
+                let mapped = record::map(&self.settings, alert, body, Some(text), observed_unix_nano);
                 if mapped.internal {
                     summary.internal += 1;
                 } else {
@@ -155,7 +159,14 @@ impl FalcoMapper {
         if alert.rule.is_none() || alert.time == time::Time::Missing {
             return None;
         }
-        Some(record::map(&self.settings, &mut alert, line, text, observed_unix_nano))
+        Some(record::map(&self.settings, &mut alert, line, Some(text), observed_unix_nano))
+    }
+
+    /// Maps an alert that does not come as JSON. There is no original to keep, so `keep_original` has no effect.
+    pub fn map_parts(&self, parts: AlertParts<'_>, observed_unix_nano: u64) -> Mapped {
+        // The parts stand in no common text, so the record gets copies.
+        let no_body = Arc::from("");
+        record::map(&self.settings, &mut parts.into_alert(), &no_body, None, observed_unix_nano)
     }
 
     /// The resource of records that are no alerts: `service.name` and what else the options say.

@@ -27,8 +27,14 @@ use std::{borrow::Cow, sync::Arc};
 /// Later than this ahead of the clock, in nanoseconds, an event counts as skewed: 24 hours.
 const SKEW: u64 = 24 * 3600 * 1_000_000_000;
 
-/// Maps an alert. `piece` is its JSON, inside `body`.
-pub(super) fn map(settings: &Settings, alert: &mut Alert<'_>, body: &Arc<str>, piece: &str, observed: u64) -> Mapped {
+/// Maps an alert. `piece` is its JSON, inside `body`; an alert that did not come as JSON has none.
+pub(super) fn map(
+    settings: &Settings,
+    alert: &mut Alert<'_>,
+    body: &Arc<str>,
+    piece: Option<&str>,
+    observed: u64,
+) -> Mapped {
     let mut mapping = Mapping {
         settings,
         body,
@@ -82,7 +88,7 @@ impl Sink {
 }
 
 impl Mapping<'_> {
-    fn run(&mut self, alert: &mut Alert<'_>, piece: &str, observed: u64) -> Mapped {
+    fn run(&mut self, alert: &mut Alert<'_>, piece: Option<&str>, observed: u64) -> Mapped {
         self.degraded = std::mem::take(&mut alert.degraded);
         let alert = &*alert;
         let time = self.time(alert);
@@ -108,7 +114,7 @@ impl Mapping<'_> {
             self.record.push(&keys::CLOCK_SKEW, Value::Bool(true));
             self.degraded.add(reasons::CLOCK_SKEW);
         }
-        if self.settings.keep_original {
+        if let Some(piece) = piece.filter(|_| self.settings.keep_original) {
             self.text(&keys::ORIGINAL, piece);
         }
 
