@@ -12,7 +12,10 @@ use lanner_engine::{
     semantics::{FalcoMapper, MappingOptions, is_alert, is_internal, keys, scope},
 };
 use lanner_proto::falco::outputs::{Request, Response};
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 use tokio::{net::UnixStream, sync::mpsc, time::timeout};
 
 #[path = "../../../tests/support/data.rs"]
@@ -114,8 +117,9 @@ async fn json_output_is_the_alert() {
     lanner.items(lines.len()).await;
     let batches = lanner.stop().await.batches();
     let mut logs = Logs::default();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let body: Arc<str> = lines.join("\n").into();
-    FalcoMapper::new(&MappingOptions::default()).map_body(&body, 0, &scope("lanner.receiver.falco"), &mut logs);
+    FalcoMapper::new(&MappingOptions::default()).map_body(&body, now, &scope("lanner.receiver.falco"), &mut logs);
     let all = |logs: &Logs| -> Vec<(Arc<Resource>, LogRecord)> {
         let groups = logs.groups.iter();
         groups.flat_map(|group| group.records.iter().map(|record| (Arc::clone(&group.resource), record.clone()))).collect()
@@ -126,11 +130,13 @@ async fn json_output_is_the_alert() {
         record.observed_time_unix_nano = 0;
     }
     // Groups of equal resources are made in each batch by itself.
-    let id = |(_, record): &(Arc<Resource>, LogRecord)| format!("{:?}", record);
-    got.sort_by_key(id);
-    expected.sort_by_key(id);
+    let order = |pair: &(Arc<Resource>, LogRecord)| format!("{pair:?}");
+    got.sort_by_key(order);
+    expected.sort_by_key(order);
     assert_eq!(got.len(), lines.len());
-    assert_eq!(got, expected);
+    for (got, expected) in got.iter().zip(&expected) {
+        assert_eq!(got, expected);
+    }
 }
 
 /// Scenario: alerts as Falco 0.24 (no source name, no tags), 0.27 (source by number) and a message of Falco about itself.
