@@ -3,7 +3,10 @@
 //! Told apart by type: what sockets, TLS and gRPC report is looked up in the chain of an error's causes. What a peer says is
 //! shown, bounded and on one line, but decides nothing.
 
-use super::{address::Address, stream::Greeting};
+use super::{
+    address::Address,
+    stream::{Greeting, Met},
+};
 use lanner_engine::net::client::peer_text;
 use std::{error::Error, io, path::PathBuf, time::Duration};
 use tonic::{Code, Status};
@@ -28,9 +31,13 @@ pub enum Failure {
     Unreachable { address: Address, reason: String },
     #[error("{what} within {limit:?}")]
     Late { what: &'static str, limit: Duration },
-    #[error("TLS failed: {0}; check `tls.ca_file`, `tls.cert_file`, `tls.key_file` and, when the name differs, `tls.server_name_override`")]
+    #[error(
+        "TLS failed: {0}; check `tls.ca_file`, `tls.cert_file`, `tls.key_file` and, when the name differs, `tls.server_name_override`"
+    )]
     Tls(String),
-    #[error("what listens there speaks HTTP/1 and is not Falco's gRPC server; `endpoint` is Falco's `grpc.bind_address`")]
+    #[error(
+        "what listens there speaks HTTP/1 and is not Falco's gRPC server; `endpoint` is Falco's `grpc.bind_address`"
+    )]
     Http1,
     #[error("what listens there wants TLS; write `tls` with Falco's certificates instead of `tls.insecure`")]
     WantsTls,
@@ -77,18 +84,20 @@ impl Failure {
         }
     }
 
-    /// What the status of a call means. `greeting` is how the server began to speak.
-    pub fn of_call(status: &Status, greeting: Option<Greeting>) -> Self {
-        // A server may accept TLS and refuse the certificate with its next packet.
-        if let Some(refusal) = cause::<rustls::Error>(status) {
+    /// What the status of a call means, with what was met on its connection, which is encrypted or not.
+    pub fn of_call(status: &Status, met: &Met, encrypted: bool) -> Self {
+        // A server of TLS 1.3 refuses the client's certificate when the handshake is over for the client.
+        if let Some(refusal) = met.refusal() {
             return Self::Tls(refusal.to_string());
         }
-        match greeting {
+        match met.greeting() {
             Some(Greeting::Http2) if status.code() == Code::Unimplemented => Self::NotFalco,
             Some(Greeting::Http2) => Self::Cut(shown(status)),
             Some(Greeting::Http1) => Self::Http1,
             Some(Greeting::Tls) => Self::WantsTls,
             Some(Greeting::Other) => Self::NotGrpc,
+            // Its alert may be lost when it closes with our first bytes unread.
+            None if encrypted => Self::Tls("the server hung up right after the handshake".into()),
             None => Self::Hangup,
         }
     }

@@ -39,11 +39,7 @@ use lanner_engine::{
     telemetry::{Health, Status},
 };
 use session::{End, Progress, Session};
-use std::{
-    future::pending,
-    sync::Arc,
-    time::Duration,
-};
+use std::{future::pending, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep};
 use version::Version;
 

@@ -10,16 +10,14 @@ use super::{
     connect::Connector,
     deliver::{Delivery, Stopped},
     failure::Failure,
+    guard::Skipped,
     stream::Met,
     version::Version,
 };
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use lanner_engine::prelude::*;
-use std::{
-    pin::pin,
-    time::Duration,
-};
+use std::{pin::pin, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tonic::{Code, Status, Streaming};
 
@@ -94,7 +92,7 @@ impl Session {
                 tracing::warn!("stopped in the middle of a stream; alerts that Falco had written to it may be lost");
                 End::Drained
             }
-            StreamEnd::Broken(status) => End::Failed(match (Failure::of_call(&status, met.greeting()), version) {
+            StreamEnd::Broken(status) => End::Failed(match (self.failure(&status, &met), version) {
                 (Failure::NotFalco, Some(version)) if version.has_no_grpc() => Failure::Removed(version.text),
                 (failure @ Failure::Cut(_), _) => {
                     self.delivery.metrics.gaps.add(1);
@@ -112,13 +110,17 @@ impl Session {
         let met = stream.met();
         let mut client = Client::open(stream, self.connector.encrypts(), self.max_message)
             .await
-            .map_err(|error| Failure::of_call(&Status::from_error(error.into()), met.greeting()))?;
+            .map_err(|error| self.failure(&Status::from_error(error.into()), &met))?;
         match timeout(ANSWER_LIMIT, client.version()).await {
             Ok(Ok(version)) => Ok((client, met, Some(Version::of(&version)))),
             Ok(Err(status)) if status.code() == Code::Unimplemented => Ok((client, met, None)),
-            Ok(Err(status)) => Err(Failure::of_call(&status, met.greeting())),
+            Ok(Err(status)) => Err(self.failure(&status, &met)),
             Err(_) => Err(Failure::Late { what: "no answer of Falco about its version", limit: ANSWER_LIMIT }),
         }
+    }
+
+    fn failure(&self, status: &Status, met: &Met) -> Failure {
+        Failure::of_call(status, met, self.connector.encrypts())
     }
 
     /// One stream with a request every interval.
@@ -141,8 +143,7 @@ impl Session {
         match stream {
             Ok(stream) => {
                 progress.connected(None);
-                let skipped = || skipped.take();
-                self.read(stream, Some(&mut asking), skipped, progress).await
+                self.read(stream, Some(&mut asking), &skipped, progress).await
             }
             Err(status) => StreamEnd::Broken(status),
         }
@@ -150,6 +151,7 @@ impl Session {
 
     /// A call every interval.
     async fn get(&self, client: &mut Client, progress: &mut impl Progress) -> StreamEnd {
+        let skipped = client.skipped().clone();
         let mut ticks = interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -159,7 +161,6 @@ impl Session {
                 _ = ticks.tick() => {}
             }
             self.delivery.metrics.requests.add(1);
-            let skipped = client.skipped().clone();
             let opened = tokio::select! {
                 biased;
                 () = self.delivery.over.requested() => return StreamEnd::Stopped,
@@ -168,7 +169,7 @@ impl Session {
             match opened {
                 Ok(stream) => {
                     progress.connected(None);
-                    match self.read(stream, None, || skipped.take(), progress).await {
+                    match self.read(stream, None, &skipped, progress).await {
                         StreamEnd::Ended => {}
                         end => return end,
                     }
@@ -183,7 +184,7 @@ impl Session {
         &self,
         mut stream: Streaming<Bytes>,
         mut asking: Option<&mut Asking>,
-        skipped: impl Fn() -> bool,
+        skipped: &Skipped,
         progress: &mut impl Progress,
     ) -> StreamEnd {
         loop {
@@ -206,7 +207,7 @@ impl Session {
                 match next {
                     None => break Some(StreamEnd::Ended),
                     Some(Err(status)) => break Some(StreamEnd::Broken(status)),
-                    Some(Ok(message)) if message.is_empty() => self.count_empty(skipped()),
+                    Some(Ok(message)) if message.is_empty() => self.count_empty(skipped.take()),
                     Some(Ok(message)) => {
                         bytes += message.len();
                         batch.push(message);

@@ -1,7 +1,8 @@
-//! `Stream`: a connection of any kind that remembers how the server began to speak.
+//! `Stream`: a connection of any kind that remembers how the server began to speak, and what TLS said.
 //!
 //! A client that expects HTTP/2 and meets something else gets a protocol error that says little. The first bytes say
-//! what it met: an HTTP/2 server begins with a frame of settings.
+//! what it met: an HTTP/2 server begins with a frame of settings. And hyper does not hand on why a connection broke, which
+//! after a handshake of TLS 1.3 may be the server's refusal of the client's certificate.
 
 use std::{
     io,
@@ -39,12 +40,32 @@ impl Greeting {
 
 /// What a [`Stream`] met, for whoever does not own it any more.
 #[derive(Clone, Debug, Default)]
-pub struct Met(Arc<OnceLock<Greeting>>);
+pub struct Met(Arc<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    greeting: OnceLock<Greeting>,
+    refusal: OnceLock<rustls::Error>,
+}
 
 impl Met {
     /// The greeting; none while the server has said nothing.
     pub fn greeting(&self) -> Option<Greeting> {
-        self.0.get().copied()
+        self.0.greeting.get().copied()
+    }
+
+    /// The error with which TLS ended the connection.
+    pub fn refusal(&self) -> Option<&rustls::Error> {
+        self.0.refusal.get()
+    }
+
+    fn note<T>(&self, done: &Poll<io::Result<T>>) {
+        if let Poll::Ready(Err(error)) = done
+            && let Some(refusal) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>())
+        {
+            // The first one is the reason; those behind it follow from it.
+            let _ = self.0.refusal.set(refusal.clone());
+        }
     }
 }
 
@@ -75,13 +96,14 @@ impl AsyncRead for Stream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        self.met.note(&read);
         let missing = TELLING - self.first.len();
         if missing > 0 {
             let new = buf.filled().get(before..).unwrap_or_default();
             self.first.extend(new.iter().take(missing));
             if let Ok(first) = <&[u8; TELLING]>::try_from(&*self.first) {
                 // Set once: `missing` is 0 from now on.
-                let _ = self.met.0.set(Greeting::of(first));
+                let _ = self.met.0.greeting.set(Greeting::of(first));
             }
         }
         read
@@ -90,11 +112,15 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.met.note(&written);
+        written
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.met.note(&flushed);
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -122,7 +122,9 @@ async fn json_output_is_the_alert() {
     FalcoMapper::new(&MappingOptions::default()).map_body(&body, now, &scope("lanner.receiver.falco"), &mut logs);
     let all = |logs: &Logs| -> Vec<(Arc<Resource>, LogRecord)> {
         let groups = logs.groups.iter();
-        groups.flat_map(|group| group.records.iter().map(|record| (Arc::clone(&group.resource), record.clone()))).collect()
+        groups
+            .flat_map(|group| group.records.iter().map(|record| (Arc::clone(&group.resource), record.clone())))
+            .collect()
     };
     let mut got: Vec<_> = batches.iter().flat_map(|batch| all(batch.as_logs().expect("logs"))).collect();
     let mut expected = all(&logs);

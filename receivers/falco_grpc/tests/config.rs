@@ -1,12 +1,7 @@
 //! Configuration.
 
 use crate::falco_grpc::{Address, Config, FalcoGrpc};
-use lanner_engine::{
-    component::Component,
-    config::Duration,
-    net::tls::ClientTlsConfig,
-    testing::planning,
-};
+use lanner_engine::{component::Component, config::Duration, net::tls::ClientTlsConfig, testing::planning};
 
 fn findings(config: Config) -> Vec<String> {
     let (plan, findings) = planning(|cx| FalcoGrpc::plan(config, cx));
@@ -25,7 +20,8 @@ fn endpoints_are_falcos_bind_addresses() {
     }
     assert_eq!("falco.svc:5060".parse(), Ok(Address::Tcp { host: "falco.svc".into(), port: 5060 }));
     assert_eq!("[::1]:5060".parse(), Ok(Address::Tcp { host: "[::1]".into(), port: 5060 }));
-    for text in ["", "unix://", "unix://falco.sock", "falco", "falco:0", "http://falco:5060", "a@falco:5060", "falco:x"] {
+    for text in ["", "unix://", "unix://falco.sock", "falco", "falco:0", "http://falco:5060", "a@falco:5060", "falco:x"]
+    {
         assert!(text.parse::<Address>().is_err(), "{text}");
     }
 }
@@ -56,6 +52,7 @@ fn every_mistake_is_reported() {
         assert!(found.len() == 1 && found[0].contains(said), "{said}: {found:?}");
     }
     assert!(findings(Config { tls: tls(|tls| tls.insecure = true), ..tcp() }).is_empty());
-    let wrong = Config { endpoint: "x".into(), interval: Duration::default(), max_recv_msg_size_mib: 0, ..Config::default() };
+    let wrong =
+        Config { endpoint: "x".into(), interval: Duration::default(), max_recv_msg_size_mib: 0, ..Config::default() };
     assert_eq!(findings(wrong).len(), 3);
 }

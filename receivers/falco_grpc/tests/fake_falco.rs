@@ -259,16 +259,13 @@ impl FakeFalco {
 
     fn sub(&self, requests: Streaming<Bytes>) -> Answer {
         let (falco, ending) = (self.clone(), self.0.ending.subscribe());
-        let writing = false;
-        stream::unfold((requests, ending, writing), move |(mut requests, mut ending, mut writing)| {
+        let asked = false;
+        stream::unfold((requests, ending, asked), move |(mut requests, mut ending, mut asked)| {
             let falco = falco.clone();
             async move {
                 loop {
-                    if writing {
-                        if let Some(item) = falco.next() {
-                            return Some((item, (requests, ending, true)));
-                        }
-                        writing = false;
+                    if asked && let Some(item) = falco.next() {
+                        return Some((item, (requests, ending, true)));
                     }
                     falco.0.waiting.send_modify(|waiting| *waiting += 1);
                     let _waiting = Waiting(&falco.0.waiting);
@@ -280,7 +277,7 @@ impl FakeFalco {
                         },
                         _ = ending.changed() => return None,
                     }
-                    writing = true;
+                    asked = true;
                 }
             }
         })

@@ -90,8 +90,7 @@ async fn details_that_are_not_base64_do_no_harm() {
                 reply
             })
         });
-        let status =
-            lanner.status(|status| status.error().is_some_and(|error| error.contains("Internal: no"))).await;
+        let status = lanner.status(|status| status.error().is_some_and(|error| error.contains("Internal: no"))).await;
         assert!(!status.error().unwrap_or_default().contains(char::is_control), "{status:?}");
     }
     timeout(SOON, lanner.capture.items(1)).await.unwrap();

@@ -37,8 +37,7 @@ impl Running {
 
     pub async fn start(config: Config) -> Self {
         let (telemetry, health) = (Telemetry::default(), Health::default());
-        let cx =
-            BuildCx { id: "falco_grpc".parse().unwrap(), telemetry: telemetry.clone(), health: health.clone() };
+        let cx = BuildCx { id: "falco_grpc".parse().unwrap(), telemetry: telemetry.clone(), health: health.clone() };
         let receiver = Box::new(plan(config)).build(&cx).await.unwrap();
         let (capture, drain) = (Capture::new(), Drain::new());
         let task = tokio::spawn(receiver.run(capture.consumer(), drain.clone()));
@@ -69,7 +68,8 @@ impl Running {
     /// The value of a metric, of the series with this label value when one is named.
     pub fn metric(&self, name: &str, label: &str) -> i64 {
         let metric = self.telemetry.metric(name).unwrap_or_else(|| panic!("no metric {name}"));
-        let series = metric.series.iter().filter(|(labels, _)| label.is_empty() || labels.iter().any(|(_, v)| v == label));
+        let series =
+            metric.series.iter().filter(|(labels, _)| label.is_empty() || labels.iter().any(|(_, v)| v == label));
         series.map(|(_, value)| value).sum()
     }
 

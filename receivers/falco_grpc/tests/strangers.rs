@@ -3,7 +3,7 @@
 use super::{
     SOON,
     fake_falco::{FakeFalco, alert, unimplemented_answer},
-    running::{Running, config},
+    running::Running,
 };
 use crate::falco_grpc::{Address, failure::Failure};
 use lanner_engine::telemetry::Status;
