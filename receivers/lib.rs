@@ -1,6 +1,9 @@
 //! The receivers that Lanner ships: a folder each.
 
 mod counters;
+#[cfg(test)]
+#[path = "../tests/support/data.rs"]
+mod data;
 pub mod docker_logs;
 pub mod falco_grpc;
 pub mod falco_http;

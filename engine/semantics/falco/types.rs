@@ -171,15 +171,14 @@ const SNAPSHOT: &[&str] = &["falco.", "scap.", "plugins."];
 /// `internal` says that it belongs to a message of Falco about itself.
 pub(super) fn typed<'a>(name: &str, text: &'a str, internal: bool) -> Field<'a> {
     let listed = |list: &[&str]| list.binary_search(&bare(name)).is_ok();
+    let measured = || internal && SNAPSHOT.iter().any(|prefix| name.starts_with(prefix)) && !is_snapshot_text(name);
     let known = if listed(INTEGERS) {
         integer(text)
     } else if listed(FLAGS) {
         text.parse().ok().map(Field::Bool)
     } else if listed(LISTS) {
         list(text)
-    } else if listed(DOUBLES) {
-        number(text)
-    } else if internal && SNAPSHOT.iter().any(|prefix| name.starts_with(prefix)) && !is_snapshot_text(name) {
+    } else if listed(DOUBLES) || measured() {
         number(text)
     } else {
         None

@@ -5,7 +5,10 @@ use super::{
     fake_falco::{FakeFalco, alert, ready_now},
     running::{Running, config},
 };
-use crate::falco_grpc::{Config, Method, client::Client, stream::Stream};
+use crate::{
+    data,
+    falco_grpc::{Config, Method, client::Client, stream::Stream},
+};
 use futures_util::{StreamExt, stream};
 use lanner_engine::{
     prelude::*,
@@ -17,9 +20,6 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{net::UnixStream, sync::mpsc, time::timeout};
-
-#[path = "../../../tests/support/data.rs"]
-mod data;
 
 /// Scenario: alerts before Lanner starts, and more after the first were taken.
 /// Guarantee: all arrive, once, in order, because Lanner keeps asking; nothing is counted as lost.

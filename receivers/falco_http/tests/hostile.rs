@@ -1,12 +1,10 @@
 //! Odd, damaged and hostile input.
 
 use super::{door::SOON, *};
+use crate::data;
 use lanner_engine::net::tls::ServerTlsConfig;
 use std::process::Stdio;
 use tokio::{io::AsyncWriteExt, process::Command, time::timeout};
-
-#[path = "../../../tests/support/data.rs"]
-mod data;
 
 /// Scenario: S2: every line of the corpus of malformed alerts and of foreign transports.
 /// Guarantee: 200 or 400, never a closed connection; every body is kept as at least one record.

@@ -3,7 +3,7 @@
 use super::*;
 
 #[path = "../../../../tests/support/data.rs"]
-mod data;
+pub(super) mod data;
 
 fn lines(file: &str) -> Vec<String> {
     data::lines(file).unwrap_or_default()

@@ -1,11 +1,8 @@
 //! Alerts that come part by part, as over gRPC, beside the same alerts as JSON.
 
-use super::*;
+use super::{corpus::data, *};
 use crate::semantics::AlertParts;
 use serde_json::Value as Json;
-
-#[path = "../../../../tests/support/data.rs"]
-mod data;
 
 /// What Falco's gRPC output makes of a value: everything is text.
 fn as_text(value: &Json) -> String {
