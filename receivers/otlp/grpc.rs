@@ -28,8 +28,10 @@ const PREFIX: usize = 5;
 /// An empty message with its prefix: the response of every successful export.
 const EMPTY_MESSAGE: &[u8] = &[0; PREFIX];
 const SIZE_KEY: &str = "max_recv_msg_size_mib";
-/// How messages may be compressed, in the words of both gRPC and HTTP.
-const ENCODINGS: [&str; 4] = ["identity", "gzip", "zstd", "deflate"];
+/// How messages may be compressed, in the words of gRPC and of HTTP: gRPC's snappy is the framed one.
+const ENCODINGS: [(&str, &str); 4] =
+    [("gzip", "gzip"), ("zstd", "zstd"), ("snappy", "x-snappy-framed"), ("deflate", "deflate")];
+const ACCEPTED: &str = "identity,gzip,zstd,snappy,deflate";
 
 /// What answers gRPC requests.
 pub struct GrpcDoor {
@@ -87,7 +89,6 @@ impl GrpcDoor {
             return entrance.hand_over(signal, message).await;
         }
         let encoding = encoding.ok_or(Refusal::Frame("it is marked as compressed and there is no grpc-encoding"))?;
-        // HTTP has the same names for the same formats.
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         let read = read_body(&headers, Full::new(message), &self.limits, |room| entrance.admit(room)).await;
@@ -127,11 +128,14 @@ fn signal_of(path: &str) -> Option<Signal> {
     }
 }
 
-/// How the message may be compressed; `None` when it is not.
+/// How the message may be compressed, in the words of HTTP; `None` when it is not.
 fn encoding(headers: &HeaderMap) -> Result<Option<&'static str>, Refusal> {
     let Some(name) = headers.get("grpc-encoding") else { return Ok(None) };
-    let known = ENCODINGS.into_iter().find(|known| name.as_bytes() == known.as_bytes());
-    Ok(Some(known.ok_or(Refusal::UnknownEncoding)?).filter(|known| *known != "identity"))
+    if name == "identity" {
+        return Ok(None);
+    }
+    let known = ENCODINGS.into_iter().find(|(known, _)| name == known);
+    known.map(|(_, in_http)| Some(in_http)).ok_or(Refusal::UnknownEncoding)
 }
 
 /// Takes the only message out of its frame.
@@ -153,7 +157,7 @@ fn head(reply: Reply) -> Response<Reply> {
     let mut answer = Response::new(reply);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip,zstd,deflate"));
+    headers.insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED));
     answer
 }
 

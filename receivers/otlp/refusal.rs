@@ -57,7 +57,7 @@ pub enum Refusal {
     NotPost,
     #[error("use Content-Type application/x-protobuf or application/json")]
     UnknownType,
-    #[error("grpc-encoding is not supported; use gzip, zstd, deflate or none")]
+    #[error("grpc-encoding is not supported; use gzip, zstd, snappy, deflate or none")]
     UnknownEncoding,
     #[error("credentials are missing or wrong")]
     Unauthenticated,
