@@ -1,4 +1,4 @@
-//! Lanner between counterparts that are not ours: a real Collector here, real SDKs in the folders beside.
+//! Lanner between counterparts that are not ours: a real Collector, the SDK for Python.
 //!
 //! `cargo test` leaves this program out, because it needs what the `run.sh` of each folder prepares; `make test-interop`
 //! runs it, and a counterpart that is not there makes it fail.
@@ -9,9 +9,7 @@
 mod support;
 
 mod canonical;
-mod chain;
-mod collector_process;
+mod collector;
+mod python;
 mod requests;
-mod restart;
-mod retry;
 mod sender;

@@ -14,4 +14,4 @@ go build -mod=readonly -trimpath -o "$target/collector" .
 echo "collector: built in $((SECONDS - start)) s, $(du -m "$target/collector" | cut -f1) MB"
 cd ../../..
 COLLECTOR_BINARY="$target/collector" \
-  cargo test --locked -p lanner --test interop -- --nocapture --test-threads=1
+  cargo test --locked -p lanner --test interop -- collector:: --nocapture --test-threads=1

@@ -2,7 +2,7 @@
 
 use crate::{
     canonical::Items,
-    collector_process::{Collector, QUEUED, UNQUEUED},
+    collector::process::{Collector, QUEUED, UNQUEUED},
     requests::numbered,
     sender::Sender,
     support::{lanner::Lanner, request_sink::RequestSink, wait},

@@ -2,7 +2,7 @@
 
 use crate::{
     canonical::Items,
-    collector_process::{Collector, QUEUED},
+    collector::process::{Collector, QUEUED},
     requests::numbered,
     sender::Sender,
     support::{lanner::Lanner, request_sink::RequestSink, wait},
