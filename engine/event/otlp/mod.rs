@@ -3,6 +3,7 @@
 mod decode;
 mod encode;
 mod frame;
+mod salvage;
 pub mod schema;
 pub(crate) mod wire;
 
@@ -12,6 +13,7 @@ pub(crate) mod tests;
 pub use decode::{MAX_DEPTH, decode_logs};
 pub use encode::encode_logs;
 pub use frame::{count_items, split};
+pub use salvage::{Salvaged, salvage_logs};
 
 use super::Signal;
 
