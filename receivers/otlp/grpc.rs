@@ -2,9 +2,10 @@
 //!
 //! Promises: the message is a slice of what was read, not a copy, unless it was compressed; an error is a head without
 //! body (`Trailers-Only`) whose `grpc-status-details-bin` repeats it as a `google.rpc.Status`; what is no gRPC at all
-//! is answered with a plain HTTP status, as the gRPC specification wants.
+//! is answered with a plain HTTP status, as the gRPC specification wants; after the call's deadline nothing of it is
+//! half taken: either every queue behind has it, or none.
 
-use super::{auth::Auth, entrance::Entrance, refusal::Refusal, rpc_status::RpcStatus};
+use super::{auth::Auth, deadline, entrance::Entrance, refusal::Refusal, rpc_status::RpcStatus, taken::Taken};
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{Buf, Bytes};
@@ -25,7 +26,7 @@ use std::{
 
 /// The flag and the length in front of a message.
 const PREFIX: usize = 5;
-/// An empty message with its prefix: the response of every successful export.
+/// An empty message with its prefix: the response when everything was taken.
 const EMPTY_MESSAGE: &[u8] = &[0; PREFIX];
 const SIZE_KEY: &str = "max_recv_msg_size_mib";
 /// How messages may be compressed, in the words of gRPC and of HTTP: gRPC's snappy is the framed one.
@@ -60,8 +61,15 @@ impl GrpcDoor {
         }
         let (head, body) = request.into_parts();
         let signal = signal_of(head.uri.path());
-        match entrance.count(signal, self.take(&head, body, signal, entrance)).await {
-            Ok(()) => success(),
+        let work = async {
+            let take = self.take(&head, body, signal, entrance);
+            match deadline::granted(&head.headers)? {
+                None => take.await,
+                Some(time) => tokio::time::timeout(time, take).await.map_err(|_| Refusal::Deadline)?,
+            }
+        };
+        match entrance.count(signal, work).await {
+            Ok(taken) => success(&taken),
             Err(refusal) => failure(&refusal),
         }
     }
@@ -72,7 +80,7 @@ impl GrpcDoor {
         body: Incoming,
         signal: Option<Signal>,
         entrance: &Entrance,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Taken, Refusal> {
         self.auth.check(&head.headers)?;
         let signal = signal.ok_or(Refusal::UnknownMethod)?;
         entrance.open_for(signal)?;
@@ -161,10 +169,15 @@ fn head(reply: Reply) -> Response<Reply> {
     answer
 }
 
-fn success() -> Response<Reply> {
+fn success(taken: &Taken) -> Response<Reply> {
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    head(Reply { message: Some(Bytes::from_static(EMPTY_MESSAGE)), trailers: Some(trailers) })
+    let message = match taken.to_protobuf() {
+        empty if empty.is_empty() => Bytes::from_static(EMPTY_MESSAGE),
+        // Some text: far below 4 GiB.
+        message => [&[0], &(message.len() as u32).to_be_bytes()[..], &message].concat().into(),
+    };
+    head(Reply { message: Some(message), trailers: Some(trailers) })
 }
 
 fn failure(refusal: &Refusal) -> Response<Reply> {

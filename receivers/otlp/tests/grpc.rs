@@ -109,6 +109,29 @@ async fn drain_finishes_what_is_in_flight() {
     door.close().await;
 }
 
+/// Scenario: calls with a deadline: one that is over while the pipeline is stuck, one that is over at once, one that is
+/// not over, and one that is no time.
+/// Guarantee: DEADLINE_EXCEEDED, which senders repeat, with nothing taken and the room given back; a call in time is a
+/// success; a time that is none is refused for good.
+#[tokio::test]
+async fn deadlines_of_calls_are_kept() {
+    let door = Door::open().await;
+    let body = framed(0, &logs(1).encode_to_vec());
+    door.capture.set(Mood::Stuck);
+    for time in ["50m", "0n"] {
+        let answer = call(&door, grpc_path::LOGS, &[GRPC, ("grpc-timeout", time)], body.clone()).await;
+        assert_eq!((answer.1, answer.2.code, answer.2.details.len()), (Some(4), 4, 0), "{time}: {answer:?}");
+    }
+    assert_eq!((door.lost("deadline"), door.capture.admitted(), door.taken().len()), (2, 0, 0));
+    door.capture.set(Mood::Taking);
+    let answer = call(&door, grpc_path::LOGS, &[GRPC, ("grpc-timeout", "1M")], body.clone()).await;
+    assert_eq!((answer.1, door.taken().len()), (None, 1), "the status is in the trailers");
+    let answer = call(&door, grpc_path::LOGS, &[GRPC, ("grpc-timeout", "soon")], body).await;
+    assert_eq!((answer.1, door.lost("malformed_frame")), (Some(3), 1));
+    // A call in time is no final failure of data.
+    assert_eq!(door.capture.failed().get("deadline"), None);
+}
+
 /// Scenario: a sender gives up while its call waits for the pipeline.
 /// Guarantee: the request is counted as not taken, and its room is given back.
 #[tokio::test]
