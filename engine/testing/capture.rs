@@ -38,6 +38,8 @@ pub enum Mood {
     /// Takes everything.
     #[default]
     Taking,
+    /// As with a component that looks at records: takes what can be decoded.
+    Reading,
     /// As with full queues: waits up to `hold` for a better mood, then refuses.
     Busy,
     /// As with a used-up memory budget: admits nothing, but takes what was admitted.
@@ -184,7 +186,10 @@ impl Intake for State {
         match now {
             Mood::Busy | Mood::Stuck => Err(busy()),
             Mood::Draining => Err(Refused::Draining),
-            Mood::Taking | Mood::NoRoom => {
+            Mood::Taking | Mood::NoRoom | Mood::Reading => {
+                if now == Mood::Reading {
+                    batch.clone().decode().map_err(|error| Refused::Invalid(error.to_string()))?;
+                }
                 self.taken.send_modify(|taken| taken.push(batch));
                 Ok(())
             }
@@ -195,7 +200,7 @@ impl Intake for State {
         let refused = match *self.mood.borrow() {
             Mood::NoRoom => busy(),
             Mood::Draining => Refused::Draining,
-            Mood::Taking | Mood::Busy | Mood::Stuck => {
+            Mood::Taking | Mood::Reading | Mood::Busy | Mood::Stuck => {
                 self.admitted.fetch_add(bytes, Relaxed);
                 return Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)));
             }

@@ -8,5 +8,6 @@ pub mod dockerd;
 pub mod lanner;
 pub mod otlp_sink;
 pub mod prometheus;
+pub mod request_sink;
 pub mod scraped;
 pub mod wait;

@@ -5,8 +5,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use tokio::task::JoinError;
 
 /// Why the server itself ends a connection.
-const REASONS: [&str; 6] =
-    ["max_connections", "tls_handshake", "header_timeout", "idle_timeout", "protocol_error", "panic"];
+const REASONS: [&str; 7] = [
+    "max_connections",
+    "tls_handshake",
+    "header_timeout",
+    "idle_timeout",
+    "max_connection_age",
+    "protocol_error",
+    "panic",
+];
 
 /// The cells of one listener. Clones share them; the default counts where nobody looks.
 #[derive(Clone, Debug, Default)]

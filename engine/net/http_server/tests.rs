@@ -243,6 +243,56 @@ async fn an_idle_connection_is_kept_for_minutes() {
     assert!(after.await.unwrap() <= Duration::from_secs(20 * 60));
 }
 
+/// Scenario: HTTP/2 connections that may get 30 s old with a grace of 5 s: an idle one, and one on which a request is served
+/// that takes 3 s, or for ever, when the time comes; on a paused clock.
+/// Guarantee: each ends after its age, at most a tenth later; a request that ends within the grace is answered, one that does
+/// not is cut and counted; without an age the connection stays.
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_when_it_is_old_enough() {
+    let age = Duration::from_secs(30);
+    let grace = Duration::from_secs(5);
+    let seconds = Duration::from_secs;
+    // How long the request takes that starts at 29 s, whether it is answered, when the connection ends, what is counted.
+    let cases = [
+        (Some(age), None, true, 30..=33, 0),
+        (Some(age), Some(seconds(6)), true, 35..=35, 0),
+        (Some(age), Some(Duration::MAX), false, 35..=38, 1),
+        (None, Some(seconds(6)), true, 100..=100, 0),
+    ];
+    for (max_connection_age, takes, answered, ends, counted) in cases {
+        let limits = Limits { max_connection_age, max_connection_age_grace: Some(grace), ..Limits::default() };
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let telemetry = crate::telemetry::Telemetry::default();
+        let counters = ServerCounters::register(&telemetry, &[]);
+        let start = tokio::time::Instant::now();
+        let serving = tokio::spawn(async move {
+            let connection = Connection::new(limits, counters, Drain::new(), CancellationToken::new());
+            let slow = move |request| async move {
+                tokio::time::sleep(takes.unwrap_or_default()).await;
+                hello(request).await
+            };
+            connection.serve_h2(server, slow).await;
+            start.elapsed()
+        });
+        let io = hyper_util::rt::TokioIo::new(client);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        let connection = tokio::spawn(connection);
+        if takes.is_some() {
+            tokio::time::sleep(seconds(29)).await;
+            let request = Request::get("http://x/").body(Full::<Bytes>::default()).unwrap();
+            assert_eq!(sender.send_request(request).await.is_ok(), answered, "{takes:?}");
+        }
+        if max_connection_age.is_none() {
+            tokio::time::sleep(seconds(65)).await;
+            connection.abort();
+        }
+        let ended = serving.await.unwrap();
+        assert!(ends.contains(&ended.as_secs()), "{takes:?}: {ended:?}");
+        assert_eq!(cut(&telemetry, "max_connection_age"), counted, "{takes:?}");
+    }
+}
+
 /// Scenario: HTTP/2 without TLS, with the flag for it, and an HTTP/1 client beside it.
 /// Guarantee: both are served.
 #[tokio::test]

@@ -9,9 +9,23 @@ use std::path::PathBuf;
 /// Soon enough for certificates that are renewed days before they expire; three small files once a minute cost nothing.
 const RELOAD: Duration = Duration::from_secs(60);
 
+/// Keys of the Collector.
+const NOT_OFFERED: [(&str, &str); 9] = [
+    ("ca_file", "a listener trusts nobody by it; write `client_ca_file` for the authorities of client certificates"),
+    ("ca_pem", "a listener trusts nobody by it; write `client_ca_file` for the authorities of client certificates"),
+    ("include_system_ca_certs_pool", "clients are checked against `client_ca_file` alone; remove the key"),
+    ("max_version", "clients may always speak the newest version; remove the key"),
+    ("cipher_suites", "only suites without known weakness are spoken; remove the key"),
+    ("curve_preferences", "only groups without known weakness are spoken; remove the key"),
+    ("reload_interval", "certificates are read at start; remove the key and restart when they change"),
+    ("client_ca_file_reload", "authorities are read at start; remove the key and restart when they change"),
+    ("tpm", "keys are read from files or PEM text; write `key_file` or `key_pem`"),
+];
+
 /// TLS of a listener. A certificate and a key are needed, each as a file or inline.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = NOT_OFFERED))]
 pub struct ServerTlsConfig {
     /// PEM file with the certificate, followed by its intermediates.
     pub cert_file: Option<PathBuf>,
