@@ -5,6 +5,5 @@ mod config;
 mod cursor;
 mod fake_engine;
 mod framing;
-mod lines;
 mod reconnect;
 mod records;
