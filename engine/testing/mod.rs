@@ -8,6 +8,7 @@
 mod capture;
 mod plan;
 mod records;
+pub mod receiver;
 mod transform;
 
 pub use capture::{Capture, Mood};
