@@ -1,7 +1,7 @@
 //! `Line`: a connection of a sender that can stop anywhere, and `Answer`: what such a sender sees.
 //!
 //! Promises: a body goes out exactly as far as the test feeds it; dropping an [`Exchange`] and its [`Line`] closes the socket
-//! at once; an answer that comes before the body is complete is seen.
+//! at once, without a farewell; an answer that comes before the body is complete is seen.
 
 use super::push::Protocol;
 use bytes::Bytes;
@@ -11,12 +11,16 @@ use http_body_util::{BodyExt, StreamBody};
 use hyper::{
     body::{Frame, Incoming},
     client::conn::{http1, http2},
+    rt::Executor,
 };
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use prost::Message;
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, sync::mpsc, time::timeout};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::AbortOnDropHandle,
+};
 
 type Body = StreamBody<BoxStream<'static, Result<Frame<Bytes>, Infallible>>>;
 
@@ -36,7 +40,7 @@ pub struct Answer {
 /// One connection.
 pub(super) struct Line {
     to: Sending,
-    driver: Arc<AbortOnDropHandle<()>>,
+    open: Arc<DropGuard>,
 }
 
 enum Sending {
@@ -44,29 +48,49 @@ enum Sending {
     Http2(http2::SendRequest<Body>),
 }
 
-/// A request on its way. Dropping it, and the line, hangs up.
+/// A request on its way. Dropping it gives it up; dropping the line as well hangs up.
 pub(super) struct Exchange {
     body: Option<mpsc::Sender<Bytes>>,
     answer: AbortOnDropHandle<Result<Answer, Closed>>,
-    _driver: Arc<AbortOnDropHandle<()>>,
+    _open: Arc<DropGuard>,
+}
+
+/// Runs what belongs to a connection until it is hung up.
+#[derive(Clone)]
+struct Tasks(CancellationToken);
+
+impl<F: Future<Output: Send> + Send + 'static> Executor<F> for Tasks {
+    fn execute(&self, task: F) {
+        let hung_up = self.0.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                () = hung_up.cancelled() => {}
+                _ = task => {}
+            }
+        });
+    }
 }
 
 impl Line {
     pub async fn connect(address: SocketAddr, protocol: Protocol) -> Result<Self, Closed> {
         let closed = |error: &dyn std::error::Error| Closed(error.to_string());
         let stream = TokioIo::new(TcpStream::connect(address).await.map_err(|error| closed(&error))?);
-        let (to, driver) = match protocol {
+        let hung_up = CancellationToken::new();
+        let tasks = Tasks(hung_up.clone());
+        let to = match protocol {
             Protocol::Http1 => {
                 let (to, connection) = http1::handshake(stream).await.map_err(|error| closed(&error))?;
-                (Sending::Http1(to), tokio::spawn(async move { drop(connection.await) }))
+                tasks.execute(connection);
+                Sending::Http1(to)
             }
             Protocol::Http2 | Protocol::Grpc => {
-                let executor = TokioExecutor::new();
-                let (to, connection) = http2::handshake(executor, stream).await.map_err(|error| closed(&error))?;
-                (Sending::Http2(to), tokio::spawn(async move { drop(connection.await) }))
+                let (to, connection) = http2::handshake(tasks.clone(), stream).await.map_err(|error| closed(&error))?;
+                tasks.execute(connection);
+                Sending::Http2(to)
             }
         };
-        Ok(Self { to, driver: Arc::new(AbortOnDropHandle::new(driver)) })
+        Ok(Self { to, open: Arc::new(hung_up.drop_guard()) })
     }
 
     /// Sends the head of a request; its body is to be fed. With HTTP/1 one at a time.
@@ -74,7 +98,6 @@ impl Line {
         let (feed, fed) = mpsc::channel(1);
         let parts = stream::unfold(fed, |mut fed| async { fed.recv().await.map(|part| (Ok(Frame::data(part)), fed)) });
         let request = head.map(|()| StreamBody::new(parts.boxed()));
-        let driver = Arc::clone(&self.driver);
         let answer = match &mut self.to {
             Sending::Http1(to) => {
                 let _ = to.ready().await;
@@ -85,7 +108,7 @@ impl Line {
                 tokio::spawn(read(to.send_request(request)))
             }
         };
-        Exchange { body: Some(feed), answer: AbortOnDropHandle::new(answer), _driver: driver }
+        Exchange { body: Some(feed), answer: AbortOnDropHandle::new(answer), _open: Arc::clone(&self.open) }
     }
 }
 

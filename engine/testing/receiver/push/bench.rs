@@ -117,12 +117,12 @@ impl<'s> Bench<'s> {
     pub fn settle(&mut self, what: &str, expect: &Expect) {
         let (title, before, now) = (self.subject.title, &self.before, self.books());
         assert_eq!(now.kept - before.kept, expect.kept, "{title}: items kept: {what}");
-        assert_eq!(now.failed - before.failed, expect.failed, "{title}: items counted as failed: {what}");
         let mut lost = before.lost.clone();
         if !expect.lost.is_empty() {
             *lost.entry(expect.lost.to_owned()).or_default() += 1;
         }
         assert_eq!(now.lost, lost, "{title}: {LOST}: {what}");
+        assert_eq!(now.failed - before.failed, expect.failed, "{title}: items counted as failed: {what}");
         assert_eq!(self.running.capture.admitted(), 0, "{title}: room was not given back: {what}");
         assert_eq!(self.running.metric(CUT, "panic"), 0, "{title}: something panicked: {what}");
         let is_draining = self.running.drain.is_requested();

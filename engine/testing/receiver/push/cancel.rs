@@ -1,7 +1,7 @@
 //! Cancellation: senders that leave at every stage, and a receiver that is dropped.
 
 use super::{
-    LONG, PushSubject,
+    LONG, Protocol, PushSubject,
     bench::{Bench, Length},
     pack::framed,
 };
@@ -28,7 +28,8 @@ pub async fn broken_head(subject: &PushSubject) {
     bench.close().await;
 }
 
-/// Scenario: senders leave after the head, after the first byte of the body, and before its last.
+/// Scenario: senders leave after the head, after the first byte of the body, and before its last; with HTTP/2 one gives up
+/// its stream in the middle of the body.
 /// Guarantee: nothing is taken, each is counted once, the room is given back.
 pub async fn broken_body(subject: &PushSubject) {
     let mut bench = Bench::open(subject, LONG).await;
@@ -44,6 +45,15 @@ pub async fn broken_body(subject: &PushSubject) {
         }
         drop(exchange);
         bench.settles(&format!("the sender left after {part} bytes of its body"), &subject.broken_body).await;
+    }
+    if subject.protocol == Protocol::Http2 {
+        let mut line = bench.line().await;
+        let mut exchange = line.open(bench.head(None, Some(body.len()))).await;
+        exchange.feed(body[..body.len() / 2].to_vec()).await;
+        let capture = bench.running.capture.clone();
+        eventually("the request must have begun", || capture.admitted() > 0).await;
+        drop(exchange);
+        bench.settles("the sender reset its stream and stayed", &subject.broken_body).await;
     }
     bench.serves("afterwards").await;
     bench.close().await;
