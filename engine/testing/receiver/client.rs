@@ -133,6 +133,13 @@ impl Exchange {
         self.body = None;
     }
 
+    /// Stops waiting for the answer, which resets a stream of HTTP/2, and keeps the body open.
+    pub async fn give_up(self) -> Option<mpsc::Sender<Bytes>> {
+        self.answer.abort();
+        let _ = self.answer.await;
+        self.body
+    }
+
     /// Waits for the answer, or for the end of the connection.
     ///
     /// # Panics

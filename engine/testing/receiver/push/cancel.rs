@@ -52,8 +52,9 @@ pub async fn broken_body(subject: &PushSubject) {
         exchange.feed(body[..body.len() / 2].to_vec()).await;
         let capture = bench.running.capture.clone();
         eventually("the request must have begun", || capture.admitted() > 0).await;
-        drop(exchange);
+        let open = exchange.give_up().await;
         bench.settles("the sender reset its stream and stayed", &subject.broken_body).await;
+        drop(open);
     }
     bench.serves("afterwards").await;
     bench.close().await;
