@@ -1,6 +1,8 @@
 //! Every receiver of this crate against the conformance kit of the engine; a file each.
 
+mod docker_logs;
 mod falco_http;
+mod generator;
 mod k8s_audit;
 mod otlp;
 

@@ -21,7 +21,7 @@ mod read;
 mod records;
 mod select;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod watch;
 
 pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};

@@ -30,3 +30,18 @@ macro_rules! push_receiver_conformance {
         }
     )*};
 }
+
+/// A test for every row of [`pull`](crate::testing::receiver::pull), of the subject that the function `$subject` describes.
+#[macro_export]
+macro_rules! pull_receiver_conformance {
+    ($subject:path) => {
+        $crate::pull_receiver_conformance!(@rows $subject:
+            accepted, invalid, busy, draining, stopping, lost, drain_without_source, receiver_dropped);
+    };
+    (@rows $subject:path: $($row:ident),*) => {$(
+        #[tokio::test]
+        async fn $row() {
+            $crate::testing::receiver::pull::$row(&$subject()).await;
+        }
+    )*};
+}
