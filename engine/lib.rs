@@ -21,7 +21,7 @@ pub mod prelude {
         component::{
             BoxError, BuildCx, Component, ComponentId, Consumer, Drain, Emitter, Exporter, ExporterPlan, Extension,
             ExtensionPlan, Factory, Kind, Outcome, Receiver, ReceiverPlan, Refused, Registry, Request, Stability,
-            Stage, StagePlan, Transform,
+            Stage, StagePlan, Storage, Transform,
         },
         config::{DeliveryDefaults, PlanCx},
         event::{Attributes, Batch, Key, LogRecord, Logs, Priority, Resource, Scope, Signal, Signals, Text, Value},

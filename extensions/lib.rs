@@ -2,7 +2,19 @@
 
 use lanner_engine::component::Factory;
 
+pub mod file_storage;
 pub mod health_check;
 
 /// Every extension of this crate.
-pub const ALL: &[Factory] = &[Factory::extension::<health_check::HealthCheck>()];
+pub const ALL: &[Factory] =
+    &[Factory::extension::<file_storage::FileStorage>(), Factory::extension::<health_check::HealthCheck>()];
+
+#[cfg(test)]
+mod tests {
+    /// Scenario: somebody adds, renames or documents a key of a component's configuration.
+    /// Guarantee: the table in its README is the one that the schema makes; `LANNER_BLESS=1` writes it anew.
+    #[test]
+    fn readme_tables_are_current() {
+        lanner_engine::testing::check_readmes(super::ALL, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -6,3 +6,13 @@ pub mod filter;
 
 /// Every processor of this crate.
 pub const ALL: &[Factory] = &[Factory::transform::<filter::Filter>()];
+
+#[cfg(test)]
+mod tests {
+    /// Scenario: somebody adds, renames or documents a key of a component's configuration.
+    /// Guarantee: the table in its README is the one that the schema makes; `LANNER_BLESS=1` writes it anew.
+    #[test]
+    fn readme_tables_are_current() {
+        lanner_engine::testing::check_readmes(super::ALL, env!("CARGO_MANIFEST_DIR"));
+    }
+}

@@ -16,15 +16,15 @@ use std::collections::{BTreeMap, HashSet};
 pub struct Config {
     /// Make `falco.alerts`, `falco.alert.last_seen` and `k8s.audit.events`.
     pub defaults: bool,
-    /// More attributes for the default metrics, for example `k8s.namespace.name`, `host.name`, `workload`, `tactic`.
-    /// Each multiplies the number of series.
+    /// More attributes for the default metrics, for example `k8s.namespace.name` or `host.name`; besides attribute names
+    /// `workload` (the pod's owner) and `tactic` (`threat.tactic.name`). Each multiplies the number of series.
     pub attributes_opt_in: Vec<String>,
-    /// Metrics under the names and labels that existing dashboards use: `falcosidekick`, `falco`, `falco_exporter`.
+    /// Metrics under the names and labels that existing dashboards use, see below.
     #[schemars(schema_with = "compat_schema")]
     pub compat: Vec<Compat>,
     /// Metrics of one's own, by name.
     pub metrics: BTreeMap<String, MetricConfig>,
-    /// Shortest time between two emissions; without new events nothing is emitted but a refresh every minute.
+    /// Shortest time between two emissions, 10ms to 1m; without new events nothing is emitted but a refresh every minute.
     pub interval: Duration,
     /// Series per metric, 1 to 100000; what comes on top is counted in one series `otel.metric.overflow` = true.
     pub max_series: usize,
@@ -46,13 +46,13 @@ pub struct MetricConfig {
     pub description: String,
     /// UCUM unit; `{event}` for a counter and `s` for a time when left out.
     pub unit: Option<String>,
-    /// `counter` or `last_seen`.
+    /// What it tells.
     #[serde(rename = "type")]
     pub kind: OutputKind,
-    /// Which events: `alerts`, `audit` or `all`.
+    /// Which events count.
     #[serde(rename = "match")]
     pub events: Match,
-    /// Attributes of records or resources to count by.
+    /// Attributes of records or resources to count by; lists are joined with commas.
     pub attributes: Vec<String>,
 }
 

@@ -96,8 +96,7 @@ impl Bench {
     fn new(config: Config) -> Self {
         let time = Arc::new(AtomicU64::new(START));
         let telemetry = Telemetry::default();
-        let cx =
-            BuildCx { id: "event_metrics".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
+        let cx = BuildCx::new(Kind::Connector, "event_metrics".parse().unwrap(), telemetry.clone(), Default::default());
         let read = Arc::clone(&time);
         let clock = Clock::from_fn(move || {
             let unix = read.load(SeqCst);

@@ -20,6 +20,8 @@ pub struct Factory {
     pub signals: Signals,
     /// Signals a connector makes.
     pub produces: Signals,
+    /// Whether components may name the extension as their storage.
+    pub storage: bool,
     pub readme: &'static str,
     /// JSON Schema of the component's own keys.
     pub schema: fn(&mut SchemaGenerator) -> Schema,
@@ -53,6 +55,7 @@ impl Factory {
             stability: C::STABILITY,
             signals: C::SIGNALS,
             produces: C::PRODUCES,
+            storage: C::STORAGE,
             readme: C::README,
             schema: |generator| generator.subschema_for::<C::Config>(),
             defaults: || serde_json::to_value(C::Config::default()).unwrap_or_default(),

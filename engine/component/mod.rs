@@ -10,6 +10,7 @@ mod id;
 mod outcome;
 mod registry;
 mod request;
+mod storage;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -23,6 +24,7 @@ pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
 pub use outcome::{Outcome, Refused};
 pub use registry::Registry;
 pub use request::Request;
+pub use storage::{Change, Storage, StorageProvider, Storages};
 pub use traits::{
     BoxError, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan, Stability, Stage,
     StagePlan, Transform,

@@ -4,7 +4,7 @@
 //! checked form, pure), **build** (may bind, connect, open; must not spawn; dropping the result undoes it),
 //! **run** (tasks live inside the returned future; ends on drain).
 
-use super::{BuildCx, Consumer, Drain, Emitter, Outcome, Request};
+use super::{BuildCx, Consumer, Drain, Emitter, Outcome, Request, StorageProvider};
 use crate::{
     config::PlanCx,
     event::{Batch, Signals},
@@ -12,6 +12,7 @@ use crate::{
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
+use std::sync::Arc;
 
 /// Why a component could not be built or had to stop: shown to the user as it is.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -48,6 +49,8 @@ pub trait Component: Send + Sync + 'static {
     const SIGNALS: Signals;
     /// Signals a connector makes; not used by other kinds.
     const PRODUCES: Signals = Signals::NONE;
+    /// Whether an extension offers [`Extension::storage`]; not used by other kinds.
+    const STORAGE: bool = false;
     const README: &'static str;
     /// What the user wrote.
     type Config: DeserializeOwned + Serialize + JsonSchema + Default + Send + 'static;
@@ -151,6 +154,11 @@ pub trait ExtensionPlan: Send + 'static {
 /// Something beside the pipelines, such as a health endpoint.
 #[async_trait]
 pub trait Extension: Send + 'static {
+    /// The state it keeps for other components, if that is what it is for.
+    fn storage(&self) -> Option<Arc<dyn StorageProvider>> {
+        None
+    }
+
     /// Runs until drained. Extensions start first and stop last.
     ///
     /// # Errors

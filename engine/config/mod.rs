@@ -17,6 +17,7 @@ mod node;
 mod overrides;
 mod plan_cx;
 mod print;
+pub mod reference;
 pub mod render;
 mod scalar;
 mod schema;
@@ -42,4 +43,7 @@ pub use schema::schema;
 pub use source::Sources;
 pub use trial::{Trial, decode_section, plan_body};
 pub use types::{Duration, InvalidDuration, InvalidListenAddress, InvalidPattern, ListenAddress, Pattern, Secret};
-pub(crate) use {check::SchemaDoc, plan_cx::Listening};
+pub(crate) use {
+    check::SchemaDoc,
+    plan_cx::{Claims, Listening, StorageUse},
+};

@@ -5,7 +5,7 @@
 //! called the plan phase throws its result away when there was an error.
 
 use super::{
-    DeliveryDefaults, Diagnostic, ListenAddress, Node, Origin,
+    DeliveryDefaults, Diagnostic, ListenAddress, Node, Origin, Reference,
     check::{self, SchemaDoc},
     codes, decode,
     node::Path,
@@ -24,12 +24,27 @@ pub(crate) struct Listening {
     pub path: String,
 }
 
+/// An extension that a component keeps state in.
+#[derive(Clone, Debug)]
+pub(crate) struct StorageUse {
+    pub extension: Reference,
+    /// Where the component stands: `receivers::file_log`.
+    pub place: String,
+}
+
+/// What a component wants of its surroundings.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    pub listens: Vec<Listening>,
+    pub storages: Vec<StorageUse>,
+}
+
 /// Collects findings about one component. Paths are relative to the component's body: `tls.ca_file`, `items[2]`;
 /// the empty path is the component itself.
 pub struct PlanCx<'a> {
     pub(crate) body: &'a Node,
     pub(crate) findings: &'a mut Vec<Diagnostic>,
-    pub(crate) listens: &'a mut Vec<Listening>,
+    pub(crate) claims: &'a mut Claims,
     pub(crate) kind: Kind,
     pub(crate) id: &'a ComponentId,
     /// Where the id was written.
@@ -49,10 +64,10 @@ impl<'a> PlanCx<'a> {
         schema: &'a SchemaDoc,
         (id, at, body): (&'a ComponentId, &'a Origin, &'a Node),
         findings: &'a mut Vec<Diagnostic>,
-        listens: &'a mut Vec<Listening>,
+        claims: &'a mut Claims,
     ) -> Self {
         let (kind, delivery) = (factory.kind, factory.delivery);
-        Self { body, findings, listens, kind, id, at, schema, delivery, wrong: Vec::new() }
+        Self { body, findings, claims, kind, id, at, schema, delivery, wrong: Vec::new() }
     }
 
     /// A context that belongs to no file, for tests of plan phases.
@@ -68,7 +83,7 @@ impl<'a> PlanCx<'a> {
         plan(&mut PlanCx {
             body,
             findings,
-            listens: &mut Vec::new(),
+            claims: &mut Claims::default(),
             kind,
             id: &id,
             at: &at,
@@ -116,7 +131,19 @@ impl<'a> PlanCx<'a> {
             let finding = Diagnostic::warning(codes::OPEN_DOOR, message, origin.clone(), &path);
             self.findings.push(finding.help("listen on localhost, or configure `tls`, or close the network around it"));
         }
-        self.listens.push(Listening { address: *address, who, origin, path });
+        self.claims.listens.push(Listening { address: *address, who, origin, path });
+    }
+
+    /// Says that the component keeps state in the extension `id`, so that it is known to be there when
+    /// [`BuildCx::storage`](crate::component::BuildCx::storage) asks for it.
+    pub fn storage(&mut self, path: &str, id: &ComponentId) {
+        let (path, at) = self.find(path);
+        if self.is_wrong(&path) {
+            return;
+        }
+        let extension = Reference { id: id.clone(), at, path: self.whole_path(&path) };
+        let place = format!("{}::{}", self.kind.section(), self.id);
+        self.claims.storages.push(StorageUse { extension, place });
     }
 
     /// Makes the typed config of a body, reporting every problem: unknown keys, wrong types, bad values.

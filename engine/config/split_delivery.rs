@@ -35,9 +35,9 @@ impl PlanCx<'_> {
         let (key, value) = queue.remove(position);
         if !value.is_null() {
             let path = self.whole_path(&Path::of(&["sending_queue", "storage"]));
-            let message = "`sending_queue::storage` needs a storage extension, and there is none yet";
+            let message = "`sending_queue::storage` is not possible yet: queues are kept in memory only";
             let finding = Diagnostic::error(codes::NO_STORAGE, message, key.origin, path);
-            self.findings.push(finding.help("remove the key; the queue is then in memory"));
+            self.findings.push(finding.help("remove the key"));
         }
         engines
     }

@@ -1,7 +1,12 @@
 //! Planning one component from a piece of YAML, for tests of components and for tools.
 
 use super::{
-    Diagnostic, Node, Origin, PlanCx, Sources, check::SchemaDoc, diagnostic, node::Path, plan_cx::Section, render, yaml,
+    Diagnostic, Node, Origin, PlanCx, Sources,
+    check::SchemaDoc,
+    diagnostic,
+    node::Path,
+    plan_cx::{Claims, Section},
+    render, yaml,
 };
 use crate::component::{ComponentId, Factory, Planned};
 use schemars::JsonSchema;
@@ -30,9 +35,9 @@ pub fn plan_body(factory: &Factory, yaml: &str) -> Trial {
     if let Some(body) = yaml::parse(yaml, &file, &mut findings)
         && let Ok(id) = factory.type_name.parse::<ComponentId>()
     {
-        let (schema, mut listens) = (SchemaDoc::of(factory.schema), Vec::new());
+        let (schema, mut claims) = (SchemaDoc::of(factory.schema), Claims::default());
         let place = (&id, &body.origin.clone(), &body);
-        planned = (factory.plan)(&body, &mut PlanCx::new(factory, &schema, place, &mut findings, &mut listens));
+        planned = (factory.plan)(&body, &mut PlanCx::new(factory, &schema, place, &mut findings, &mut claims));
     }
     if diagnostic::has_errors(&findings) {
         planned = None;

@@ -7,7 +7,7 @@
 
 use super::plan::{ConnectorNode, PipelineNode, Plan};
 use crate::{
-    component::{BoxError, BuildCx, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage},
+    component::{BoxError, BuildCx, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage, Storages},
     delivery::{
         attempts::Destination,
         budget::Budget,
@@ -87,30 +87,35 @@ impl Graph {
     /// The first component that cannot be built; what was built before it is closed again.
     pub async fn build(plan: Plan, around: &Surroundings) -> Result<Self, BuildError> {
         let Plan { receivers, connectors, exporters, extensions, pipelines, .. } = plan;
-        let cx = |id: &ComponentId| BuildCx {
-            id: id.clone(),
-            telemetry: around.telemetry.clone(),
-            health: around.health.clone(),
-        };
+        let bare =
+            |kind, id: &ComponentId| BuildCx::new(kind, id.clone(), around.telemetry.clone(), around.health.clone());
         let failed = |kind, id: &ComponentId| {
             let id = id.clone();
             move |source| BuildError { kind, id, source }
         };
-        let mut built_extensions = Vec::new();
+        let (mut built_extensions, mut storages) = (Vec::new(), Storages::default());
         for node in extensions {
-            let built = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Extension, &node.id))?;
+            let cx = bare(Kind::Extension, &node.id);
+            let built = node.plan.build(&cx).await.map_err(failed(Kind::Extension, &node.id))?;
+            if let Some(storage) = built.storage() {
+                storages.add(node.id.clone(), storage);
+            }
             built_extensions.push((node.id, built));
         }
+        let storages = Arc::new(storages);
+        let cx = |kind, id: &ComponentId| bare(kind, id).with_storages(Arc::clone(&storages));
         let mut destinations = BTreeMap::new();
         for node in exporters {
-            let exporter = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Exporter, &node.id))?;
+            let exporter =
+                node.plan.build(&cx(Kind::Exporter, &node.id)).await.map_err(failed(Kind::Exporter, &node.id))?;
             let (id, health) = (node.id.clone(), SinkHealth::new(around.health.clone(), &node.id));
             let destination = Destination { id, exporter: exporter.into(), delivery: node.delivery, health };
             destinations.insert(node.id, Arc::new(destination));
         }
         let mut built_connectors = BTreeMap::new();
         for ConnectorNode { id, plan, .. } in connectors {
-            let stage: Arc<dyn Stage> = plan.build(&cx(&id)).await.map_err(failed(Kind::Connector, &id))?.into();
+            let stage: Arc<dyn Stage> =
+                plan.build(&cx(Kind::Connector, &id)).await.map_err(failed(Kind::Connector, &id))?.into();
             built_connectors.insert(id, stage);
         }
         let mut wiring = Wiring {
@@ -146,7 +151,8 @@ impl Graph {
         }
         let mut built_receivers = Vec::new();
         for node in receivers {
-            let receiver = node.plan.build(&cx(&node.id)).await.map_err(failed(Kind::Receiver, &node.id))?;
+            let receiver =
+                node.plan.build(&cx(Kind::Receiver, &node.id)).await.map_err(failed(Kind::Receiver, &node.id))?;
             let out = consumer(Kind::Receiver, &node.id, &around.telemetry);
             built_receivers.push((node.id, receiver, out));
         }
@@ -265,7 +271,7 @@ impl Wiring<'_> {
         &mut self,
         node: &PipelineNode,
         processors: Vec<(ComponentId, Planned)>,
-        cx: &impl Fn(&ComponentId) -> BuildCx,
+        cx: &impl Fn(Kind, &ComponentId) -> BuildCx,
     ) -> Result<Arc<Pipeline>, BuildError> {
         let telemetry = self.around.telemetry.clone();
         let signal = node.id.signal;
@@ -280,7 +286,7 @@ impl Wiring<'_> {
                     }
                 }
                 Planned::Stage(plan) => {
-                    let stage = plan.build(&cx(&id)).await.map_err(|source| BuildError {
+                    let stage = plan.build(&cx(Kind::Processor, &id)).await.map_err(|source| BuildError {
                         kind: Kind::Processor,
                         id: id.clone(),
                         source,

@@ -70,6 +70,6 @@ pub enum Preserve {
     Unmapped,
     /// Every one, also those that have another name.
     All,
-    /// None: unmapped fields are left out.
+    /// Unmapped fields are left out.
     None,
 }

@@ -2,16 +2,23 @@
 //!
 //! - [`Capture`] stands behind a receiver or a stage and can be told to be busy, draining, or stuck.
 //! - [`TransformTest`] runs records through a processor planned from YAML.
+//! - [`receiver`] is the conformance kit of receivers: what every one of them must do, a test for each row.
 //! - [`planning`] runs a plan phase without a configuration file.
 //! - [`log`] builds records.
+//! - [`MemoryStorage`] is a storage extension that outlives a component under test.
+//! - [`check_readmes`] compares the configuration tables of READMEs with the schemas.
 
 mod capture;
 mod plan;
-mod records;
+mod readme;
 pub mod receiver;
+mod records;
+mod storage;
 mod transform;
 
 pub use capture::{Capture, Mood};
 pub use plan::planning;
+pub use readme::check_readmes;
 pub use records::{LogBuilder, log};
+pub use storage::MemoryStorage;
 pub use transform::{TransformTest, Transformed};

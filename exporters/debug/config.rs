@@ -9,7 +9,7 @@ pub struct Config {
     pub verbosity: Verbosity,
     /// How many requests are printed in every second before sampling starts.
     pub sampling_initial: u64,
-    /// Of the requests after that, print every so-manieth; 1 prints all, 0 none.
+    /// Of the requests after that, print every n-th; 1 prints all, 0 none.
     pub sampling_thereafter: u64,
     pub output: Output,
 }

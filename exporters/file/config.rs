@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The file. It is appended to, never truncated.
+    /// The file; required. It is appended to, never truncated.
     pub path: PathBuf,
     pub format: Format,
     /// Make the file's directory, and those above it, when it is missing.

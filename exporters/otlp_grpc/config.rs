@@ -15,7 +15,7 @@ use lanner_engine::{
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where to send: `host:port`, `https://host:port` or `unix:///path`.
+    /// Where to send; required: `host:port`, `http(s)://host:port` or `unix:///path`. `https://` turns TLS on.
     pub endpoint: String,
     pub tls: ClientTlsConfig,
     /// How requests are compressed.

@@ -15,7 +15,8 @@ use reqwest::Url;
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Base URL; `/v1/logs`, `/v1/metrics` or `/v1/traces` is added.
+    /// Base URL, to which `/v1/logs`, `/v1/metrics` or `/v1/traces` is added; required unless each signal has its own.
+    /// `https://` turns TLS on.
     pub endpoint: String,
     /// URL for logs, used as it is.
     pub logs_endpoint: Option<String>,

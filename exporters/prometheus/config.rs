@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Where Prometheus scrapes `/metrics`.
+    /// Where `/metrics` is served; `0.0.0.0:9464` for a Prometheus on another machine.
     pub endpoint: ListenAddress,
     /// Serve over TLS.
     pub tls: Option<ServerTlsConfig>,
@@ -25,7 +25,7 @@ pub struct Config {
     /// A series without a new point for this time is forgotten; at least 1s.
     pub metric_expiration: Duration,
     pub resource_to_telemetry_conversion: ResourceLabels,
-    /// Answer in OpenMetrics when the scraper asks for it.
+    /// Answer in OpenMetrics 1.0 when the scraper asks for it.
     pub enable_open_metrics: bool,
     /// Add units and `_total` to names.
     pub add_metric_suffixes: bool,

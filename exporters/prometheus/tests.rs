@@ -35,8 +35,7 @@ impl Bench {
         let config = Config { endpoint: ListenAddress::localhost(0), ..config };
         let plan = config.check(&mut |path, error| panic!("{path}: {error}")).unwrap();
         let telemetry = Telemetry::default();
-        let cx =
-            BuildCx { id: "prometheus".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
+        let cx = BuildCx::new(Kind::Exporter, "prometheus".parse().unwrap(), telemetry.clone(), Default::default());
         let exporter = Arc::new(Running::bind(plan, &cx).unwrap());
         let address = exporter.server.lock().as_ref().unwrap().local_addr().unwrap();
         let drain = Drain::new();

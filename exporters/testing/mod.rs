@@ -14,7 +14,7 @@ use lanner_engine::prelude::*;
 
 /// The build context of an exporter under test.
 pub fn build_cx() -> BuildCx {
-    BuildCx { id: "test/exporter".parse().unwrap(), telemetry: Default::default(), health: Default::default() }
+    BuildCx::new(Kind::Exporter, "test/exporter".parse().unwrap(), Default::default(), Default::default())
 }
 
 /// The value of an unlabelled-but-for-exporter counter.

@@ -15,7 +15,7 @@ const MAX_CONNECTIONS: usize = 64;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Address to listen on.
+    /// Address to listen on; in a pod `0.0.0.0:13133`, so that the kubelet reaches it.
     pub endpoint: ListenAddress,
     /// Serve HTTPS.
     pub tls: Option<ServerTlsConfig>,

@@ -65,7 +65,7 @@ fn components_are_listed_with_their_errors() {
 #[tokio::test]
 async fn serves_over_http_until_drained() {
     let health = Health::default();
-    let cx = BuildCx { id: "health_check".parse().unwrap(), telemetry: Telemetry::default(), health: health.clone() };
+    let cx = BuildCx::new(Kind::Extension, "health_check".parse().unwrap(), Telemetry::default(), health.clone());
     let config = Config { endpoint: "127.0.0.1:0".parse().unwrap(), ..Config::default() };
     let endpoint = config::Plan::of(config).open(&cx).unwrap();
     let address = endpoint.server.local_addr().unwrap();

@@ -11,11 +11,12 @@ pub struct Config {
     pub require_tags: Vec<String>,
     /// Discard alerts that have one of these tags.
     pub exclude_tags: Vec<String>,
-    /// Keep alerts whose rule name matches this regular expression.
+    /// Keep alerts whose rule name matches; anywhere, unless anchored with `^` and `$`.
     pub rule: Option<Pattern>,
-    /// Keep alerts whose message matches this regular expression.
+    /// Keep alerts whose message matches.
     pub output: Option<Pattern>,
-    /// Keep alerts of this source, or of one of these.
+    /// Keep alerts of this source, or of one of these: `syscall`, `k8s_audit`, a plugin's source. `syscalls` is the same as
+    /// `syscall`.
     pub source: Option<Sources>,
     /// What happens to records that are no alerts.
     pub non_alerts: NonAlerts,
@@ -47,8 +48,10 @@ pub enum Sources {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NonAlerts {
+    /// They pass.
     #[default]
     Keep,
+    /// They are left out and counted.
     Drop,
 }
 

@@ -91,5 +91,3 @@ pub fn subject() -> PullSubject {
         leaves: true,
     }
 }
-
-lanner_engine::pull_receiver_conformance!(subject);

@@ -40,5 +40,3 @@ pub fn subject() -> PushSubject {
         broken_body: Expect::refused("", "broken_body", 1),
     }
 }
-
-lanner_engine::push_receiver_conformance!(subject);

@@ -32,5 +32,3 @@ pub fn subject() -> PullSubject {
         leaves: false,
     }
 }
-
-lanner_engine::pull_receiver_conformance!(subject);

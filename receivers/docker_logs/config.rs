@@ -11,11 +11,12 @@ use lanner_engine::{prelude::*, semantics::MappingOptions};
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// The Docker daemon: `unix:///var/run/docker.sock` or `tcp://host:2375`. Unset: `DOCKER_HOST`, else the socket.
+    /// The Docker daemon: `unix:///path` or `tcp://host:port` (no TLS). Unset: `DOCKER_HOST`, else
+    /// `unix:///var/run/docker.sock`.
     pub endpoint: Option<String>,
-    /// Containers to read: those that match any entry. Empty: name or image contains `falco`.
+    /// Containers to read: those that match any entry; without entries those whose name or image contains `falco`.
     pub include: Filter,
-    /// Containers not to read although included.
+    /// Containers not to read although included. Lanner's own is never read.
     pub exclude: Filter,
     /// Which of the container's streams to read.
     #[schemars(length(min = 1))]

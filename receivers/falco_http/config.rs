@@ -22,12 +22,12 @@ pub struct Config {
     pub endpoint: ListenAddress,
     /// Serve HTTPS, with client certificates when `client_ca_file` is set.
     pub tls: Option<ServerTlsConfig>,
-    /// Largest body in bytes, as sent and decompressed.
+    /// Largest body in bytes, as sent and decompressed; larger ones are answered 413.
     #[schemars(range(min = 1, max = 1_073_741_824))]
     pub max_request_body_size: u32,
     /// What happens to a request when the pipeline is full.
     pub overload: Overload,
-    /// How long an answer may take in all while the pipeline is full (`overload: hold`).
+    /// Longest time to an answer while the pipeline is full (`overload: hold`), counted from the head of the request.
     pub hold: Duration,
     /// Connections at once; more are closed and counted.
     #[schemars(range(min = 1, max = 1_000_000))]

@@ -9,7 +9,7 @@ const MAX_RATE: f64 = 1_000_000.0;
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Alerts per second; in the `attack` scenario the pace of its steps.
+    /// Alerts per second, up to 1000000; in the `attack` scenario the pace of its steps.
     pub rate: f64,
     /// Stop after this many alerts; 0 goes on for ever.
     pub count: u64,

@@ -34,7 +34,7 @@ pub struct Config {
     /// Largest event in bytes. A larger one loses `requestObject` and `responseObject` and is marked.
     #[schemars(range(min = 4096, max = 67_108_864))]
     pub max_event_size: u32,
-    /// How long a request waits in all while the pipeline is full; then 429.
+    /// How long a request waits in all while the pipeline is full, at most `20s`; then 429.
     pub hold: Duration,
     /// Connections at once; more are closed and counted.
     #[schemars(range(min = 1, max = 1_000_000))]

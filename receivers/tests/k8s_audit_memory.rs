@@ -78,7 +78,7 @@ async fn a_large_body_takes_little_memory() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let trial = plan_body(&Factory::receiver::<K8sAudit>(), &format!("endpoint: localhost:{port}"));
     let Some(Planned::Receiver(plan)) = trial.planned else { panic!("{}", trial.rendered()) };
-    let cx = BuildCx { id: "k8s_audit".parse().unwrap(), telemetry: Default::default(), health: Default::default() };
+    let cx = BuildCx::new(Kind::Receiver, "k8s_audit".parse().unwrap(), Default::default(), Default::default());
     let (sink, drain) = (Arc::new(Sink::default()), Drain::new());
     let receiver = plan.build(&cx).await.unwrap();
     let running = tokio::spawn(receiver.run(Consumer::new(Arc::clone(&sink) as Arc<dyn Intake>), drain.clone()));

@@ -1,7 +1,10 @@
 //! Scalars: numbers and their ranges, words out of a few, text with a format.
 
 use super::Checker;
-use crate::config::{Duration, ListenAddress, Node, Origin, Pattern, codes, node::Path, scalar, suggest};
+use crate::{
+    component::ComponentId,
+    config::{Duration, ListenAddress, Node, Origin, Pattern, codes, node::Path, scalar, suggest},
+};
 use serde_json::Value;
 
 /// The parser behind a JSON Schema `format`; its error says what would be right.
@@ -9,6 +12,7 @@ type Format = fn(&str) -> Result<(), String>;
 
 /// Formats of leaf types. A new leaf type gives its `format` in `JsonSchema` and a line here.
 const FORMATS: &[(&str, Format)] = &[
+    ("component-id", |text| parses::<ComponentId>(text)),
     ("duration", |text| parses::<Duration>(text)),
     ("listen-address", |text| parses::<ListenAddress>(text)),
     ("regex", |text| parses::<Pattern>(text)),

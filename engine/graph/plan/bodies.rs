@@ -3,7 +3,7 @@
 use super::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, Planner, ReceiverNode};
 use crate::{
     component::{ComponentId, Kind, PipelineId, Planned},
-    config::{ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes},
+    config::{Claims, ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes},
     delivery::budget::AdmissionConfig,
     telemetry::TelemetryPlan,
 };
@@ -14,21 +14,23 @@ impl<'a> Planner<'a> {
     /// missing, which is then among the findings.
     pub(super) fn bodies(&mut self) -> Option<Plan> {
         let used = self.used();
-        let (mut schemas, mut listens) = (HashMap::new(), Vec::new());
+        let (mut schemas, mut listens, mut storages) = (HashMap::new(), Vec::new(), Vec::new());
         let service = self.service(&mut listens);
         let mut plans: HashMap<(Kind, &ComponentId), Planned> = HashMap::new();
         for entry in &self.document.components {
             let key = (entry.kind, &entry.id);
-            let mut addresses = Vec::new();
+            let mut claims = Claims::default();
             let mut findings = std::mem::take(self.findings);
-            let planned = self.body(entry, &mut schemas, &mut findings, &mut addresses);
+            let planned = self.body(entry, &mut schemas, &mut findings, &mut claims);
             *self.findings = findings;
+            storages.append(&mut claims.storages);
             if used.contains(&key) {
-                listens.append(&mut addresses);
+                listens.append(&mut claims.listens);
                 plans.extend(planned.map(|planned| (key, planned)));
             }
         }
         self.clashes(&listens);
+        self.storages(&storages);
         self.assemble(plans, &mut schemas, service?)
     }
 
@@ -37,12 +39,12 @@ impl<'a> Planner<'a> {
         entry: &'a ComponentEntry,
         schemas: &mut HashMap<(Kind, &'static str), SchemaDoc>,
         findings: &mut Vec<Diagnostic>,
-        listens: &mut Vec<Listening>,
+        claims: &mut Claims,
     ) -> Option<Planned> {
         let factory = self.factory(entry.kind, &entry.id)?;
         let schema = schemas.entry((factory.kind, factory.type_name)).or_insert_with(|| SchemaDoc::of(factory.schema));
         let place = (&entry.id, &entry.at, &entry.body);
-        (factory.plan)(&entry.body, &mut PlanCx::new(factory, schema, place, findings, listens))
+        (factory.plan)(&entry.body, &mut PlanCx::new(factory, schema, place, findings, claims))
     }
 
     /// Two listeners on one port.
@@ -83,7 +85,7 @@ impl<'a> Planner<'a> {
                     Some(planned) => planned,
                     None => {
                         let entry = self.known.get(&(Kind::Processor, &reference.id))?;
-                        self.body(entry, schemas, &mut Vec::new(), &mut Vec::new())?
+                        self.body(entry, schemas, &mut Vec::new(), &mut Claims::default())?
                     }
                 };
                 processors.push((reference.id.clone(), planned));

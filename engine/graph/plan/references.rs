@@ -5,7 +5,7 @@
 use super::{Planner, list};
 use crate::{
     component::{ComponentId, Kind, PipelineId},
-    config::{Diagnostic, PipelineEntry, Reference, codes, suggest},
+    config::{Diagnostic, PipelineEntry, Reference, StorageUse, codes, suggest},
 };
 use std::collections::HashMap;
 
@@ -94,6 +94,27 @@ impl Planner<'_> {
         for reference in &self.document.extensions {
             if !self.has(Kind::Extension, &reference.id) {
                 self.undefined(Kind::Extension, reference, "service::extensions");
+            }
+        }
+    }
+
+    /// The extensions that components keep state in.
+    pub(super) fn storages(&mut self, uses: &[StorageUse]) {
+        for StorageUse { extension, place } in uses {
+            let id = &extension.id;
+            let (at, path) = (extension.at.clone(), &extension.path);
+            if !self.has(Kind::Extension, id) {
+                self.undefined(Kind::Extension, extension, place);
+            } else if self.factory(Kind::Extension, id).is_some_and(|factory| !factory.storage) {
+                let storages: Vec<&str> =
+                    self.registry.of_kind(Kind::Extension).filter(|f| f.storage).map(|f| f.type_name).collect();
+                let message = format!("{place}: extension \"{id}\" keeps no state of other components");
+                let help = format!("name an extension of the type {}", suggest::list(storages));
+                self.findings.push(Diagnostic::error(codes::NOT_STORAGE, message, at, path).help(help));
+            } else if !self.document.extensions.iter().any(|listed| listed.id == *id) {
+                let message = format!("{place}: extension \"{id}\" is not listed in service::extensions");
+                let help = format!("add `extensions: [{id}]` under `service`");
+                self.findings.push(Diagnostic::error(codes::UNLISTED, message, at, path).help(help));
             }
         }
     }

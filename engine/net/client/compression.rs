@@ -15,10 +15,10 @@ use std::{io::Write, sync::Arc};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Compression {
-    /// What every OTLP server understands.
+    /// Level 1; what every OTLP server understands.
     #[default]
     Gzip,
-    /// About a quarter of gzip's cost.
+    /// Level 1; about a quarter of the cost of gzip.
     Zstd,
     None,
 }

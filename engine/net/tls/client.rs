@@ -28,7 +28,7 @@ pub struct ClientTlsConfig {
     pub insecure_skip_verify: bool,
     /// Name the server's certificate must carry, when it is not the host of the endpoint.
     pub server_name_override: Option<String>,
-    /// File with the CA certificates (PEM) to trust.
+    /// File with the CA certificates (PEM) to trust; the public web's unless given.
     pub ca_file: Option<PathBuf>,
     /// The CA certificates themselves.
     pub ca_pem: Option<String>,

@@ -95,7 +95,7 @@ impl Running {
             };
             let telemetry = Telemetry::default();
             let id = factory.type_name.parse().expect("a type name is an id");
-            let cx = BuildCx { id, telemetry: telemetry.clone(), health: Default::default() };
+            let cx = BuildCx::new(factory.kind, id, telemetry.clone(), Default::default());
             let receiver = match plan.build(&cx).await {
                 Ok(receiver) => receiver,
                 Err(error) => {

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use lanner_engine::{
     component::{
-        BoxError, BuildCx, Component, Emitter, Exporter, ExporterPlan, Extension, ExtensionPlan, Factory, Receiver,
-        ReceiverPlan, Registry, Stability, Stage, StagePlan, Transform,
+        BoxError, BuildCx, Component, ComponentId, Emitter, Exporter, ExporterPlan, Extension, ExtensionPlan, Factory,
+        Receiver, ReceiverPlan, Registry, Stability, Stage, StagePlan, Transform,
     },
     config::{DeliveryDefaults, Duration, ListenAddress, Pattern, PlanCx, Secret},
     event::{Batch, Signals},
@@ -28,6 +28,7 @@ pub const ALL: &[Factory] = &[
     Factory::exporter::<Prometheus>(DeliveryDefaults::LOCAL),
     Factory::exporter::<Debug>(DeliveryDefaults::LOCAL),
     Factory::extension::<HealthCheck>(),
+    Factory::extension::<FileStorage>(),
 ];
 
 /// The registry of them.
@@ -76,6 +77,10 @@ impl Transform for Planned {
 
 macro_rules! component {
     ($name:ident, $type:literal, $aliases:expr, $signals:ident -> $produces:ident, $config:ident, $plan:expr) => {
+        component!($name, $type, $aliases, $signals -> $produces, $config, $plan, false);
+    };
+    ($name:ident, $type:literal, $aliases:expr, $signals:ident -> $produces:ident, $config:ident, $plan:expr,
+     $storage:literal) => {
         pub struct $name;
 
         impl Component for $name {
@@ -84,6 +89,7 @@ macro_rules! component {
             const STABILITY: Stability = Stability::Alpha;
             const SIGNALS: Signals = Signals::$signals;
             const PRODUCES: Signals = Signals::$produces;
+            const STORAGE: bool = $storage;
             const README: &'static str = "";
             type Config = $config;
             type Plan = Planned;
@@ -103,7 +109,11 @@ component!(FalcoHttp, "falco_http", &[], LOGS -> NONE, FalcoHttpConfig, |config,
 component!(K8sAudit, "k8s_audit", &[], LOGS -> NONE, K8sAuditConfig, |config, cx| {
     cx.listens("endpoint", &config.endpoint);
 });
-component!(DockerLogs, "docker_logs", &[], LOGS -> NONE, DockerLogsConfig, |_, _| {});
+component!(DockerLogs, "docker_logs", &[], LOGS -> NONE, DockerLogsConfig, |config, cx| {
+    if let Some(storage) = &config.storage {
+        cx.storage("storage", storage);
+    }
+});
 component!(Otlp, "otlp", &[], ALL -> NONE, OtlpConfig, |config, cx| {
     let Protocols { grpc, http } = config.protocols;
     let doors = [("grpc", grpc.map(|door| door.endpoint)), ("http", http.map(|door| door.endpoint))];
@@ -142,6 +152,7 @@ component!(Prometheus, "prometheus", &[], METRICS -> NONE, PrometheusConfig, |co
     cx.listens("endpoint", &config.endpoint);
 });
 component!(Debug, "debug", &[], ALL -> NONE, DebugConfig, |_, _| {});
+component!(FileStorage, "file_storage", &[], NONE -> NONE, NoConfig, |_, _| {}, true);
 component!(HealthCheck, "health_check", &[], NONE -> NONE, HealthCheckConfig, |config, cx| {
     cx.listens("endpoint", &config.endpoint);
 });
@@ -190,6 +201,7 @@ config!(DockerLogsConfig {
     containers: Vec<Container> = Vec::new(),
     start_at: StartAt = StartAt::End,
     max_line_size: usize = 65536,
+    storage: Option<ComponentId> = None,
 });
 config!(OtlpConfig { protocols: Protocols = Protocols::default() });
 config!(Protocols {

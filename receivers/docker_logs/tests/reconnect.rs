@@ -38,8 +38,7 @@ impl Running {
         change(&mut config);
         let plan = config.check(|path, problem| panic!("{path}: {problem}")).unwrap();
         let telemetry = Telemetry::default();
-        let cx =
-            BuildCx { id: "docker_logs".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
+        let cx = BuildCx::new(Kind::Receiver, "docker_logs".parse().unwrap(), telemetry.clone(), Default::default());
         let receiver = Box::new(plan).build(&cx).await.unwrap();
         let (capture, drain) = (Capture::new(), Drain::new());
         let task = tokio::spawn(receiver.run(capture.consumer(), drain.clone()));
@@ -351,8 +350,7 @@ async fn an_absent_daemon_is_waited_for() {
     let endpoint = engine.endpoint();
     drop(engine);
     let config = Config { endpoint: Some(endpoint), ..Config::default() };
-    let cx =
-        BuildCx { id: "docker_logs".parse().unwrap(), telemetry: Telemetry::default(), health: Default::default() };
+    let cx = BuildCx::new(Kind::Receiver, "docker_logs".parse().unwrap(), Telemetry::default(), Default::default());
     let receiver = Box::new(config.check(|_, _| ()).unwrap()).build(&cx).await.unwrap();
     let (capture, drain) = (Capture::new(), Drain::new());
     let task = tokio::spawn(receiver.run(capture.consumer(), drain.clone()));

@@ -33,8 +33,7 @@ impl Door {
     pub async fn open(config: Config) -> Self {
         let config = Config { endpoint: ListenAddress::localhost(0), ..config };
         let (capture, telemetry, drain) = (Capture::new(), Telemetry::default(), Drain::new());
-        let cx =
-            BuildCx { id: "falco_http".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
+        let cx = BuildCx::new(Kind::Receiver, "falco_http".parse().unwrap(), telemetry.clone(), Default::default());
         let receiver = Plan { config }.open(&cx).unwrap();
         let address = receiver.server.local_addr().unwrap();
         let running = tokio::spawn(Box::new(receiver).run(capture.consumer(), drain.clone()));

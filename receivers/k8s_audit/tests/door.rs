@@ -42,7 +42,7 @@ impl Door {
     pub async fn open(config: Config) -> Self {
         let config = Config { endpoint: lanner_engine::config::ListenAddress::localhost(0), ..config };
         let (capture, telemetry, drain) = (Capture::new(), Telemetry::default(), Drain::new());
-        let cx = BuildCx { id: "k8s_audit".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
+        let cx = BuildCx::new(Kind::Receiver, "k8s_audit".parse().unwrap(), telemetry.clone(), Default::default());
         let mapper = AuditMapper::new(&config.semantics).unwrap();
         let receiver = config::Plan { config, mapper }.open(&cx).unwrap();
         let address = receiver.server.local_addr().unwrap();

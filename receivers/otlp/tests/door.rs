@@ -38,7 +38,7 @@ impl Door {
         let grpc = GrpcConfig { endpoint: ListenAddress::localhost(0), ..grpc };
         let http = HttpConfig { endpoint: ListenAddress::localhost(0), ..http };
         let (capture, telemetry, drain) = (Capture::connected(connected), Telemetry::default(), Drain::new());
-        let cx = BuildCx { id: "otlp".parse().unwrap(), telemetry: telemetry.clone(), health: Default::default() };
+        let cx = BuildCx::new(Kind::Receiver, "otlp".parse().unwrap(), telemetry.clone(), Default::default());
         let plan = Plan { protocols: Protocols { grpc: Some(grpc), http: Some(http) } };
         let receiver = plan.open(&cx).unwrap();
         let grpc = receiver.grpc.as_ref().unwrap().0.local_addr().unwrap();

@@ -1,0 +1,55 @@
+//! What a user writes, and what is checked of it.
+
+use super::{Opened, store::Store};
+use lanner_engine::prelude::*;
+use std::{path::PathBuf, sync::Arc};
+
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the state. One process at a time can use it.
+    pub directory: PathBuf,
+    /// Create the folder, readable for this user only, when it is not there.
+    pub create_directory: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { directory: "/var/lib/lanner".into(), create_directory: true }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("`directory` is empty; write for example `directory: /var/lib/lanner`")]
+struct NoDirectory;
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` depends on where the process is started; write a path that starts with a slash")]
+struct Relative(String);
+
+/// A checked config.
+pub struct Plan {
+    pub(super) config: Config,
+}
+
+impl Config {
+    pub(super) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        if self.directory.as_os_str().is_empty() {
+            cx.error("directory", NoDirectory);
+            return None;
+        }
+        if self.directory.is_relative() {
+            cx.warning("directory", Relative(self.directory.display().to_string()));
+        }
+        Some(Plan { config: self })
+    }
+}
+
+#[async_trait]
+impl ExtensionPlan for Plan {
+    async fn build(self: Box<Self>, _: &BuildCx) -> Result<Box<dyn Extension>, BoxError> {
+        let Config { directory, create_directory } = self.config;
+        let opened = tokio::task::spawn_blocking(move || Store::open(&directory, create_directory)).await?;
+        Ok(Box::new(Opened { store: Arc::new(opened?) }))
+    }
+}

@@ -1,0 +1,55 @@
+//! `file_storage` keeps the small state of components on disk: where a file was read to, which window is open.
+//!
+//! Promises
+//! - What `put` has returned for survives the end of the process and of the machine; a `put` is there as a whole or
+//!   not at all.
+//! - One process a directory: a second one is refused at start.
+//! - A damaged file never stops the process for good: it is moved aside, kept, and reported.
+//! - Nobody but the user of the process can read the directory that it creates.
+//!
+//! A redb file holds one table; its keys are the owner, a zero byte, and the owner's key. Every `put` is one
+//! transaction with one `fsync`; components put at most every second or so.
+
+mod config;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use config::{Config, Plan};
+use lanner_engine::{component::StorageProvider, prelude::*};
+use std::sync::Arc;
+use store::Store;
+
+/// The component type.
+pub struct FileStorage;
+
+impl Component for FileStorage {
+    const TYPE: &'static str = "file_storage";
+    const STABILITY: Stability = Stability::Alpha;
+    const SIGNALS: Signals = Signals::NONE;
+    const STORAGE: bool = true;
+    const README: &'static str = include_str!("README.md");
+    type Config = Config;
+    type Plan = Plan;
+
+    fn plan(config: Config, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        config.check(cx)
+    }
+}
+
+/// An open file.
+struct Opened {
+    store: Arc<Store>,
+}
+
+#[async_trait]
+impl Extension for Opened {
+    fn storage(&self) -> Option<Arc<dyn StorageProvider>> {
+        Some(Arc::clone(&self.store) as Arc<dyn StorageProvider>)
+    }
+
+    async fn run(self: Box<Self>, drain: Drain) -> Result<(), BoxError> {
+        drain.requested().await;
+        Ok(())
+    }
+}
