@@ -21,7 +21,7 @@ mod read;
 mod records;
 mod select;
 #[cfg(test)]
-pub mod tests;
+pub(crate) mod tests;
 mod watch;
 
 pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};

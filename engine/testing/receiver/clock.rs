@@ -35,7 +35,7 @@ impl Clock {
         (self.pause)();
         let walk = tokio::spawn(async move {
             loop {
-                let _ = tokio::task::spawn_blocking(|| std::thread::sleep(BREATH)).await;
+                let _ = tokio::task::spawn_blocking(|| std::thread::park_timeout(BREATH)).await;
                 (self.advance)(STEP).await;
             }
         });
