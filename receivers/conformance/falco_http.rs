@@ -29,7 +29,10 @@ pub fn subject() -> PushSubject {
         several: Case::new([ALERT; 3].join("\n"), Expect::taken("200", 3)),
         some_invalid: Case::new(format!("{ALERT}\nnot json\n{ALERT}"), Expect::taken("200", 3)),
         invalid: Case::new("Falco is alive", Expect::taken("400", 1)),
-        too_deep: Case::new(format!(r#"{{"rule":"deep","output_fields":{{"a":{}}}}}"#, nested(10_000)), Expect::taken("400", 1)),
+        too_deep: Case::new(
+            format!(r#"{{"rule":"deep","output_fields":{{"a":{}}}}}"#, nested(10_000)),
+            Expect::taken("400", 1),
+        ),
         waits: true,
         busy: Expect::refused("503, Retry-After: 1", "held_too_long", 0),
         no_room: Expect::refused("503, Retry-After: 1", "held_too_long", 1),

@@ -169,7 +169,13 @@ fn f1_curl_as_falco_uses_it() {
         arguments.extend(["--silent", "--show-error", "--verbose", "--max-time", "30"]);
         arguments.extend(["--user-agent", "falcosecurity/falco", "--header", "Content-Type: application/json"]);
         arguments.extend(FALCO);
-        arguments.extend(["--data-binary", body, "--write-out", "%{http_code} %{size_download} %{num_connects}\n", &url]);
+        arguments.extend([
+            "--data-binary",
+            body,
+            "--write-out",
+            "%{http_code} %{size_download} %{num_connects}\n",
+            &url,
+        ]);
     }
     let output = std::process::Command::new("curl").args(&arguments).output().expect("curl is installed");
     let (answers, talk) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -81,9 +81,8 @@ impl Falco {
 /// Several Falcos that share `rate` alerts a second for this time.
 pub fn storm(port: u16, falcos: u64, rate: u64, time: Duration) -> Seen {
     let (gap, end) = (Duration::from_micros(1_000_000 * falcos / rate), Instant::now() + time);
-    let falcos: Vec<_> = (0..falcos)
-        .map(|name| std::thread::spawn(move || Falco::connect(port, name).storm(gap, end)))
-        .collect();
+    let falcos: Vec<_> =
+        (0..falcos).map(|name| std::thread::spawn(move || Falco::connect(port, name).storm(gap, end))).collect();
     falcos.into_iter().map(|falco| falco.join().unwrap()).fold(Seen::default(), Seen::and)
 }
 

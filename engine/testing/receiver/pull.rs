@@ -171,7 +171,11 @@ pub async fn busy(subject: &PullSubject) {
     tokio::time::sleep(SILENCE).await;
     let title = subject.title;
     assert!(bench.capture().batches().is_empty(), "{title}: taken by a full pipeline");
-    assert_eq!((bench.capture().refused(), bench.capture().failed()), Default::default(), "{title}: waiting is no loss");
+    assert_eq!(
+        (bench.capture().refused(), bench.capture().failed()),
+        Default::default(),
+        "{title}: waiting is no loss"
+    );
     bench.capture().set(Mood::Taking);
     bench.arrive("after a full pipeline", 20).await;
     bench.end().await;

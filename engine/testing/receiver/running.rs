@@ -147,7 +147,8 @@ impl Running {
 
     /// The sum of a metric over the series that have `label`; an empty one takes all.
     pub fn metric(&self, name: &str, label: &str) -> i64 {
-        let has = |labels: &[(&'static str, String)]| label.is_empty() || labels.iter().any(|(_, value)| value == label);
+        let has =
+            |labels: &[(&'static str, String)]| label.is_empty() || labels.iter().any(|(_, value)| value == label);
         let metric = self.telemetry.metric(name);
         let series = metric.iter().flat_map(|metric| &metric.series);
         series.filter(|(labels, _)| has(labels)).map(|(_, value)| value).sum()

@@ -16,7 +16,9 @@ mod status;
 mod wire;
 
 pub use cancel::{broken_body, broken_head, receiver_dropped, sender_gone};
-pub use drain::{drain_is_bounded, drain_refuses_new, draining_finishes_what_is_in_flight, idle_connections_do_not_hold};
+pub use drain::{
+    drain_is_bounded, drain_refuses_new, draining_finishes_what_is_in_flight, idle_connections_do_not_hold,
+};
 pub use limits::{connections_are_capped, decompression_is_capped, nesting_is_bounded, size_is_capped};
 pub use slow::{slow_body, slow_head};
 pub use status::{

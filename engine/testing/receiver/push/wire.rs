@@ -52,11 +52,7 @@ pub async fn several_on_one_connection(subject: &PushSubject) {
     };
     let expected = cases.map(|case| case.expect.sees.split(',').next().unwrap_or_default().to_owned());
     assert_eq!(seen, expected, "{}", subject.title);
-    let all = Expect {
-        kept: cases.iter().map(|case| case.expect.kept).sum(),
-        sees: "",
-        ..subject.invalid.expect
-    };
+    let all = Expect { kept: cases.iter().map(|case| case.expect.kept).sum(), sees: "", ..subject.invalid.expect };
     bench.settle("three requests at once", &all);
     bench.close().await;
 }
