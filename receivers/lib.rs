@@ -1,5 +1,7 @@
 //! The receivers that Lanner ships: a folder each.
 
+#[cfg(test)]
+mod conformance;
 mod container;
 mod counters;
 pub mod docker_logs;

@@ -16,7 +16,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, error::Error, pin::pin, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, Interest},
     net::TcpStream,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -54,7 +54,8 @@ impl Connection {
         &self.limits
     }
 
-    /// Whether the client starts with HTTP/2. A client that sends nothing is left to the HTTP/1 limits.
+    /// Whether the client starts with HTTP/2. A client that sends nothing is left to the HTTP/1 limits, and so is everyone
+    /// once the drain began.
     pub(super) async fn has_h2_preface(&self, stream: &TcpStream) -> bool {
         let peek = async {
             let mut start = [0; H2_PREFACE.len()];
@@ -63,13 +64,19 @@ impl Connection {
                     Ok(read) if read == start.len() => return &start == H2_PREFACE,
                     // The first byte came alone; peeking does not wait for more.
                     Ok(read) if read > 0 && H2_PREFACE.starts_with(&start[..read]) => {
+                        if stream.ready(Interest::READABLE).await.map_or(true, |ready| ready.is_read_closed()) {
+                            return false;
+                        }
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     _ => return false,
                 }
             }
         };
-        tokio::time::timeout(self.limits.header_timeout, peek).await.unwrap_or(false)
+        tokio::select! {
+            is_h2 = tokio::time::timeout(self.limits.header_timeout, peek) => is_h2.unwrap_or(false),
+            () = self.drain.requested() => false,
+        }
     }
 
     /// The TLS handshake; `None` when it failed, which is counted.
@@ -96,7 +103,7 @@ impl Connection {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         let watch = Watch::new(false);
-        let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+        let io = TokioIo::new(Watched { io: stream, watch: watch.clone() });
         let of_service = watch.clone();
         let service = service_fn(move |request| watched(of_service.serving(), service(request)));
         let mut http = pin!(
@@ -132,7 +139,7 @@ impl Connection {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         let watch = Watch::new(true);
-        let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+        let io = TokioIo::new(Watched { io: stream, watch: watch.clone() });
         let of_service = watch.clone();
         let service = service_fn(move |request| watched(of_service.serving(), service(request)));
         let header_size = u32::try_from(self.limits.max_header_size).unwrap_or(u32::MAX);
@@ -153,9 +160,14 @@ impl Connection {
             result = http.as_mut() => return self.log(result),
             end = end.next() => end,
         };
+        if let Some(End::Cut(reason)) = end {
+            return self.counters.closed(reason);
+        }
+        if watch.is_opening() {
+            return;
+        }
         http.as_mut().graceful_shutdown();
         match (end, self.limits.max_connection_age_grace) {
-            (Some(End::Cut(reason)), _) => self.counters.closed(reason),
             (Some(End::Aged), Some(grace)) => match tokio::time::timeout(grace, http).await {
                 Ok(result) => self.log(result),
                 Err(_) => self.counters.closed("max_connection_age"),

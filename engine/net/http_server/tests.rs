@@ -2,7 +2,7 @@
 
 mod tls;
 
-use super::{connection::Connection, *};
+use super::{connection::Connection, watch::Watch, *};
 use bytes::Bytes;
 use http_body_util::Full;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -318,5 +318,30 @@ async fn h2c_is_served_when_asked_for() {
     tokio::select! {
         () = server.serve(hello, Drain::new()) => unreachable!("serves until drained"),
         result = timeout(SOON, client) => result.unwrap(),
+    }
+}
+
+/// Scenario: a client of HTTP/2 sends its preface, then a frame every ten seconds and never a request, on a paused clock.
+/// Guarantee: the connection ends after the idle timeout all the same; one with an unfinished preface ends sooner.
+#[tokio::test(start_paused = true)]
+async fn frames_without_requests_do_not_keep_a_connection() {
+    let (limits, preface) = (Limits::default(), 24);
+    for (first, within, reason) in
+        [(preface, limits.idle_timeout, "idle_timeout"), (preface - 1, limits.header_timeout, "header_timeout")]
+    {
+        let watch = Watch::new(true);
+        watch.received(first);
+        let start = tokio::time::Instant::now();
+        let frames = async {
+            loop {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                watch.received(if first == preface { 17 } else { 0 });
+            }
+        };
+        tokio::select! {
+            found = watch.expired(&limits, false) => assert_eq!(found, reason),
+            () = frames => unreachable!("goes on for ever"),
+        }
+        assert!(start.elapsed() <= within * 2, "{reason}: {:?}", start.elapsed());
     }
 }

@@ -93,22 +93,6 @@ async fn busy_and_stopping_are_to_be_tried_again() {
     assert_eq!(door.taken().len(), 1);
 }
 
-/// Scenario: drain while a call waits for the pipeline.
-/// Guarantee: the call is finished and answered, then the receiver ends.
-#[tokio::test]
-async fn drain_finishes_what_is_in_flight() {
-    let door = Door::open().await;
-    let mut client = LogsServiceClient::new(door.channel().await);
-    door.capture.set(Mood::Stuck);
-    let call = tokio::spawn(async move { client.export(logs(1)).await });
-    timeout(SOON, door.capture.waiting(1)).await.unwrap();
-    door.drain.request();
-    door.capture.set(Mood::Taking);
-    timeout(SOON, call).await.unwrap().unwrap().unwrap();
-    assert_eq!(door.taken().len(), 1);
-    door.close().await;
-}
-
 /// Scenario: calls with a deadline: one that is over while the pipeline is stuck, one that is over at once, one that is
 /// not over, and one that is no time.
 /// Guarantee: DEADLINE_EXCEEDED, which senders repeat, with nothing taken and the room given back; a call in time is a
@@ -130,25 +114,6 @@ async fn deadlines_of_calls_are_kept() {
     assert_eq!((answer.1, door.lost("malformed_frame")), (Some(3), 1));
     // A call in time is no final failure of data.
     assert_eq!(door.capture.failed().get("deadline"), None);
-}
-
-/// Scenario: a sender gives up while its call waits for the pipeline.
-/// Guarantee: the request is counted as not taken, and its room is given back.
-#[tokio::test]
-async fn a_sender_that_leaves_is_counted() {
-    let door = Door::open().await;
-    let mut client = LogsServiceClient::new(door.channel().await);
-    door.capture.set(Mood::Stuck);
-    let call = tokio::spawn(async move { client.export(logs(1)).await });
-    timeout(SOON, door.capture.waiting(1)).await.unwrap();
-    call.abort();
-    let counted = async {
-        while door.lost("sender_gone") == 0 || door.capture.admitted() > 0 {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
-    };
-    timeout(SOON, counted).await.expect("counted in time");
-    assert!(door.taken().is_empty());
 }
 
 /// Scenario: only logs have a pipeline.

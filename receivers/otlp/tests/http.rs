@@ -2,7 +2,7 @@
 
 use super::{
     super::rpc_status::RpcStatus,
-    door::{Door, SOON, client, logs, metrics, traces},
+    door::{Door, client, logs, metrics, traces},
     *,
 };
 use crate::otlp::{
@@ -13,7 +13,6 @@ use bytes::Bytes;
 use lanner_engine::testing::Mood;
 use prost::Message;
 use std::io::Write;
-use tokio::time::timeout;
 
 const PROTOBUF: &str = "application/x-protobuf";
 const JSON: &str = "application/json";
@@ -182,25 +181,6 @@ async fn paths_can_be_changed() {
     assert_eq!(post(door.url("/in"), &headers, logs(2).encode_to_vec()).await.0, 200);
     assert_eq!(post(door.url("/v1/logs"), &headers, logs(2).encode_to_vec()).await.0, 404);
     assert_eq!(door.taken().len(), 1);
-}
-
-/// Scenario: drain while a request waits for the pipeline.
-/// Guarantee: it is answered with 200, then the receiver ends.
-#[tokio::test]
-async fn drain_finishes_what_is_in_flight() {
-    let door = Door::open().await;
-    door.capture.set(Mood::Stuck);
-    let request = post(door.url("/v1/logs"), &[("content-type", PROTOBUF)], logs(1).encode_to_vec());
-    let request = async {
-        tokio::join!(request, async {
-            door.capture.waiting(1).await;
-            door.drain.request();
-            door.capture.set(Mood::Taking);
-        })
-        .0
-    };
-    assert_eq!(timeout(SOON, request).await.unwrap().0, 200);
-    door.close().await;
 }
 
 /// Scenario: browsers ask before they send, and send, from pages that are allowed and not.
