@@ -1,25 +1,29 @@
 //! The receivers that Lanner ships: a folder each.
 
+#[cfg(test)]
+mod conformance;
 mod container;
 mod counters;
 pub mod docker_logs;
+pub mod falco_grpc;
 pub mod falco_http;
 pub mod file_log;
 mod formats;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;
-#[cfg(test)]
-#[path = "../tests/support/data.rs"]
-mod sample_data;
+mod requests;
 mod size;
 pub mod stdin;
+#[cfg(test)]
+mod testing;
 
 use lanner_engine::component::Factory;
 
 /// Every receiver of this crate.
 pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),
+    Factory::receiver::<falco_grpc::FalcoGrpc>(),
     Factory::receiver::<falco_http::FalcoHttp>(),
     Factory::receiver::<file_log::FileLog>(),
     Factory::receiver::<generator::Generator>(),

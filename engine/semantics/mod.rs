@@ -7,6 +7,9 @@
 pub mod audit;
 pub mod carried;
 pub mod category;
+#[cfg(test)]
+#[path = "../../tests/support/data.rs"]
+mod data;
 pub mod event_names;
 pub mod falco;
 pub mod keys;
@@ -18,7 +21,7 @@ pub mod threat;
 pub mod uid;
 
 pub use audit::{AuditMapper, AuditOptions};
-pub use falco::{FalcoMapper, Mapped, scope};
+pub use falco::{AlertParts, FalcoMapper, Mapped, scope};
 pub use options::{MappingOptions, MappingVersion, Preserve};
 pub use recognise::{is_alert, is_audit, is_internal};
 pub use summary::{Reasons, Summary};

@@ -38,6 +38,8 @@ pub enum Mood {
     /// Takes everything.
     #[default]
     Taking,
+    /// As with a component that looks at records: takes what can be decoded.
+    Reading,
     /// As with full queues: waits up to `hold` for a better mood, then refuses.
     Busy,
     /// As with a used-up memory budget: admits nothing, but takes what was admitted.
@@ -62,7 +64,11 @@ struct State {
     /// Calls of `admit` that were refused.
     turned_away: watch::Sender<usize>,
     failed: Mutex<BTreeMap<&'static str, u64>>,
+    /// Items of batches that were refused.
+    refused: AtomicUsize,
     admitted: Arc<AtomicUsize>,
+    /// The most that was out at once.
+    most_admitted: AtomicUsize,
     signals: Signals,
 }
 
@@ -86,6 +92,8 @@ impl Capture {
             waiting: watch::Sender::default(),
             turned_away: watch::Sender::default(),
             failed: Mutex::default(),
+            refused: AtomicUsize::new(0),
+            most_admitted: AtomicUsize::new(0),
             admitted: Arc::default(),
             signals,
         }))
@@ -133,6 +141,16 @@ impl Capture {
         self.0.failed.lock().clone()
     }
 
+    /// Items of batches that were refused: the engine would have counted them.
+    pub fn refused(&self) -> usize {
+        self.0.refused.load(Relaxed)
+    }
+
+    /// The most bytes of room that were ever out at once.
+    pub fn most_admitted(&self) -> usize {
+        self.0.most_admitted.load(Relaxed)
+    }
+
     /// Bytes of room that are given out and not yet given back.
     pub fn admitted(&self) -> usize {
         self.0.admitted.load(Relaxed)
@@ -164,10 +182,14 @@ fn busy() -> Refused {
 #[async_trait]
 impl Intake for State {
     async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
+        let items = batch.len();
         tokio::select! {
             biased;
             taken = self.take(batch, Duration::MAX) => taken,
-            () = drain.requested() => Err(Refused::Draining),
+            () = drain.requested() => {
+                self.refused.fetch_add(items, Relaxed);
+                Err(Refused::Draining)
+            }
         }
     }
 
@@ -181,22 +203,28 @@ impl Intake for State {
             Ok(Ok(mood)) => *mood,
             _ => Mood::Busy,
         };
-        match now {
-            Mood::Busy | Mood::Stuck => Err(busy()),
-            Mood::Draining => Err(Refused::Draining),
-            Mood::Taking | Mood::NoRoom => {
+        let refused = match now {
+            Mood::Busy | Mood::Stuck => busy(),
+            Mood::Draining => Refused::Draining,
+            Mood::Taking | Mood::NoRoom | Mood::Reading => {
+                if now == Mood::Reading {
+                    batch.clone().decode().map_err(|error| Refused::Invalid(error.to_string()))?;
+                }
                 self.taken.send_modify(|taken| taken.push(batch));
-                Ok(())
+                return Ok(());
             }
-        }
+        };
+        self.refused.fetch_add(batch.len(), Relaxed);
+        Err(refused)
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
         let refused = match *self.mood.borrow() {
             Mood::NoRoom => busy(),
             Mood::Draining => Refused::Draining,
-            Mood::Taking | Mood::Busy | Mood::Stuck => {
-                self.admitted.fetch_add(bytes, Relaxed);
+            Mood::Taking | Mood::Reading | Mood::Busy | Mood::Stuck => {
+                let out = self.admitted.fetch_add(bytes, Relaxed) + bytes;
+                self.most_admitted.fetch_max(out, Relaxed);
                 return Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)));
             }
         };

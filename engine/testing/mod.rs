@@ -2,6 +2,7 @@
 //!
 //! - [`Capture`] stands behind a receiver or a stage and can be told to be busy, draining, or stuck.
 //! - [`TransformTest`] runs records through a processor planned from YAML.
+//! - [`receiver`] is the conformance kit of receivers: what every one of them must do, a test for each row.
 //! - [`planning`] runs a plan phase without a configuration file.
 //! - [`log`] builds records.
 //! - [`MemoryStorage`] is a storage extension that outlives a component under test.
@@ -10,6 +11,7 @@
 mod capture;
 mod plan;
 mod readme;
+pub mod receiver;
 mod records;
 mod storage;
 mod transform;

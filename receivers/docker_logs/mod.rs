@@ -20,7 +20,7 @@ mod read;
 mod records;
 mod select;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod watch;
 
 pub use crate::formats::NonJson;

@@ -3,7 +3,7 @@
 
 mod config;
 mod cursor;
-mod fake_engine;
+pub mod fake_engine;
 mod framing;
 mod reconnect;
 mod records;

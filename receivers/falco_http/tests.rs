@@ -33,21 +33,6 @@ async fn takes_what_falco_sends() {
     assert_eq!(door.capture.admitted(), 0);
 }
 
-/// Scenario: three requests in one packet.
-/// Guarantee: three answers, in order, and three records.
-#[tokio::test]
-async fn pipelined_requests_are_answered_in_order() {
-    let door = Door::open(Config::default()).await;
-    let mut wire = door.connect().await;
-    wire.send(
-        &[post(ALERT), b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}".to_vec(), post(ALERT)].concat(),
-    )
-    .await;
-    let statuses = [wire.answer().await.status, wire.answer().await.status, wire.answer().await.status];
-    assert_eq!(statuses, [200, 400, 200]);
-    assert_eq!(door.capture.records().len(), 3, "`{{}}` is kept as a plain record");
-}
-
 /// Scenario: F1: a body of 2 MiB for which the client waits with `Expect: 100-continue`.
 /// Guarantee: the client is told to go on, and the alert arrives.
 #[tokio::test]

@@ -6,7 +6,7 @@ use super::{
     lines::Lines,
     *,
 };
-use crate::{container::Wrapping, formats::Format, sample_data, size::Size};
+use crate::{container::Wrapping, formats::Format, size::Size, testing::data};
 use lanner_engine::{
     component::Factory,
     config::plan_body,
@@ -169,7 +169,7 @@ async fn a_broken_input_is_an_error() {
 async fn alerts_are_alerts() {
     let key = Key::intern("log.record.uid");
     let mut ids: Vec<Vec<Option<String>>> = Vec::new();
-    let Some(alerts) = sample_data::lines("dev/falco_alerts.jsonl") else { return };
+    let Some(alerts) = data::lines("dev/falco_alerts.jsonl") else { return };
     for _ in 0..2 {
         let mut rig = Rig::start(Config { format: Format::Falco, ..Config::default() });
         alerts.iter().for_each(|alert| rig.write(format!("{alert}\n")));

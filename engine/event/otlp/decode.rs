@@ -30,7 +30,7 @@ pub fn decode_logs(bytes: &Bytes) -> Result<Logs, DecodeError> {
     Ok(logs)
 }
 
-fn resource_logs(mut fields: Reader<'_>, logs: &mut Logs) -> Result<(), DecodeError> {
+pub(super) fn resource_logs(mut fields: Reader<'_>, logs: &mut Logs) -> Result<(), DecodeError> {
     let mut resource = Resource::default();
     let mut scopes = Vec::new();
     while let Some((tag, field)) = fields.next()? {
@@ -60,7 +60,7 @@ pub(super) fn read_resource(mut fields: Reader<'_>, resource: &mut Resource) -> 
     Ok(())
 }
 
-fn scope_logs(mut fields: Reader<'_>) -> Result<(Scope, Vec<LogRecord>), DecodeError> {
+pub(super) fn scope_logs(mut fields: Reader<'_>) -> Result<(Scope, Vec<LogRecord>), DecodeError> {
     let (mut scope, mut records) = (Scope::default(), Vec::new());
     while let Some((tag, field)) = fields.next()? {
         match (tag, field) {

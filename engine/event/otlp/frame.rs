@@ -90,9 +90,9 @@ pub(super) struct Parts {
 
 /// A message without one of its repeated fields.
 pub(super) struct Envelope<'a> {
-    /// The other fields, each with its number and length.
+    /// The other fields as they are.
     pub rest: Vec<&'a [u8]>,
-    /// The contents of the repeated one.
+    /// The content of the repeated field.
     pub inner: Vec<(Reader<'a>, &'a [u8])>,
 }
 
@@ -109,6 +109,19 @@ pub(super) fn open_envelope<'a>(mut fields: Reader<'a>, whole: &'a [u8]) -> Resu
         }
     }
     Ok(envelope)
+}
+
+impl Writer {
+    /// One resource with one scope: their own fields, then the items.
+    pub(super) fn group(&mut self, resource: &[&[u8]], scope: &[&[u8]], items: &[&[u8]]) {
+        self.message(1, |writer| {
+            resource.iter().for_each(|part| writer.out.extend_from_slice(part));
+            writer.message(2, |writer| {
+                scope.iter().for_each(|part| writer.out.extend_from_slice(part));
+                items.iter().for_each(|item| writer.bytes_always(2, item));
+            });
+        });
+    }
 }
 
 impl Parts {
@@ -149,13 +162,7 @@ impl Parts {
             return;
         }
         let mut writer = Writer { out: std::mem::take(&mut self.open) };
-        writer.message(1, |writer| {
-            resource.iter().for_each(|part| writer.out.extend_from_slice(part));
-            writer.message(2, |writer| {
-                scope.iter().for_each(|part| writer.out.extend_from_slice(part));
-                run.iter().for_each(|item| writer.bytes_always(2, item));
-            });
-        });
+        writer.group(resource, scope, run);
         self.open = writer.out;
         self.items += items;
     }

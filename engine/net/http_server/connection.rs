@@ -16,7 +16,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, error::Error, pin::pin, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, Interest},
     net::TcpStream,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -26,6 +26,16 @@ use tokio_util::sync::CancellationToken;
 const H2_PENDING_RESETS: usize = 20;
 /// How an HTTP/2 client begins; no HTTP/1 method does.
 const H2_PREFACE: &[u8; 3] = b"PRI";
+
+/// What ends a connection from this side.
+enum End {
+    /// The drain began.
+    Drain,
+    /// It is old enough.
+    Aged,
+    /// A limit, by its reason.
+    Cut(&'static str),
+}
 
 pub(super) struct Connection {
     limits: Limits,
@@ -44,7 +54,8 @@ impl Connection {
         &self.limits
     }
 
-    /// Whether the client starts with HTTP/2. A client that sends nothing is left to the HTTP/1 limits.
+    /// Whether the client starts with HTTP/2. A client that sends nothing is left to the HTTP/1 limits, and so is everyone
+    /// once the drain began.
     pub(super) async fn has_h2_preface(&self, stream: &TcpStream) -> bool {
         let peek = async {
             let mut start = [0; H2_PREFACE.len()];
@@ -53,13 +64,19 @@ impl Connection {
                     Ok(read) if read == start.len() => return &start == H2_PREFACE,
                     // The first byte came alone; peeking does not wait for more.
                     Ok(read) if read > 0 && H2_PREFACE.starts_with(&start[..read]) => {
+                        if stream.ready(Interest::READABLE).await.map_or(true, |ready| ready.is_read_closed()) {
+                            return false;
+                        }
                         tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     _ => return false,
                 }
             }
         };
-        tokio::time::timeout(self.limits.header_timeout, peek).await.unwrap_or(false)
+        tokio::select! {
+            is_h2 = tokio::time::timeout(self.limits.header_timeout, peek) => is_h2.unwrap_or(false),
+            () = self.drain.requested() => false,
+        }
     }
 
     /// The TLS handshake; `None` when it failed, which is counted.
@@ -86,7 +103,7 @@ impl Connection {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         let watch = Watch::new(false);
-        let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+        let io = TokioIo::new(Watched { io: stream, watch: watch.clone() });
         let of_service = watch.clone();
         let service = service_fn(move |request| watched(of_service.serving(), service(request)));
         let mut http = pin!(
@@ -97,13 +114,13 @@ impl Connection {
                 .half_close(true)
                 .serve_connection(io, service)
         );
-        let mut end = self.end(&watch);
-        let cut = tokio::select! {
+        let mut end = self.end(&watch, None);
+        let end = tokio::select! {
             biased;
             result = http.as_mut() => return self.log(result),
-            cut = end.next() => cut.flatten(),
+            end = end.next() => end,
         };
-        if let Some(reason) = cut {
+        if let Some(End::Cut(reason)) = end {
             return self.counters.closed(reason);
         }
         http.as_mut().graceful_shutdown();
@@ -122,7 +139,7 @@ impl Connection {
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
         let watch = Watch::new(true);
-        let io = Watched { io: TokioIo::new(stream), watch: watch.clone() };
+        let io = TokioIo::new(Watched { io: stream, watch: watch.clone() });
         let of_service = watch.clone();
         let service = service_fn(move |request| watched(of_service.serving(), service(request)));
         let header_size = u32::try_from(self.limits.max_header_size).unwrap_or(u32::MAX);
@@ -137,26 +154,49 @@ impl Connection {
                 .adaptive_window(true)
                 .serve_connection(io, service)
         );
-        let mut end = self.end(&watch);
-        let cut = tokio::select! {
+        let mut end = self.end(&watch, self.limits.max_connection_age);
+        let end = tokio::select! {
             biased;
             result = http.as_mut() => return self.log(result),
-            cut = end.next() => cut.flatten(),
+            end = end.next() => end,
         };
-        if let Some(reason) = cut {
+        if let Some(End::Cut(reason)) = end {
             return self.counters.closed(reason);
         }
+        if watch.is_opening() {
+            return;
+        }
         http.as_mut().graceful_shutdown();
-        self.log(http.await);
+        match (end, self.limits.max_connection_age_grace) {
+            (Some(End::Aged), Some(grace)) => match tokio::time::timeout(grace, http).await {
+                Ok(result) => self.log(result),
+                Err(_) => self.counters.closed("max_connection_age"),
+            },
+            _ => self.log(http.await),
+        }
     }
 
-    /// What ends the connection from this side: the drain, or a limit with its reason. In a set, so that it is polled
+    /// Waits for what ends the connection from this side. In a set, so that it is polled
     /// when it was woken itself and not for every request: asking for the drain takes a lock that all connections share.
-    fn end<'c>(&'c self, watch: &'c Watch) -> FuturesUnordered<impl Future<Output = Option<&'static str>> + use<'c>> {
-        let end = async {
+    fn end<'c>(
+        &'c self,
+        watch: &'c Watch,
+        age: Option<Duration>,
+    ) -> FuturesUnordered<impl Future<Output = End> + use<'c>> {
+        let aged = async move {
+            match age {
+                // Connections that came together do not leave together.
+                Some(age) => {
+                    tokio::time::sleep(age.saturating_add((age / 1000).saturating_mul(fastrand::u32(..100)))).await
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let end = async move {
             tokio::select! {
-                () = self.drain.requested() => None,
-                reason = watch.expired(&self.limits, false) => Some(reason),
+                () = self.drain.requested() => End::Drain,
+                reason = watch.expired(&self.limits, false) => End::Cut(reason),
+                () = aged => End::Aged,
             }
         };
         FuturesUnordered::from_iter([end])

@@ -1,7 +1,8 @@
 //! `Watch`: how long a connection has been idle, or busy sending a request head.
 //!
 //! Promises: one clock reading per change and no timer operation on the path of a request; a connection on which a
-//! request is being served is never timed out here (its body and its answer have limits of their own).
+//! request is being served is never timed out here (its body and its answer have limits of their own); the beginning of
+//! an HTTP/2 connection is a head, and after it only requests count, so neither pings nor drops of frames keep it.
 //! Why not hyper's header timer: it runs while a connection is idle too, and Falco's connections are idle for minutes.
 
 use super::Limits;
@@ -15,7 +16,13 @@ use std::{
     task::{Context, Poll},
     time::Duration,
 };
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::Instant,
+};
+
+/// What every HTTP/2 connection begins with.
+const H2_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 
 /// After a drain began, an idle connection gets this long for a request that is already on its way.
 const IDLE_WHEN_DRAINING: Duration = Duration::from_millis(200);
@@ -37,6 +44,8 @@ struct Shared {
     active: AtomicU32,
     /// HTTP/2 sends bytes between requests (pings), so they do not begin a request head.
     multiplexed: bool,
+    /// Bytes of the HTTP/2 preface that are still to come.
+    preface: AtomicU32,
 }
 
 /// Marks a request in service until dropped.
@@ -53,9 +62,10 @@ impl Watch {
     pub(super) fn new(multiplexed: bool) -> Self {
         Self(Arc::new(Shared {
             epoch: Instant::now(),
-            since: AtomicU64::new(IDLE),
+            since: AtomicU64::new(if multiplexed { HEAD } else { IDLE }),
             active: AtomicU32::new(0),
             multiplexed,
+            preface: AtomicU32::new(if multiplexed { H2_PREFACE as u32 } else { 0 }),
         }))
     }
 
@@ -69,10 +79,23 @@ impl Watch {
         self.0.since.store((self.0.epoch.elapsed().as_millis() as u64) << 1 | phase, Relaxed);
     }
 
-    fn received(&self) {
-        let begins_head = !self.0.multiplexed && self.0.since.load(Relaxed) & 1 == IDLE;
-        if self.0.active.load(Relaxed) == 0 && (begins_head || self.0.multiplexed) {
-            self.mark(if self.0.multiplexed { IDLE } else { HEAD });
+    /// Whether so little came that nothing can have been asked for.
+    pub(super) fn is_opening(&self) -> bool {
+        self.0.preface.load(Relaxed) > 0
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        if self.0.multiplexed {
+            let missing = self.0.preface.load(Relaxed);
+            if missing > 0 && bytes > 0 {
+                let missing = missing.saturating_sub(u32::try_from(bytes).unwrap_or(u32::MAX));
+                self.0.preface.store(missing, Relaxed);
+                if missing == 0 {
+                    self.mark(IDLE);
+                }
+            }
+        } else if self.0.active.load(Relaxed) == 0 && self.0.since.load(Relaxed) & 1 == IDLE {
+            self.mark(HEAD);
         }
     }
 
@@ -103,21 +126,18 @@ pub(super) struct Watched<T> {
     pub(super) watch: Watch,
 }
 
-impl<T: hyper::rt::Read + Unpin> hyper::rt::Read for Watched<T> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
+impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if matches!(read, Poll::Ready(Ok(()))) {
-            self.watch.received();
+            self.watch.received(buf.filled().len() - before);
         }
         read
     }
 }
 
-impl<T: hyper::rt::Write + Unpin> hyper::rt::Write for Watched<T> {
+impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }

@@ -16,6 +16,7 @@ mod names;
 mod original;
 #[cfg(test)]
 mod page;
+mod parts;
 pub mod reasons;
 mod record;
 mod split;
@@ -23,6 +24,9 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod types;
+
+pub use parts::AlertParts;
 
 pub(super) use field::{Field, FieldSeed, TextSeed};
 pub(super) use record::method_of;
@@ -201,6 +205,12 @@ impl FalcoMapper {
                 _ => Reading::Foreign,
             },
         }
+    }
+
+    /// Maps an alert that does not come as JSON. There is no original to keep, so `keep_original` has no effect.
+    pub fn map_parts(&self, parts: AlertParts<'_>, observed_unix_nano: u64) -> Mapped {
+        // The parts stand in no common text, so the record gets copies.
+        record::map(&self.settings, &mut parts.into_alert(), &self.no_body, &Original::Parts, observed_unix_nano)
     }
 
     /// The resource of records that are no alerts: `service.name` and what else the options say.

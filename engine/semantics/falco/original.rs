@@ -9,14 +9,17 @@ pub(super) enum Original<'a> {
     Text(&'a str),
     /// A map that another agent made of its JSON.
     Map(&'a Value),
+    /// Its parts: it never was JSON.
+    Parts,
 }
 
 impl Original<'_> {
-    /// Its JSON; that of a map is written only when somebody asks.
-    pub fn json(&self) -> Cow<'_, str> {
+    /// Its JSON, if it was any; that of a map is written only when somebody asks.
+    pub fn json(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Map(value) => Cow::Owned(value.to_json()),
+            Self::Text(text) => Some(Cow::Borrowed(text)),
+            Self::Map(value) => Some(Cow::Owned(value.to_json())),
+            Self::Parts => None,
         }
     }
 }

@@ -115,8 +115,10 @@ impl Mapping<'_> {
             self.record.push(&keys::CLOCK_SKEW, Value::Bool(true));
             self.degraded.add(reasons::CLOCK_SKEW);
         }
-        if self.settings.keep_original {
-            self.text(&keys::ORIGINAL, &piece.json());
+        if self.settings.keep_original
+            && let Some(json) = piece.json()
+        {
+            self.text(&keys::ORIGINAL, &json);
         }
 
         self.base_resource(alert);

@@ -63,7 +63,7 @@ struct State {
 pub struct FakeEngine {
     state: Arc<Mutex<State>>,
     path: PathBuf,
-    _server: AbortOnDropHandle<()>,
+    server: Mutex<Option<AbortOnDropHandle<()>>>,
 }
 
 /// Nanoseconds as Docker writes them.
@@ -76,11 +76,25 @@ impl FakeEngine {
     pub fn start() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("lanner-fake-{}-{}.sock", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let path = std::env::temp_dir().join(name);
-        let listener = UnixListener::bind(&path).unwrap();
-        let state = Arc::<Mutex<State>>::default();
-        let server = tokio::spawn(serve(listener, Arc::clone(&state)));
-        Self { state, path, _server: AbortOnDropHandle::new(server) }
+        let engine = Self { state: Arc::default(), path: std::env::temp_dir().join(name), server: Mutex::default() };
+        engine.come_back();
+        engine
+    }
+
+    /// Ends as a killed daemon does: every connection breaks, and no more are let in. The containers run on.
+    pub fn leave(&self) {
+        *self.server.lock() = None;
+        let _ = std::fs::remove_file(&self.path);
+        let mut state = self.state.lock();
+        state.listeners.clear();
+        state.containers.iter_mut().for_each(|(_, container)| container.followers.clear());
+    }
+
+    /// Serves again after [`FakeEngine::leave`].
+    pub fn come_back(&self) {
+        let listener = UnixListener::bind(&self.path).unwrap();
+        let server = tokio::spawn(serve(listener, Arc::clone(&self.state)));
+        *self.server.lock() = Some(AbortOnDropHandle::new(server));
     }
 
     pub fn endpoint(&self) -> String {

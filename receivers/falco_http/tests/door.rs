@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    task::JoinHandle,
     time::timeout,
 };
 
@@ -24,20 +23,18 @@ pub struct Door {
     pub address: SocketAddr,
     pub capture: Capture,
     pub telemetry: Telemetry,
-    pub drain: Drain,
-    pub running: JoinHandle<Result<(), BoxError>>,
 }
 
 impl Door {
     /// Runs a receiver on a free port.
     pub async fn open(config: Config) -> Self {
         let config = Config { endpoint: ListenAddress::localhost(0), ..config };
-        let (capture, telemetry, drain) = (Capture::new(), Telemetry::default(), Drain::new());
+        let (capture, telemetry) = (Capture::new(), Telemetry::default());
         let cx = BuildCx::new(Kind::Receiver, "falco_http".parse().unwrap(), telemetry.clone(), Default::default());
         let receiver = Plan { config }.open(&cx).unwrap();
         let address = receiver.server.local_addr().unwrap();
-        let running = tokio::spawn(Box::new(receiver).run(capture.consumer(), drain.clone()));
-        Self { address, capture, telemetry, drain, running }
+        tokio::spawn(Box::new(receiver).run(capture.consumer(), Drain::new()));
+        Self { address, capture, telemetry }
     }
 
     pub async fn connect(&self) -> Wire {
@@ -49,12 +46,6 @@ impl Door {
         let metrics = self.telemetry.snapshot();
         let series = metrics.iter().filter(|found| found.name == metric).flat_map(|found| &found.series);
         series.filter(|(labels, _)| labels.iter().any(|(_, value)| value == reason)).map(|(_, value)| value).sum()
-    }
-
-    /// Stops the receiver.
-    pub async fn close(self) {
-        self.drain.request();
-        timeout(SOON, self.running).await.expect("ends on drain").unwrap().unwrap();
     }
 }
 
@@ -102,14 +93,4 @@ impl Wire {
         let read = timeout(SOON, self.stream.read_buf(&mut self.read)).await.expect("an answer in time").unwrap();
         assert_ne!(read, 0, "closed after {:?}", String::from_utf8_lossy(&self.read));
     }
-}
-
-/// Waits until `done`, looking again and again for a bounded time.
-pub async fn eventually(done: impl Fn() -> bool) {
-    let look = async {
-        while !done() {
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-    };
-    timeout(SOON, look).await.expect("must come true in time");
 }

@@ -5,8 +5,8 @@ use crate::{
     container::Wrapping,
     file_log::config::{Config, StartAt},
     formats::{Format, NonJson},
-    sample_data,
     size::Size,
+    testing::data,
 };
 use lanner_engine::{
     config::Duration,
@@ -153,7 +153,7 @@ async fn binary_junk_is_survived() {
 /// is kept and counted.
 #[tokio::test(start_paused = true)]
 async fn events_of_files_are_events() {
-    if let Some(alerts) = sample_data::lines("dev/falco_alerts.jsonl") {
+    if let Some(alerts) = data::lines("dev/falco_alerts.jsonl") {
         let mut rig = Rig::new();
         rig.write("falco.log", "Fri Nov 20 10:00:00 2026: Falco initialized\n");
         rig.write("falco.log", alerts.join("\n") + "\nEvents detected: 3\n{\"rule\": cut sh\n");
@@ -168,7 +168,7 @@ async fn events_of_files_are_events() {
         assert_eq!(rig.capture.failed().get("not_an_alert"), Some(&3));
         assert!(rig.uids().iter().all(|uid| uid.len() == 32));
     }
-    if let Some(events) = sample_data::lines("dev/k8s_audit_events.jsonl") {
+    if let Some(events) = data::lines("dev/k8s_audit_events.jsonl") {
         let mut rig = Rig::new();
         let list = format!("{{\"kind\":\"EventList\",\"items\":[{},{}]}}", events[0], events[1]);
         rig.write("audit.log", format!("{}\n{list}\n{{\"kind\":\"Event\",\"sta\n", events.join("\n")));
@@ -188,7 +188,7 @@ async fn events_of_files_are_events() {
 /// Guarantee: they are no alerts, but kept whole as plain records when asked for, in either format.
 #[tokio::test(start_paused = true)]
 async fn text_alerts_are_kept_as_text() {
-    let Some(lines) = sample_data::lines("dev/falco_text_alerts.jsonl") else { return };
+    let Some(lines) = data::lines("dev/falco_text_alerts.jsonl") else { return };
     let texts: Vec<String> = lines
         .iter()
         .map(|line| {
@@ -210,7 +210,7 @@ async fn text_alerts_are_kept_as_text() {
 /// Guarantee: every line comes out of its wrapping with its time and its stream.
 #[tokio::test(start_paused = true)]
 async fn docker_files_of_the_team_are_unwrapped() {
-    let Some(lines) = sample_data::lines("dev/docker_json_file.jsonl") else { return };
+    let Some(lines) = data::lines("dev/docker_json_file.jsonl") else { return };
     let expected: Vec<serde_json::Value> = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ended = expected.iter().filter(|entry| {
         let log = entry["log"].as_str().unwrap();
