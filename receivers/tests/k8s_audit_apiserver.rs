@@ -255,8 +255,8 @@ async fn k7_three_hundred_at_once() {
         bodies.into_iter().zip(1..).map(|(body, number)| tokio::spawn(Arc::clone(&server).send(number, body)));
     let fates: Vec<Fate> = join_all(sending.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
     let all = start.elapsed();
-    println!("{:?} {:?}", server.answers.lock().statuses, cluster.telemetry.snapshot());
-    assert!(fates.iter().all(|fate| fate.delivered && fate.attempts.len() == 1));
+    let again = fates.iter().filter(|fate| !fate.delivered || fate.attempts.len() > 1).count();
+    assert_eq!(again, 0, "batches that were not taken at the first try; answers: {:?}", server.answers.lock().statuses);
     assert_eq!(cluster.connections(), 1);
     let slowest = server.answers.lock().took.iter().max().copied().unwrap_or_default();
     println!("300 x {EVENTS} events at once, client and server on one thread: {all:?} of real time");
