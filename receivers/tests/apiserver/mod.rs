@@ -88,7 +88,9 @@ impl ApiServer {
             let answer = match request.send().await {
                 Ok(answer) => answer,
                 Err(error) => {
-                    println!("server {}: {error:?} after {:?}", self.number, start.elapsed());
+                    if !error.is_connect() {
+                        println!("server {}: {error:?} after {:?}", self.number, start.elapsed());
+                    }
                     return false;
                 }
             };
