@@ -43,6 +43,7 @@ const BOUND: Duration = Duration::from_secs(10);
 const ALL_ATTEMPTS: Duration = Duration::from_secs(300);
 
 /// Lets the paused clock pass in steps.
+#[allow(clippy::disallowed_methods, reason = "real time for the kernel, while the clock of the runtime stands")]
 fn trickle() {
     tokio::spawn(async {
         loop {
