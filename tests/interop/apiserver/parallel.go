@@ -16,8 +16,8 @@ import (
 const (
 	posts         = 300
 	eventsPerPost = 400
-	// A hang is longer, a busy machine is not. The server gives an attempt up after 30 s.
-	slowest = 10 * time.Second
+	// A hang is longer; a debug build on a busy machine is not. What is printed is the figure.
+	slowest = 120 * time.Second
 )
 
 // takesThreeHundredAtOnce posts batches at once over one connection of Go's HTTP/2 client, as many as an API server has in
