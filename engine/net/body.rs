@@ -246,9 +246,14 @@ async fn expand(
 ) -> Result<Bytes, BodyError> {
     let held = compressed.len();
     let mut reader = encoding.reader(compressed).map_err(|_| BodyError::Corrupt)?;
-    let mut out = Vec::new();
+    let mut out: Vec<u8> = Vec::new();
     loop {
         let before = out.len();
+        if out.capacity() - before < STEP {
+            // Doubling, but not beyond what can be needed: a bomb would otherwise take nearly twice the limit.
+            let capacity = out.capacity().saturating_mul(2).min(limit.saturating_add(STEP)).max(before + STEP);
+            out.reserve_exact(capacity - before);
+        }
         match reader.as_mut().take(STEP as u64).read_to_end(&mut out) {
             Ok(0) => return Ok(out.into()),
             Ok(_) => {}
