@@ -25,6 +25,7 @@ mod grpc;
 mod http;
 mod json;
 mod json_scalar;
+mod not_offered;
 mod refusal;
 mod rpc_status;
 mod taken;
