@@ -1,6 +1,6 @@
 //! Joining parts.
 
-use super::{IDLE, Joiner, Line, MAX_LINE, PART_BYTES, Part, Stream};
+use super::{IDLE, Joiner, Line, MAX_LINE, PART_BYTES, Part, Stream, Unwrapper, Whole, Wrapping};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -123,4 +123,85 @@ fn terminals_lose_their_return() {
         assert!(text(&join(&mut tty, parts(Stream::Stdout, 1, &format!("{line}\r")))[0]) == line);
     }
     assert_eq!(text(&join(&mut Joiner::new(false, "json-file"), parts(Stream::Stdout, 1, "a\r"))[0]), "a\r");
+}
+
+fn unwrap(unwrapper: &mut Unwrapper, lines: &[&str], from: u64) -> Vec<Whole> {
+    let (mut found, mut at) = (Vec::new(), from);
+    for line in lines {
+        let line = Whole::plain(Bytes::copy_from_slice(line.as_bytes()), at);
+        at += line.text.len() as u64 + 1;
+        unwrapper.push(line, Instant::now(), |whole| found.push(whole));
+    }
+    found
+}
+
+/// Scenario: lines as containerd, CRI-O and Docker write them, odd ones, and lines that nobody wrapped.
+/// Guarantee: time, stream and text are taken out; what is no wrapping comes out as it is, marked.
+#[test]
+fn wrappings_are_told_apart() {
+    let lines = [
+        "2026-01-01T00:00:00.000000001Z stdout F hello  world ",
+        "2026-01-01T01:00:00+01:00 stderr F",
+        "2026-01-01T00:00:00Z stdout F:extra tagged",
+        r#"{"log":"docker\u00fc\n","stream":"stderr","attrs":{"a":"b"},"time":"2026-01-01T00:00:00.5Z"}"#,
+        "2026-01-01T00:00:00Z stdin F no such stream",
+        "2026-01-01T00:00:00Z stdout X no such tag",
+        "yesterday stdout F no time",
+        r#"{"log":17}"#,
+        r#"{"rule":"an alert"}"#,
+    ];
+    let found = unwrap(&mut Unwrapper::new(Wrapping::Auto, 1000), &lines, 0);
+    let text = |whole: &Whole| String::from_utf8(whole.text.to_vec()).unwrap();
+    assert_eq!(found.iter().map(text).collect::<Vec<_>>()[..4], ["hello  world ", "", "tagged", "docker\u{fc}"]);
+    let second = 1_767_225_600_000_000_000;
+    let times: Vec<u64> = found[..4].iter().map(|whole| whole.time).collect();
+    assert_eq!(times, [second + 1, second, second, second + 500_000_000]);
+    assert_eq!(
+        [0, 1, 3].map(|at| found[at].stream),
+        [Some(Stream::Stdout), Some(Stream::Stderr), Some(Stream::Stderr)]
+    );
+    assert!(found[..4].iter().all(|whole| !whole.bare));
+    assert!(found[4..].iter().zip(&lines[4..]).all(|(whole, line)| whole.bare && text(whole) == *line));
+    assert_eq!(found.len(), lines.len());
+}
+
+/// Scenario: a file with split lines of both streams is read up to every one of its lines, and then by another unwrapper
+/// that resumes there.
+/// Guarantee: every line once, whole, with the place where its first part stands.
+#[test]
+fn a_resumed_file_repeats_no_line() {
+    let time = "2026-01-01T00:00:00Z";
+    let parts = [
+        "stdout P a",
+        "stderr F 1",
+        "stdout P b",
+        "stderr P 2",
+        "stdout F c",
+        "stderr P 3",
+        "stdout F d",
+        "stderr F 4",
+    ];
+    let lines: Vec<String> = parts.iter().map(|part| format!("{time} {part}")).collect();
+    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+    let ends: Vec<u64> = lines
+        .iter()
+        .scan(0, |at, line| {
+            *at += line.len() as u64 + 1;
+            Some(*at)
+        })
+        .collect();
+    let expected = unwrap(&mut Unwrapper::new(Wrapping::Cri, 1000), &lines, 0);
+    let texts: Vec<&[u8]> = expected.iter().map(|whole| &whole.text[..]).collect();
+    assert_eq!(texts, [&b"1"[..], b"abc", b"d", b"234"]);
+    for stop in 0..=lines.len() {
+        let mut first = Unwrapper::new(Wrapping::Cri, 1000);
+        let mut found = unwrap(&mut first, &lines[..stop], 0);
+        let until = if stop == 0 { 0 } else { ends[stop - 1] };
+        let held = first.held();
+        let from = held.iter().flatten().min().copied().unwrap_or(until).min(until);
+        let skipped = if from == 0 { 0 } else { ends.iter().position(|end| *end == from).unwrap() + 1 };
+        let mut second = Unwrapper::resuming(Wrapping::Cri, 1000, held, until);
+        found.extend(unwrap(&mut second, &lines[skipped..], from));
+        assert_eq!(found, expected, "stopped after {stop} lines");
+    }
 }

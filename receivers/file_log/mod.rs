@@ -6,18 +6,21 @@
 //! - The position in a file moves only once the pipeline has its lines. With a `storage` it survives restarts; after a
 //!   crash at most the lines of the last second come again, with the same ids.
 //! - A busy pipeline slows the reading down and loses nothing.
-//! - Memory is bounded by a batch, one line and [`tail::HELD_BYTES`], whatever the number and size of the files.
+//! - Memory is bounded by a batch, one line and [`read::HELD_BYTES`], whatever the number and size of the files.
 //!
-//! `follow` is the loop. `files` knows the files, found by `search` and recognised by `identity`; each is a `tail`, and
+//! `follow` is the loop. `files` gives the files their turns; `discover` finds them by `search`, and `identity` recognises
+//! them. Each is a `tail`, which `read` takes lines from, and
 //! `checkpoints` keep how far it was read. `container` takes lines out of their wrapping, `formats` makes records of them.
 
 mod blocks;
 mod checkpoints;
 mod config;
+mod discover;
 mod files;
 mod follow;
 mod identity;
 mod metrics;
+mod read;
 mod search;
 
 mod tail;

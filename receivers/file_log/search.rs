@@ -7,13 +7,17 @@ use super::identity::FileKey;
 use globset::{GlobBuilder, GlobMatcher, GlobSet, GlobSetBuilder};
 use std::{
     collections::BTreeMap,
+    fs::DirEntry as Sibling,
     io,
+    os::unix::fs::DirEntryExt,
     path::{Path, PathBuf},
 };
 use walkdir::{DirEntry, WalkDir};
 
 /// Entries of folders that one search looks at.
 const MAX_VISITED: usize = 500_000;
+/// Entries of a folder that are looked at for a file that was renamed.
+const MAX_SIBLINGS: usize = 100_000;
 /// Folders inside each other behind `**`.
 const MAX_DEPTH: usize = 64;
 
@@ -173,4 +177,19 @@ fn absolute(text: &str, folder: &Path) -> String {
     }
     let text = text.strip_prefix("./").unwrap_or(text);
     format!("{}/{text}", globset::escape(folder.to_string_lossy().trim_end_matches('/')))
+}
+
+/// The folder in which a rotated file would stay: that of the file itself, where the path is a link.
+pub fn folder_of(path: &Path) -> Option<PathBuf> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    path.parent().map(Path::to_owned)
+}
+
+/// The files of a folder that have one of these inodes.
+pub fn siblings(folder: &Path, keys: &[FileKey]) -> Vec<(PathBuf, FileKey)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let wanted = |entry: &Sibling| keys.iter().any(|key| key.inode == entry.ino());
+    let entries = entries.take(MAX_SIBLINGS).filter_map(Result::ok).filter(wanted);
+    let key = |entry: Sibling| Some((entry.path(), FileKey::of(&entry.metadata().ok()?)));
+    entries.filter_map(key).filter(|(_, key)| keys.contains(key)).collect()
 }

@@ -20,3 +20,4 @@ mod outage;
 mod own_metrics;
 mod quickstart;
 mod shutdown;
+mod stdin;

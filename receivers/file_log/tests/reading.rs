@@ -5,6 +5,7 @@ use crate::{
     container::Wrapping,
     file_log::config::{Config, StartAt},
     formats::{Format, NonJson},
+    testing::data,
     size::Size,
 };
 use lanner_engine::{
@@ -12,9 +13,6 @@ use lanner_engine::{
     prelude::*,
     semantics::{is_alert, is_audit},
 };
-
-#[path = "../../../tests/support/data.rs"]
-mod data;
 
 fn attribute<'r>(record: &'r LogRecord, name: &str) -> Option<&'r Value> {
     record.attrs.get(&Key::intern(name))
@@ -186,7 +184,29 @@ async fn events_of_files_are_events() {
     }
 }
 
-/// Scenario: the team's Docker and Falco text lines, told apart by `container: auto` and read as text.
+/// Scenario: the team's alerts that Falco printed as text, because `json_output` is off.
+/// Guarantee: they are no alerts, but kept whole as plain records when asked for, in either format.
+#[tokio::test(start_paused = true)]
+async fn text_alerts_are_kept_as_text() {
+    let Some(lines) = data::lines("dev/falco_text_alerts.jsonl") else { return };
+    let texts: Vec<String> = lines
+        .iter()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["text"].as_str().unwrap().replace('\n', " ")
+        })
+        .collect();
+    for (format, non_json) in [(Format::Text, None), (Format::Falco, Some(NonJson::Keep))] {
+        let mut rig = Rig::new();
+        rig.write("falco.txt", texts.join("\n") + "\n");
+        rig.start(Config { format, non_json, ..rig.config("falco.txt") }).await;
+        rig.items(texts.len()).await;
+        rig.stop().await;
+        assert_eq!(rig.texts(), texts);
+        assert!(!rig.capture.records().iter().any(is_alert));
+    }
+}
+
+/// Scenario: the team's lines of Docker files, with `container: auto`.
 /// Guarantee: every line comes out of its wrapping with its time and its stream.
 #[tokio::test(start_paused = true)]
 async fn docker_files_of_the_team_are_unwrapped() {

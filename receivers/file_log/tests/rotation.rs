@@ -59,6 +59,56 @@ async fn a_rotated_file_that_is_still_found_is_not_read_twice() {
     assert_eq!(rig.texts(), ["1", "2", "3", "4"]);
 }
 
+/// Scenario: a file is rotated with half a line at its end, and `force_flush_period` is an hour, or 0.
+/// Guarantee: nobody waits for the other half; the new file is read right after it.
+#[tokio::test(start_paused = true)]
+async fn half_a_line_of_a_rotated_file_holds_nobody_up() {
+    for period in [3600, 0] {
+        for format in [Format::Text, Format::Json] {
+            let mut rig = Rig::new();
+            rig.write("app.log", "{}\nhalf");
+            let config = Config { force_flush_period: Duration::from_secs(period), format, ..rig.config("app.log*") };
+            rig.start(config).await;
+            rig.items(1).await;
+            rig.rename("app.log", "app.log.1");
+            rig.write("app.log", "{\"new\": 1}\n");
+            rig.look().await;
+            rig.stop().await;
+            assert_eq!(rig.capture.records().len(), 3, "{period} {format:?}");
+            assert_eq!(rig.texts()[1], "half");
+        }
+    }
+}
+
+/// Scenario: one file may be open at a time; a file that is not open is rotated with unread lines in it, behind a link in
+/// another folder as a kubelet makes it.
+/// Guarantee: the rest is found by its inode and read, then the new file.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_not_open_survives_its_rotation() {
+    let mut rig = Rig::new();
+    rig.write("pods/web/0.log", "1\n");
+    rig.write("pods/other/0.log", "x\n");
+    fs::create_dir(rig.path("containers")).unwrap();
+    std::os::unix::fs::symlink(rig.path("pods/web/0.log"), rig.path("containers/web.log")).unwrap();
+    std::os::unix::fs::symlink(rig.path("pods/other/0.log"), rig.path("containers/other.log")).unwrap();
+    let config = Config { max_concurrent_files: 1, ..rig.config("containers/*.log") };
+    rig.start(config).await;
+    rig.items(2).await;
+    rig.look().await;
+    rig.write("pods/web/0.log", "2\n");
+    rig.rename("pods/web/0.log", "pods/web/0.log.20261122");
+    rig.write("pods/web/0.log", "3\n");
+    // Five seconds pass before a file that is neither open nor found is looked for.
+    for _ in 0..5 {
+        rig.look().await;
+    }
+    rig.items(4).await;
+    rig.stop().await;
+    let texts: Vec<String> = rig.texts().into_iter().filter(|text| text != "x").collect();
+    assert_eq!(texts, ["1", "2", "3"]);
+    assert_eq!(rig.metric("lanner_file_log_lost_bytes", ""), 0);
+}
+
 /// Scenario: a file is copied and truncated: once to nothing, once and written anew beyond where it was read, once by a
 /// writer that does not append and so leaves zero bytes in front.
 /// Guarantee: what is written afterwards is read from the beginning, each line once, and each truncation is counted.
