@@ -1,6 +1,6 @@
 # Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
 
-.PHONY: run build test bench deps
+.PHONY: run build test fuzz bench deps
 
 CARGO ?= cargo
 CONFIG ?= pipelines/quickstart.yaml
@@ -14,6 +14,11 @@ build: deps-build
 test: deps
 	scripts/test.sh
 
+# Each fuzz target for so many seconds.
+SECONDS_EACH ?= 60
+fuzz: deps
+	scripts/fuzz.sh $(SECONDS_EACH)
+
 bench: deps-build
 	scripts/bench.sh
 
@@ -22,6 +27,6 @@ bench: deps-build
 deps-build:
 	scripts/install.sh build
 
-# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox.
+# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox, a C++ compiler.
 deps:
 	scripts/install.sh build test

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold: formatting, lints, unit, property and end-to-end tests, every YAML of the project.
+# Everything that must hold: formatting, lints, unit, property and end-to-end tests, every YAML of the project,
+# and a short run of every fuzz target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # dockerd and friends live in sbin, which is not on everybody's path.
@@ -16,4 +17,6 @@ cargo build --release --locked
 step "tests"
 # End-to-end tests run the release build: what users run, and fast enough for their load.
 LANNER_BINARY="$(realpath "${CARGO_TARGET_DIR:-target}")/release/lanner" cargo test --workspace --locked
+step "fuzz targets, a short run each"
+scripts/fuzz.sh 10
 step "all passed"

@@ -18,7 +18,7 @@ mod access;
 mod answer;
 mod config;
 mod intake;
-mod split;
+pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 

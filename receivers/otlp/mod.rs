@@ -20,7 +20,7 @@ mod cors;
 mod entrance;
 mod grpc;
 mod http;
-mod json;
+pub(crate) mod json;
 mod json_scalar;
 mod refusal;
 mod rpc_status;
