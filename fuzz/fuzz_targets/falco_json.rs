@@ -41,7 +41,8 @@ fn map(mapper: &FalcoMapper, body: &Arc<str>) -> Logs {
 fn assert_nothing_lost(body: &str, logs: &Logs) {
     let mut rest = body.trim_start_matches('\u{feff}');
     for record in logs.records() {
-        let text = record.attrs.get_str(&keys::ORIGINAL).or_else(|| record.body.as_str()).expect("every piece has text");
+        let text =
+            record.attrs.get_str(&keys::ORIGINAL).or_else(|| record.body.as_str()).expect("every piece has text");
         while !rest.starts_with(text) {
             let mut letters = rest.chars();
             let letter = letters.next().expect("the piece is in the body, behind those before it");
