@@ -23,7 +23,7 @@ mod deadline;
 mod entrance;
 mod grpc;
 mod http;
-mod json;
+pub(crate) mod json;
 mod json_scalar;
 mod not_offered;
 mod refusal;
