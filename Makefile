@@ -1,6 +1,6 @@
 # Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
 
-.PHONY: run build test bench deps
+.PHONY: run build test test-interop bench deps
 
 CARGO ?= cargo
 CONFIG ?= pipelines/quickstart.yaml
@@ -13,6 +13,10 @@ build: deps-build
 
 test: deps
 	scripts/test.sh
+
+# Real OpenTelemetry SDKs and Collectors before and behind Lanner; needs Go and Python with pip, and says what it misses.
+test-interop: deps-build
+	scripts/interop.sh
 
 bench: deps-build
 	scripts/bench.sh

@@ -2,10 +2,21 @@
 
 use lanner_engine::component::Factory;
 
+mod carried;
+pub mod falco_parse;
 pub mod filter;
+pub mod k8s_audit_parse;
+pub mod redact;
+#[cfg(test)]
+mod testing;
 
 /// Every processor of this crate.
-pub const ALL: &[Factory] = &[Factory::transform::<filter::Filter>()];
+pub const ALL: &[Factory] = &[
+    Factory::transform::<falco_parse::FalcoParse>(),
+    Factory::transform::<filter::Filter>(),
+    Factory::transform::<k8s_audit_parse::K8sAuditParse>(),
+    Factory::transform::<redact::Redact>(),
+];
 
 #[cfg(test)]
 mod tests {

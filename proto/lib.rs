@@ -1,7 +1,9 @@
-//! lanner-proto: the OTLP protobuf messages and gRPC service stubs.
+//! lanner-proto: the protobuf messages of OTLP with its gRPC service stubs, and those of Falco's gRPC API ([`falco`]).
 //!
-//! The generated code is the OpenTelemetry project's own (crate `opentelemetry-proto`), so that building needs no
+//! The generated code of OTLP is the OpenTelemetry project's own (crate `opentelemetry-proto`), so that building needs no
 //! protoc. The engine encodes and decodes logs by itself; these types serve metrics, service stubs and tests.
+
+pub mod falco;
 
 pub use opentelemetry_proto::tonic::{collector, common, logs, metrics, resource, trace};
 

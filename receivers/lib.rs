@@ -4,16 +4,21 @@
 mod conformance;
 mod counters;
 pub mod docker_logs;
+pub mod falco_grpc;
 pub mod falco_http;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;
+mod requests;
+#[cfg(test)]
+mod testing;
 
 use lanner_engine::component::Factory;
 
 /// Every receiver of this crate.
 pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),
+    Factory::receiver::<falco_grpc::FalcoGrpc>(),
     Factory::receiver::<falco_http::FalcoHttp>(),
     Factory::receiver::<generator::Generator>(),
     Factory::receiver::<k8s_audit::K8sAudit>(),

@@ -3,10 +3,14 @@
 use crate::event::{Batch, LogRecord};
 use smallvec::SmallVec;
 
+/// Items by constant reason.
+pub(crate) type Counts = SmallVec<[(&'static str, usize); 2]>;
+
 /// Collects the output of one transform.
 pub struct Emitter<'a> {
     pub(crate) emitted: &'a mut SmallVec<[Batch; 1]>,
-    pub(crate) discarded: &'a mut SmallVec<[(&'static str, usize); 2]>,
+    pub(crate) discarded: &'a mut Counts,
+    pub(crate) degraded: &'a mut Counts,
 }
 
 impl Emitter<'_> {
@@ -19,13 +23,13 @@ impl Emitter<'_> {
 
     /// Says that `items` were left out on purpose. The reason is part of a metric: a constant, not event data.
     pub fn discard(&mut self, items: usize, reason: &'static str) {
-        if items == 0 {
-            return;
-        }
-        match self.discarded.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, count)) => *count += items,
-            None => self.discarded.push((reason, items)),
-        }
+        count(self.discarded, items, reason);
+    }
+
+    /// Says that something was odd about `items` that are passed on all the same, as the metric
+    /// `lanner_processor_degraded`. The reason is a constant, as above; an item may have several.
+    pub fn degraded(&mut self, items: usize, reason: &'static str) {
+        count(self.degraded, items, reason);
     }
 
     /// Passes on the records for which `judge` finds no reason to discard them.
@@ -46,5 +50,15 @@ impl Emitter<'_> {
             logs.groups.retain(|group| !group.records.is_empty());
         }
         self.emit(batch);
+    }
+}
+
+fn count(counts: &mut Counts, items: usize, reason: &'static str) {
+    if items == 0 {
+        return;
+    }
+    match counts.iter_mut().find(|(known, _)| *known == reason) {
+        Some((_, count)) => *count += items,
+        None => counts.push((reason, items)),
     }
 }

@@ -18,6 +18,7 @@ mod traits;
 pub use build::BuildCx;
 pub use consumer::{Admission, Consumer, Intake};
 pub use drain::Drain;
+pub(crate) use emitter::Counts;
 pub use emitter::Emitter;
 pub use factory::{Factory, Planned};
 pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};

@@ -18,11 +18,13 @@ pub struct PipelineAccount {
     pipeline: String,
     telemetry: Telemetry,
     pub accepted: Counter,
-    discarded: Mutex<Vec<Discards>>,
+    discarded: Mutex<Vec<Reasoned>>,
+    degraded: Mutex<Vec<Reasoned>>,
     destinations: Mutex<Vec<Arc<DestinationAccount>>>,
 }
 
-struct Discards {
+/// Items of a processor under a reason.
+struct Reasoned {
     processor: String,
     reason: &'static str,
     items: Counter,
@@ -69,6 +71,7 @@ impl Ledger {
                 &[("pipeline", pipeline)],
             ),
             discarded: Mutex::default(),
+            degraded: Mutex::default(),
             destinations: Mutex::default(),
         });
         self.0.lock().push(Arc::clone(&account));
@@ -137,23 +140,48 @@ impl PipelineAccount {
         account
     }
 
-    /// Counts items that a processor left out. Reasons are constants of components, so there are few.
+    /// Counts items that a processor left out.
     pub fn discard(&self, processor: &str, reason: &'static str, items: u64) {
-        let mut discarded = self.discarded.lock();
-        let known = discarded.iter().find(|entry| entry.reason == reason && entry.processor == processor);
-        if let Some(entry) = known {
-            entry.items.add(items);
-            return;
-        }
-        let counter = self.telemetry.counter(
-            "lanner_pipeline_discarded_items",
-            "Items that a processor of the pipeline left out on purpose.",
-            "{item}",
-            &[("pipeline", &self.pipeline), ("processor", processor), ("reason", reason)],
-        );
-        counter.add(items);
-        discarded.push(Discards { processor: processor.to_owned(), reason, items: counter });
+        count(&self.discarded, processor, reason, items, || {
+            self.telemetry.counter(
+                "lanner_pipeline_discarded_items",
+                "Items that a processor of the pipeline left out on purpose.",
+                "{item}",
+                &[("pipeline", &self.pipeline), ("processor", processor), ("reason", reason)],
+            )
+        });
     }
+
+    /// Counts items that a processor passed on although something about them was odd; no part of the ledger.
+    pub fn degrade(&self, processor: &str, reason: &'static str, items: u64) {
+        count(&self.degraded, processor, reason, items, || {
+            self.telemetry.counter(
+                "lanner_processor_degraded",
+                "Oddities of items that the processor passed on all the same.",
+                "{item}",
+                &[("pipeline", &self.pipeline), ("processor", processor), ("reason", reason)],
+            )
+        });
+    }
+}
+
+/// Adds to the counter of a processor and a reason, making it first. Reasons are constants of components, so there are few.
+fn count(
+    counters: &Mutex<Vec<Reasoned>>,
+    processor: &str,
+    reason: &'static str,
+    items: u64,
+    new: impl FnOnce() -> Counter,
+) {
+    let mut counters = counters.lock();
+    let known = counters.iter().find(|entry| entry.reason == reason && entry.processor == processor);
+    if let Some(entry) = known {
+        entry.items.add(items);
+        return;
+    }
+    let counter = new();
+    counter.add(items);
+    counters.push(Reasoned { processor: processor.to_owned(), reason, items: counter });
 }
 
 impl DestinationAccount {

@@ -11,7 +11,7 @@ use super::{
     transaction::Transaction,
 };
 use crate::{
-    component::{ComponentId, Emitter, Refused, Stage, Transform},
+    component::{ComponentId, Counts, Emitter, Refused, Stage, Transform},
     event::{Batch, OtlpRequest},
     telemetry::{Counter, Telemetry},
 };
@@ -108,14 +108,17 @@ impl Pipeline {
         transaction: &mut Transaction<'g>,
     ) -> Result<Batches, Refused> {
         let mut emitted = Batches::new();
-        let mut discarded = SmallVec::new();
+        let (mut discarded, mut degraded) = (Counts::new(), Counts::new());
         let (mut incoming, reads_records) = (0, step.transform.reads_records());
         for mut batch in batches {
             incoming += batch.len();
             if reads_records {
                 batch.decode().map_err(|error| Refused::Invalid(error.to_string()))?;
             }
-            step.transform.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded });
+            step.transform.apply(
+                batch,
+                &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded },
+            );
         }
         let outgoing: usize = emitted.iter().map(Batch::len).sum();
         let named: usize = discarded.iter().map(|(_, items)| items).sum();
@@ -127,6 +130,9 @@ impl Pipeline {
         transaction.count(&step.outgoing, outgoing);
         for (reason, items) in discarded {
             transaction.discard(&self.account, step.id.as_str(), reason, items);
+        }
+        for (reason, items) in degraded {
+            transaction.degrade(&self.account, step.id.as_str(), reason, items);
         }
         Ok(emitted)
     }

@@ -480,6 +480,7 @@ impl Transform for Careless {
                 group.records.truncate(1);
             }
         }
+        out.degraded(batch.len(), "odd");
         out.emit(batch);
     }
 }
@@ -491,6 +492,7 @@ async fn nothing_vanishes_in_a_transform() {
     let sink = Scripted::new([]);
     let bench = Build { steps: vec![Arc::new(Careless)], ..Build::default() }.with(&[("sink", Arc::clone(&sink))]);
     bench.consumer.consume(batch(5)).await.unwrap();
+    assert_eq!(bench.metric("lanner_processor_degraded"), 1, "what is passed on although it is odd is counted beside");
     let rows = bench.close().await;
     assert_eq!((rows[0].accepted, rows[0].delivered), (5, 1));
     assert_eq!(rows[0].discarded, [("step surplus".to_owned(), 3), ("step unaccounted".to_owned(), 1)]);

@@ -24,7 +24,8 @@ pub(super) struct Transaction<'g> {
     sends: SmallVec<[Send<'g>; 1]>,
     absorbs: SmallVec<[Absorb<'g>; 1]>,
     counts: SmallVec<[(&'g Counter, u64); 6]>,
-    discards: SmallVec<[Discard<'g>; 1]>,
+    discards: SmallVec<[Reasoned<'g>; 1]>,
+    degrades: SmallVec<[Reasoned<'g>; 1]>,
 }
 
 struct Append<'g> {
@@ -47,7 +48,8 @@ struct Absorb<'g> {
     account: &'g DestinationAccount,
 }
 
-struct Discard<'g> {
+/// Items of a processor under a reason.
+struct Reasoned<'g> {
     account: &'g PipelineAccount,
     processor: &'g str,
     reason: &'static str,
@@ -80,7 +82,11 @@ impl<'g> Transaction<'g> {
     }
 
     pub fn discard(&mut self, account: &'g PipelineAccount, processor: &'g str, reason: &'static str, items: usize) {
-        self.discards.push(Discard { account, processor, reason, items });
+        self.discards.push(Reasoned { account, processor, reason, items });
+    }
+
+    pub fn degrade(&mut self, account: &'g PipelineAccount, processor: &'g str, reason: &'static str, items: usize) {
+        self.degrades.push(Reasoned { account, processor, reason, items });
     }
 
     /// Commits, or leaves everything as it was.
@@ -114,6 +120,9 @@ impl<'g> Transaction<'g> {
         }
         for discard in self.discards.drain(..) {
             discard.account.discard(discard.processor, discard.reason, discard.items as u64);
+        }
+        for degrade in self.degrades.drain(..) {
+            degrade.account.degrade(degrade.processor, degrade.reason, degrade.items as u64);
         }
         for absorb in self.absorbs.drain(..) {
             absorb.account.delivered.add(absorb.batch.len() as u64);

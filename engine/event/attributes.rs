@@ -76,6 +76,14 @@ impl Attributes {
     }
 }
 
+impl IntoIterator for Attributes {
+    type Item = (Key, Value);
+    type IntoIter = std::vec::IntoIter<(Key, Value)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl FromIterator<(Key, Value)> for Attributes {
     /// The last value of a repeated name wins.
     fn from_iter<I: IntoIterator<Item = (Key, Value)>>(pairs: I) -> Self {

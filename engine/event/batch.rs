@@ -111,6 +111,25 @@ impl Batch {
         }
     }
 
+    /// The records themselves; copies them when another branch shares them.
+    ///
+    /// # Errors
+    /// The batch is not decoded or not logs; it is given back.
+    pub fn into_logs(self) -> Result<Logs, Self> {
+        match self.payload {
+            Payload::Logs(logs) => Ok(Arc::unwrap_or_clone(logs)),
+            Payload::Otlp(_) => Err(self),
+        }
+    }
+
+    /// The untouched OTLP.
+    pub fn as_otlp(&self) -> Option<&OtlpRequest> {
+        match &self.payload {
+            Payload::Logs(_) => None,
+            Payload::Otlp(request) => Some(request),
+        }
+    }
+
     /// The request as it goes on the wire: untouched OTLP is handed on, records are encoded.
     pub fn to_otlp(&self) -> OtlpRequest {
         match &self.payload {

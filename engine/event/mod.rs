@@ -13,6 +13,7 @@ mod severity;
 mod signal;
 mod text;
 mod value;
+mod value_serde;
 
 pub use attributes::Attributes;
 pub use batch::{Batch, OtlpRequest};

@@ -42,6 +42,15 @@ impl Text {
         }
     }
 
+    /// The text as a body of its own, for parsers whose strings shall be ranges of it. Copies nothing when it is the
+    /// whole of what it was cut from.
+    pub fn to_shared(&self) -> Arc<str> {
+        match &self.0 {
+            Repr::Shared { owner, start: 0, len } if *len as usize == owner.len() => Arc::clone(owner),
+            _ => self.as_str().into(),
+        }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         match &self.0 {

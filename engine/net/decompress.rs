@@ -3,6 +3,7 @@
 //! Promises: never holds more than the cap plus one step; a step is short, so a bomb does not keep a worker from
 //! its other connections; one encoding layer only.
 
+use super::snappy;
 use bytes::{Buf, Bytes};
 use std::io::{self, Read, Write};
 
@@ -17,8 +18,12 @@ const ZSTD_WINDOW_LOG: u32 = 23;
 pub(super) enum Encoding {
     Identity,
     Gzip,
+    /// zlib; that is what HTTP's `deflate` means.
     Deflate,
     Zstd,
+    /// One block, or the framed form under the same name: Collectors sent that for years.
+    Snappy,
+    SnappyFramed,
 }
 
 impl Encoding {
@@ -29,13 +34,23 @@ impl Encoding {
         match () {
             () if name.is_empty() || is("identity") => Some(Self::Identity),
             () if is("gzip") || is("x-gzip") => Some(Self::Gzip),
-            () if is("deflate") => Some(Self::Deflate),
+            () if is("deflate") || is("zlib") => Some(Self::Deflate),
             () if is("zstd") => Some(Self::Zstd),
+            () if is("snappy") => Some(Self::Snappy),
+            () if is("x-snappy-framed") => Some(Self::SnappyFramed),
             () => None,
         }
     }
 
-    /// A reader of what `body` holds.
+    /// The encoding of this very body: `snappy` is told apart by its first bytes, as the Collector does.
+    pub(super) fn of_body(self, body: &[u8]) -> Self {
+        match self {
+            Self::Snappy if snappy::is_framed(body) => Self::SnappyFramed,
+            other => other,
+        }
+    }
+
+    /// A reader of what `body` holds. A block of snappy has none, see [`snappy::Block`].
     pub(super) fn reader(self, body: Bytes) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::Identity => Box::new(body.reader()),
@@ -46,6 +61,8 @@ impl Encoding {
                 decoder.window_log_max(ZSTD_WINDOW_LOG)?;
                 Box::new(decoder)
             }
+            Self::SnappyFramed => Box::new(snap::read::FrameDecoder::new(body.reader())),
+            Self::Snappy => return Err(io::ErrorKind::Unsupported.into()),
         })
     }
 }
@@ -59,9 +76,13 @@ pub(super) enum Expander {
 
 impl Expander {
     /// A decompressor; none for a body that is not compressed.
+    ///
+    /// # Errors
+    /// Snappy, whose readers want the whole body, is [`io::ErrorKind::Unsupported`].
     pub(super) fn new(encoding: Encoding) -> io::Result<Option<Self>> {
         Ok(Some(match encoding {
             Encoding::Identity => return Ok(None),
+            Encoding::Snappy | Encoding::SnappyFramed => return Err(io::ErrorKind::Unsupported.into()),
             Encoding::Gzip => Self::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
             Encoding::Deflate => Self::Deflate(Box::new(flate2::write::ZlibDecoder::new(Vec::new()))),
             Encoding::Zstd => {

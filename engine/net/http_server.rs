@@ -6,6 +6,7 @@
 //! - A panic while a request is handled ends that connection, not the server, and is counted.
 //! - On drain: nothing new is accepted, requests in flight are finished, idle connections are closed, and after
 //!   [`Limits::drain`] whatever is left is cut.
+//! - Certificates that change on disk are used for new connections; ones that cannot be used change nothing.
 //! - Every task lives inside the future of [`HttpServer::serve`]: dropping it ends them.
 //!
 //! Plain connections go straight to hyper's HTTP/1 builder: telling the versions apart by their first bytes costs a
@@ -18,7 +19,11 @@ mod limits;
 mod tests;
 mod watch;
 
-use crate::{component::Drain, config::ListenAddress};
+use crate::{
+    component::Drain,
+    config::ListenAddress,
+    net::tls::{Reload, ServerTls},
+};
 use connection::Connection;
 pub use counters::ServerCounters;
 use http::{Request, Response};
@@ -30,6 +35,7 @@ use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     task::JoinSet,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Connections that may wait to be accepted; the kernel's usual upper limit.
@@ -41,7 +47,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A bound listener, not yet serving. Dropping it frees the port.
 pub struct HttpServer {
     listener: TcpListener,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<ServerTls>,
     limits: Limits,
     counters: ServerCounters,
 }
@@ -72,11 +78,7 @@ impl HttpServer {
     ///
     /// # Errors
     /// [`BindError`] with the address and what to do.
-    pub fn bind(
-        address: &ListenAddress,
-        tls: Option<Arc<rustls::ServerConfig>>,
-        limits: Limits,
-    ) -> Result<Self, BindError> {
+    pub fn bind(address: &ListenAddress, tls: Option<ServerTls>, limits: Limits) -> Result<Self, BindError> {
         let open = || {
             let socket = if address.0.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
             // So that a restart need not wait for the old connections' TIME_WAIT.
@@ -112,10 +114,13 @@ impl HttpServer {
         F: Future<Output = Response<B>> + Send + 'static,
         B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
     {
-        let Self { listener, tls, limits, counters } = self;
+        let Self { listener, mut tls, limits, counters } = self;
         let streams = CancellationToken::new();
         let _end_streams = streams.clone().drop_guard();
-        let tls = tls.map(tokio_rustls::TlsAcceptor::from);
+        if let Some(tls) = &tls {
+            counters.certificate(tls.expires());
+        }
+        let mut acceptor = tls.as_ref().map(|tls| TlsAcceptor::from(Arc::clone(tls.config())));
         let mut connections = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -123,6 +128,20 @@ impl HttpServer {
                 () = drain.requested() => break,
                 Some(ended) = connections.join_next() => {
                     counters.ended(ended);
+                    continue;
+                }
+                reload = changed(&mut tls) => {
+                    match reload {
+                        Reload::Loaded(config) => {
+                            acceptor = Some(TlsAcceptor::from(config));
+                            counters.reloaded(tls.as_ref().and_then(ServerTls::expires));
+                            tracing::info!("the TLS files have changed and are used for new connections");
+                        }
+                        Reload::Failed(error) => {
+                            counters.reload_failed();
+                            tracing::error!(%error, "the TLS files have changed and cannot be used; those before stay");
+                        }
+                    }
                     continue;
                 }
                 accepted = listener.accept() => accepted,
@@ -140,7 +159,7 @@ impl HttpServer {
             }
             counters.opened();
             let connection = Connection::new(limits, counters.clone(), drain.clone(), streams.clone());
-            connections.spawn(run(connection, stream, tls.clone(), service.clone()));
+            connections.spawn(run(connection, stream, acceptor.clone(), service.clone()));
         }
         drop(listener);
         let rest = async {
@@ -155,6 +174,14 @@ impl HttpServer {
     }
 }
 
+/// Returns when a listener's certificates have changed; never for one without TLS. Cancel-safe.
+async fn changed(tls: &mut Option<ServerTls>) -> Reload {
+    match tls {
+        Some(tls) => tls.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// A connection that was reset before it was accepted is nobody's problem; a lack of descriptors passes.
 async fn pause_after(error: &io::Error) {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
@@ -164,7 +191,7 @@ async fn pause_after(error: &io::Error) {
     }
 }
 
-async fn run<S, F, B>(connection: Connection, stream: TcpStream, tls: Option<tokio_rustls::TlsAcceptor>, service: S)
+async fn run<S, F, B>(connection: Connection, stream: TcpStream, tls: Option<TlsAcceptor>, service: S)
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,

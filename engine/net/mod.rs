@@ -10,6 +10,7 @@ mod body;
 pub mod client;
 mod decompress;
 mod http_server;
+mod snappy;
 mod stream;
 pub mod tls;
 

@@ -15,7 +15,7 @@ use super::{
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::Body;
-use std::pin::Pin;
+use std::{io::ErrorKind, pin::Pin};
 use tokio::time::Instant;
 
 /// A request body that is read as it comes.
@@ -37,7 +37,10 @@ impl<B: Body<Data = Bytes>> BodyStream<B> {
     /// [`BodyError::TooLarge`] when more than the limit is announced, [`BodyError::UnsupportedEncoding`].
     pub fn new(headers: &HeaderMap, body: B, limits: &BodyLimits) -> Result<Self, BodyError> {
         super::first_room(body.size_hint().exact(), limits)?;
-        let expander = Expander::new(encoding_of(headers)?).map_err(|_| BodyError::Corrupt)?;
+        let expander = Expander::new(encoding_of(headers)?).map_err(|error| match error.kind() {
+            ErrorKind::Unsupported => BodyError::UnsupportedEncoding("snappy".into()),
+            _ => BodyError::Corrupt,
+        })?;
         Ok(Self {
             body: Box::pin(body),
             limits: *limits,

@@ -5,18 +5,23 @@
 //! a plain record, and whatever was odd about it is counted under a constant reason.
 
 pub mod audit;
+pub mod carried;
 pub mod category;
+#[cfg(test)]
+#[path = "../../tests/support/data.rs"]
+mod data;
 pub mod event_names;
 pub mod falco;
 pub mod keys;
 mod options;
 mod recognise;
+pub mod secrets;
 mod summary;
 pub mod threat;
 pub mod uid;
 
 pub use audit::{AuditMapper, AuditOptions};
-pub use falco::{FalcoMapper, Mapped, scope};
+pub use falco::{AlertParts, FalcoMapper, Mapped, scope};
 pub use options::{MappingOptions, MappingVersion, Preserve};
 pub use recognise::{is_alert, is_audit, is_internal};
 pub use summary::{Reasons, Summary};

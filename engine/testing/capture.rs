@@ -38,6 +38,8 @@ pub enum Mood {
     /// Takes everything.
     #[default]
     Taking,
+    /// As with a component that looks at records: takes what can be decoded.
+    Reading,
     /// As with full queues: waits up to `hold` for a better mood, then refuses.
     Busy,
     /// As with a used-up memory budget: admits nothing, but takes what was admitted.
@@ -201,10 +203,15 @@ impl Intake for State {
             Ok(Ok(mood)) => *mood,
             _ => Mood::Busy,
         };
-        let refused = match now {
-            Mood::Busy | Mood::Stuck => busy(),
-            Mood::Draining => Refused::Draining,
-            Mood::Taking | Mood::NoRoom => {
+        let decoded = match now {
+            Mood::Reading => batch.clone().decode().map(drop),
+            _ => Ok(()),
+        };
+        let refused = match (now, decoded) {
+            (_, Err(error)) => Refused::Invalid(error.to_string()),
+            (Mood::Busy | Mood::Stuck, _) => busy(),
+            (Mood::Draining, _) => Refused::Draining,
+            (Mood::Taking | Mood::NoRoom | Mood::Reading, _) => {
                 self.taken.send_modify(|taken| taken.push(batch));
                 return Ok(());
             }
@@ -217,7 +224,7 @@ impl Intake for State {
         let refused = match *self.mood.borrow() {
             Mood::NoRoom => busy(),
             Mood::Draining => Refused::Draining,
-            Mood::Taking | Mood::Busy | Mood::Stuck => {
+            Mood::Taking | Mood::Reading | Mood::Busy | Mood::Stuck => {
                 let out = self.admitted.fetch_add(bytes, Relaxed) + bytes;
                 self.most_admitted.fetch_max(out, Relaxed);
                 return Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)));

@@ -4,7 +4,7 @@
 //! what comes out is its own doing.
 
 use crate::{
-    component::{Component, Emitter, Factory, Planned, Transform},
+    component::{Component, Counts, Emitter, Factory, Planned, Transform},
     config::{Diagnostic, plan_body},
     event::{Batch, LogGroup, LogRecord, Logs},
 };
@@ -17,8 +17,9 @@ pub struct TransformTest(Arc<dyn Transform>);
 /// What a processor made of some records.
 #[derive(Debug)]
 pub struct Transformed {
-    records: Vec<LogRecord>,
+    batches: Vec<Batch>,
     discarded: Vec<(&'static str, usize)>,
+    degraded: Vec<(&'static str, usize)>,
 }
 
 impl TransformTest {
@@ -43,24 +44,36 @@ impl TransformTest {
     pub fn run(&self, records: impl IntoIterator<Item = impl Into<LogRecord>>) -> Transformed {
         let records = records.into_iter().map(Into::into).collect();
         let group = LogGroup { records, ..LogGroup::default() };
-        let (mut emitted, mut discarded) = (SmallVec::new(), SmallVec::new());
-        let batch = Batch::logs(Logs { groups: vec![group] });
-        self.0.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded });
-        Transformed {
-            records: emitted.iter().flat_map(Batch::records).cloned().collect(),
-            discarded: discarded.into_vec(),
-        }
+        self.run_batch(Batch::logs(Logs { groups: vec![group] }))
+    }
+
+    /// Runs a batch through as it is, for processors to which resources matter or that look at untouched OTLP.
+    pub fn run_batch(&self, batch: Batch) -> Transformed {
+        let mut emitted = SmallVec::new();
+        let (mut discarded, mut degraded) = (Counts::new(), Counts::new());
+        self.0.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded });
+        Transformed { batches: emitted.into_vec(), discarded: discarded.into_vec(), degraded: degraded.into_vec() }
     }
 }
 
 impl Transformed {
-    /// The records that were emitted, in order.
+    /// What was emitted.
+    pub fn batches(&self) -> &[Batch] {
+        &self.batches
+    }
+
+    /// The decoded records that were emitted, in order.
     pub fn records(&self) -> Vec<LogRecord> {
-        self.records.clone()
+        self.batches.iter().flat_map(Batch::records).cloned().collect()
     }
 
     /// How many were left out on purpose, by reason.
     pub fn discarded(&self) -> Vec<(&'static str, usize)> {
         self.discarded.clone()
+    }
+
+    /// How many were passed on although something about them was odd, by reason.
+    pub fn degraded(&self) -> Vec<(&'static str, usize)> {
+        self.degraded.clone()
     }
 }

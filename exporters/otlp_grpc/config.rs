@@ -54,6 +54,9 @@ impl Default for KeepaliveConfig {
 pub struct Plan {
     pub endpoint: Endpoint,
     pub tls: ClientTls,
+    /// Its name in `grpc-encoding`; `None` when nothing is compressed.
+    pub encoding: Option<&'static str>,
+    /// The format behind that name.
     pub compression: Compression,
     /// `headers` and `user-agent`.
     pub headers: HeaderMap,
@@ -95,6 +98,11 @@ pub struct PingsTooOften;
 #[derive(Debug, thiserror::Error)]
 #[error("`wait_for_ready` is not offered: what cannot be sent waits in `sending_queue`; remove the key")]
 pub struct WaitForReady;
+
+/// A compression that gRPC has no name for.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is a compression of HTTP; write `gzip`, `zstd`, `snappy` or `none`")]
+pub struct NotInGrpc(&'static str);
 
 impl Config {
     /// Reports every problem.
@@ -145,13 +153,19 @@ impl Config {
             cx.error("wait_for_ready", WaitForReady);
             sound = false;
         }
+        let encoding = self.compression.wire_name();
+        let compression = self.compression.in_grpc();
+        if let (None, Some(name)) = (compression, encoding) {
+            cx.error("compression", NotInGrpc(name));
+        }
         let mut headers = self.headers.check("headers", is_reserved, cx)?;
         headers.insert(http::header::USER_AGENT, agent.ok()?);
         let (endpoint, tls, authority) = (endpoint?, tls?, authority?);
         sound.then_some(Plan {
             endpoint,
             tls,
-            compression: self.compression,
+            encoding,
+            compression: compression?,
             headers,
             authority,
             keepalive: self.keepalive,

@@ -82,7 +82,7 @@ impl ExporterPlan for Plan {
         let mut headers = self.headers;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
-        if let Some(name) = self.compression.wire_name() {
+        if let Some(name) = self.encoding {
             headers.insert("grpc-encoding", HeaderValue::from_static(name));
         }
         Ok(Box::new(OtlpGrpcExporter {

@@ -240,7 +240,7 @@ async fn connects_lazily_and_again() {
 #[tokio::test]
 async fn what_arrives_is_what_was_given() {
     let sink = Sink::start(|_| ok()).await;
-    for compression in ["gzip", "zstd", "none"] {
+    for compression in ["gzip", "zstd", "snappy", "none"] {
         for request in [logs(2000), metrics(), traces()] {
             let exporter = exporter(json!({
                 "endpoint": format!("http://{}", sink.address), "tls": {"insecure": true},
@@ -263,6 +263,8 @@ async fn what_arrives_is_what_was_given() {
             match compression {
                 "gzip" => drop(flate2::read::GzDecoder::new(message).read_to_end(&mut plain).unwrap()),
                 "zstd" => plain = zstd::decode_all(message).unwrap(),
+                // In gRPC the framed form.
+                "snappy" => drop(snap::read::FrameDecoder::new(message).read_to_end(&mut plain).unwrap()),
                 _ => plain = message.to_vec(),
             }
             assert_eq!(head[0], u8::from(compression != "none"));
@@ -376,6 +378,8 @@ fn endpoints() {
 fn impossible_configs_are_found() {
     for (key, value) in [
         ("wait_for_ready", json!(true)),
+        ("compression", json!("deflate")),
+        ("compression", json!("x-snappy-framed")),
         ("keepalive", json!({"time": "1s"})),
         ("authority", json!("a b")),
         ("user_agent", json!("a\nb")),

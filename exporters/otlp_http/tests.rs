@@ -176,7 +176,7 @@ async fn network_errors_are_tried_again() {
 #[tokio::test]
 async fn what_arrives_is_what_was_given() {
     let sink = Sink::start(|_| answer(200, "application/x-protobuf", Vec::new())).await;
-    for compression in ["gzip", "zstd", "none"] {
+    for compression in ["gzip", "zstd", "snappy", "x-snappy-framed", "deflate", "zlib", "none"] {
         for (request, path) in [(logs(2000), "/otlp/v1/logs"), (metrics(), "/m?x=1"), (traces(), "/otlp/v1/traces")] {
             let exporter = exporter(json!({
                 "endpoint": format!("http://{}/otlp/", sink.address),
@@ -197,6 +197,13 @@ async fn what_arrives_is_what_was_given() {
             match compression {
                 "gzip" => drop(flate2::read::GzDecoder::new(&seen.body()[..]).read_to_end(&mut plain).unwrap()),
                 "zstd" => plain = zstd::decode_all(&seen.body()[..]).unwrap(),
+                "snappy" => plain = snap::raw::Decoder::new().decompress_vec(seen.body()).unwrap(),
+                "x-snappy-framed" => {
+                    snap::read::FrameDecoder::new(&seen.body()[..]).read_to_end(&mut plain).unwrap();
+                }
+                "deflate" | "zlib" => {
+                    flate2::read::ZlibDecoder::new(&seen.body()[..]).read_to_end(&mut plain).unwrap();
+                }
                 _ => plain = seen.body().to_vec(),
             }
             assert_eq!(plain, request.bytes()[..]);

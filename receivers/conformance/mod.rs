@@ -2,6 +2,7 @@
 //! see. `docs/receivers.md` shows it to users.
 
 mod docker_logs;
+mod falco_grpc;
 mod falco_http;
 mod generator;
 mod k8s_audit;
@@ -37,6 +38,7 @@ conformance! {
         otlp_json_rows: crate::conformance::otlp::json,
     }
     pull {
+        falco_grpc_rows: crate::conformance::falco_grpc::subject,
         docker_logs_rows: crate::conformance::docker_logs::subject,
         generator_rows: crate::conformance::generator::subject,
     }

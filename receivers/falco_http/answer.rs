@@ -1,11 +1,10 @@
 //! What senders are told; falcosidekick's texts where it has one.
 
+use crate::requests::Answer;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use std::time::Duration;
-
-pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Taken.
 pub(super) fn accepted() -> Answer {

@@ -17,8 +17,10 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-use crate::counters::ByReason;
-use answer::Answer;
+use crate::{
+    counters::ByReason,
+    requests::{Answer, HELD, Losses, Lost},
+};
 use config::{Config, Plan};
 use http::{Method, Request};
 use hyper::body::{Body, Incoming};
@@ -43,8 +45,6 @@ const SAFETY: Duration = Duration::from_millis(50);
 const ROOM_POLL: Duration = Duration::from_millis(20);
 /// Larger bodies are mapped beside the connection tasks, which share few threads.
 const MAP_INLINE: usize = 256 << 10;
-/// The reason under which a request counts that the pipeline did not take in time.
-const HELD: &str = "held_too_long";
 /// What senders are told to wait when nothing is known.
 const RETRY: Duration = Duration::from_secs(1);
 /// What senders are told to wait while stopping: about a restart.
@@ -80,31 +80,7 @@ struct Shared {
     scope: Arc<Scope>,
     degraded: ByReason,
     unusable: ByReason,
-    lost: ByReason,
-}
-
-/// A request that was not taken: the reason for the count, and the answer.
-struct Lost {
-    reason: &'static str,
-    answer: Answer,
-    /// Whether the engine has seen a batch and counts the refusal itself.
-    seen: bool,
-}
-
-/// Counts a request whose connection broke before there was an answer; hyper drops its future then.
-struct Gone<'a> {
-    shared: &'a Shared,
-    out: &'a Consumer,
-    armed: bool,
-}
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.shared.lost.add("sender_gone", 1);
-            self.out.failed(1, "sender_gone");
-        }
-    }
+    losses: Losses,
 }
 
 impl HttpReceiver {
@@ -116,7 +92,7 @@ impl HttpReceiver {
             scope: falco::scope("lanner.receiver.falco"),
             degraded: ByReason::degraded(cx),
             unusable: ByReason::unusable(cx),
-            lost: ByReason::lost(cx),
+            losses: Losses::new(cx),
         };
         Self { server, shared: Arc::new(shared) }
     }
@@ -138,34 +114,20 @@ impl Receiver for HttpReceiver {
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>, out: &Consumer, stopping: bool) -> Answer {
-        let result = match (request.method(), request.uri().path()) {
-            (_, "/ping") => return answer::pong(),
-            (_, "/healthz") => return answer::healthy(),
-            (&Method::POST, "/test") => self.inject(out).await,
-            (&Method::POST, _) if stopping => {
-                Err(Lost { reason: "draining", answer: answer::unavailable(RESTART), seen: false })
-            }
-            (&Method::POST, _) => self.receive(request, out).await,
-            _ => return answer::not_post(),
-        };
-        result.unwrap_or_else(|lost| {
-            self.lost.add(lost.reason, 1);
-            if !lost.seen {
-                out.failed(1, lost.reason);
-            }
-            lost.answer
-        })
+        match (request.method(), request.uri().path()) {
+            (_, "/ping") => answer::pong(),
+            (_, "/healthz") => answer::healthy(),
+            (&Method::POST, "/test") => self.losses.count(out, self.inject(out)).await,
+            (&Method::POST, _) => self.losses.count(out, self.receive(request, out, stopping)).await,
+            _ => answer::not_post(),
+        }
     }
 
-    async fn receive(&self, request: Request<Incoming>, out: &Consumer) -> Result<Answer, Lost> {
+    async fn receive(&self, request: Request<Incoming>, out: &Consumer, stopping: bool) -> Result<Answer, Lost> {
+        if stopping {
+            return Err(Lost::unseen("draining", answer::unavailable(RESTART)));
+        }
         let start = Instant::now();
-        let mut gone = Gone { shared: self, out, armed: true };
-        let result = self.keep(request, out, start).await;
-        gone.armed = false;
-        result
-    }
-
-    async fn keep(&self, request: Request<Incoming>, out: &Consumer, start: Instant) -> Result<Answer, Lost> {
         let (head, body) = request.into_parts();
         let mut room = Some(self.room(&body, out, start).await?);
         let admit = |bytes| room.take().map_or_else(|| out.admit(bytes), Ok);
@@ -180,7 +142,7 @@ impl Shared {
         };
         let (logs, summary) = self.map(text).await;
         if logs.is_empty() {
-            return Err(Lost { reason: "empty_body", answer: answer::invalid_body(), seen: false });
+            return Err(Lost::unseen("empty_body", answer::invalid_body()));
         }
         self.hand_over(logs, out, self.hold.saturating_sub(start.elapsed())).await?;
         drop(body);
@@ -195,7 +157,7 @@ impl Shared {
             match out.admit(bytes) {
                 Ok(room) => return Ok(room),
                 Err(Refused::Busy { .. }) if start.elapsed() < self.hold => tokio::time::sleep(ROOM_POLL).await,
-                Err(refused) => return Err(Lost { seen: false, ..lost_batch(refused) }),
+                Err(refused) => return Err(lost_batch(refused).before_the_engine()),
             }
         }
     }
@@ -233,7 +195,7 @@ impl Shared {
         };
         match result {
             Ok(result) => result.map_err(lost_batch),
-            Err(_) => Err(Lost { reason: HELD, answer: answer::unavailable(RETRY), seen: false }),
+            Err(_) => Err(Lost::unseen(HELD, answer::unavailable(RETRY))),
         }
     }
 
@@ -260,8 +222,8 @@ impl Shared {
 
 fn lost_body(error: BodyError) -> Lost {
     match error {
-        BodyError::Refused(refused) => Lost { seen: false, ..lost_batch(refused) },
-        error => Lost { reason: error.reason(), answer: answer::refused(error.status(), &error), seen: false },
+        BodyError::Refused(refused) => lost_batch(refused).before_the_engine(),
+        error => Lost::unseen(error.reason(), answer::refused(error.status(), &error)),
     }
 }
 
@@ -271,7 +233,7 @@ fn lost_batch(refused: Refused) -> Lost {
         Refused::Draining => ("draining", answer::unavailable(RESTART)),
         Refused::Invalid(_) => ("invalid", answer::invalid_body()),
     };
-    Lost { reason, answer, seen: true }
+    Lost::refused(reason, answer)
 }
 
 /// Nanoseconds since 1970; 0 when the clock stands before it.

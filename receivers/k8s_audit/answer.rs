@@ -1,10 +1,9 @@
 //! What API servers are told. Every answer has a well-formed `Content-Type`: without one their client calls it an error.
 
+use crate::requests::Answer;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
-
-pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Seconds to wait before the next try. The client tries up to ten times inside its 30 s.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("3");

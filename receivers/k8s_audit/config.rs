@@ -7,6 +7,7 @@ use lanner_engine::{
     prelude::*,
     semantics::{AuditMapper, AuditOptions},
 };
+use std::path::PathBuf;
 
 /// The port of Falco's k8saudit plugin.
 const PORT: u16 = 9765;
@@ -48,7 +49,9 @@ pub struct Config {
 #[serde(default, deny_unknown_fields)]
 pub struct TokenConfig {
     /// The token, for example `${env:AUDIT_TOKEN}`.
-    pub token: Secret,
+    pub token: Option<Secret>,
+    /// File with the token in one line, read again when it changes.
+    pub token_file: Option<PathBuf>,
     /// Good only for the path `/k8s-audit/<cluster>`.
     pub cluster: Option<String>,
 }
@@ -88,6 +91,10 @@ struct HoldTooLong {
 struct EmptyToken;
 
 #[derive(Debug, thiserror::Error)]
+#[error("an entry needs exactly one of `token` and `token_file`; keep one")]
+struct NotOneToken;
+
+#[derive(Debug, thiserror::Error)]
 #[error(
     "anyone who can reach {endpoint} can send audit events; set `tokens`, or `tls` with `client_ca_file`, or listen on localhost"
 )]
@@ -124,9 +131,14 @@ impl Config {
             cx.error("hold", HoldTooLong { hold: self.hold });
             valid = false;
         }
-        if self.tokens.iter().any(|token| token.token.expose().is_empty()) {
-            cx.error("tokens", EmptyToken);
-            valid = false;
+        for TokenConfig { token, token_file, .. } in &self.tokens {
+            if token.as_ref().is_some_and(|token| token.expose().is_empty()) {
+                cx.error("tokens", EmptyToken);
+                valid = false;
+            } else if token.is_some() == token_file.is_some() {
+                cx.error("tokens", NotOneToken);
+                valid = false;
+            }
         }
         let mapper = AuditMapper::new(&self.semantics).map_err(|error| cx.error("semantics.attributes", error)).ok();
         let endpoint = self.endpoint;
@@ -155,7 +167,7 @@ impl ReceiverPlan for Plan {
 }
 
 impl Plan {
-    /// Loads certificates and opens the listener.
+    /// Loads certificates and tokens and opens the listener.
     pub(super) fn open(self, cx: &BuildCx) -> Result<AuditReceiver, BoxError> {
         let Self { config, mapper } = self;
         let tls = config.tls.as_ref().map(|tls| tls.load(&[b"h2", b"http/1.1"])).transpose()?;
@@ -169,6 +181,6 @@ impl Plan {
         let server = HttpServer::bind(&config.endpoint, tls, limits)?
             .with_counters(ServerCounters::register(&cx.telemetry, &labels));
         let body = BodyLimits { max_size: config.max_request_body_size as usize, ..BodyLimits::default() };
-        Ok(AuditReceiver::new(server, body, &config, mapper, cx))
+        AuditReceiver::new(server, body, &config, mapper, cx)
     }
 }

@@ -1,10 +1,11 @@
 //! `Intake`: one request, from the pieces of its body to batches in the pipeline.
 
 use super::{
-    Shared,
-    answer::{self, Answer},
+    Shared, answer,
+    collisions::Sighting,
     split::{Piece, Splitter},
 };
+use crate::requests::{Answer, HELD, Lost};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use lanner_engine::{
@@ -14,6 +15,7 @@ use lanner_engine::{
     semantics::{
         Reasons,
         audit::{Item, Origin, reasons},
+        keys,
     },
 };
 use std::{
@@ -29,20 +31,6 @@ const SLICE: usize = 64 << 10;
 /// An exporter that blocks may not look at the hold; this is how much longer it is waited for.
 const SAFETY: Duration = Duration::from_millis(25);
 
-/// A request that was not taken, or not to its end: the reason for the count, and the answer.
-pub(super) struct Lost {
-    pub reason: &'static str,
-    pub answer: Answer,
-    /// Whether the engine has seen a batch and counts the refusal itself.
-    pub seen: bool,
-}
-
-impl Lost {
-    pub fn unseen(reason: &'static str, answer: Answer) -> Self {
-        Self { reason, answer, seen: false }
-    }
-}
-
 /// A request in progress.
 pub(super) struct Intake<'r> {
     shared: &'r Shared,
@@ -54,6 +42,8 @@ pub(super) struct Intake<'r> {
     room_size: usize,
     pending: Logs,
     pending_bytes: usize,
+    /// Of the pending records.
+    sightings: Vec<Sighting>,
     degraded: Reasons,
     unusable: Reasons,
     /// Whether anything of the body was JSON.
@@ -73,6 +63,7 @@ impl<'r> Intake<'r> {
             room_size: 0,
             pending: Logs::default(),
             pending_bytes: 0,
+            sightings: Vec::new(),
             degraded: Reasons::default(),
             unusable: Reasons::default(),
             json: false,
@@ -137,7 +128,11 @@ impl<'r> Intake<'r> {
                 self.json |= !matches!(reason, reasons::NOT_JSON | reasons::CUT_SHORT);
                 self.unusable.add(reason);
             }
-            None => self.json = true,
+            None => {
+                self.json = true;
+                let uid = mapped.record.attrs.get_str(&keys::UID).unwrap_or_default();
+                self.sightings.extend(self.shared.collisions.sighting(self.origin.cluster(), uid));
+            }
         }
         for (reason, count) in mapped.degraded.iter() {
             self.degraded.add_many(reason, count);
@@ -163,7 +158,7 @@ impl<'r> Intake<'r> {
                     tokio::time::sleep(POLL.min(self.hold)).await;
                     self.hold = self.hold.saturating_sub(POLL);
                 }
-                Err(refused) => return Err(Lost { seen: false, ..of_batch(refused) }),
+                Err(refused) => return Err(of_batch(refused).before_the_engine()),
             }
         }
         Ok(())
@@ -172,13 +167,15 @@ impl<'r> Intake<'r> {
     /// Hands the pending records over, waiting for what is left of the hold, and counts what was kept.
     async fn hand_over(&mut self) -> Result<(), Lost> {
         if !self.pending.is_empty() {
+            // Whether they are taken or not: what comes again is known then, and no collision.
+            self.shared.collisions.note(self.origin.cluster(), self.sightings.drain(..));
             let batch = Batch::logs(std::mem::take(&mut self.pending));
             let start = Instant::now();
             let taken = self.out.consume_within(batch, self.hold);
             let result = match tokio::time::timeout(self.hold + SAFETY, taken).await {
                 Ok(result) => result.map_err(of_batch),
                 // Counted as lost, though a sink may have it: the sender repeats it, and the ids are the same.
-                Err(_) => Err(Lost::unseen("held_too_long", answer::busy())),
+                Err(_) => Err(Lost::unseen(HELD, answer::busy())),
             };
             self.hold = self.hold.saturating_sub(start.elapsed());
             self.pending_bytes = 0;
@@ -196,18 +193,18 @@ impl<'r> Intake<'r> {
 
 fn of_body(error: BodyError) -> Lost {
     match error {
-        BodyError::Refused(refused) => Lost { seen: false, ..of_batch(refused) },
+        BodyError::Refused(refused) => of_batch(refused).before_the_engine(),
         error => Lost::unseen(error.reason(), answer::refused(error.status(), &error)),
     }
 }
 
 fn of_batch(refused: Refused) -> Lost {
     let (reason, answer) = match refused {
-        Refused::Busy { .. } => ("held_too_long", answer::busy()),
+        Refused::Busy { .. } => (HELD, answer::busy()),
         Refused::Draining => ("draining", answer::draining()),
         Refused::Invalid(why) => ("invalid", answer::refused(StatusCode::BAD_REQUEST, &why)),
     };
-    Lost { reason, answer, seen: true }
+    Lost::refused(reason, answer)
 }
 
 /// Nanoseconds since 1970; 0 when the clock stands before it.

@@ -16,19 +16,23 @@
 
 mod access;
 mod answer;
+mod collisions;
 mod config;
 mod intake;
 mod split;
 #[cfg(test)]
 mod tests;
 
-use crate::counters::ByReason;
+use crate::{
+    counters::ByReason,
+    requests::{Answer, Losses, Lost},
+};
 use access::{Access, Verdict};
-use answer::Answer;
+use collisions::Collisions;
 use config::Config;
 use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
-use intake::{Intake, Lost};
+use intake::Intake;
 use lanner_engine::{
     net::{BodyLimits, HttpServer},
     prelude::*,
@@ -36,6 +40,8 @@ use lanner_engine::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// How often token files are looked at: a rotated token is good soon enough to write it everywhere first.
+const TOKEN_INTERVAL: Duration = Duration::from_secs(10);
 /// Longest name of a cluster in a path.
 const MAX_CLUSTER: usize = 253;
 
@@ -58,6 +64,8 @@ impl Component for K8sAudit {
 /// A bound listener with everything a request needs.
 struct AuditReceiver {
     server: HttpServer,
+    /// How often token files are looked at.
+    token_interval: Duration,
     shared: Arc<Shared>,
 }
 
@@ -66,95 +74,93 @@ struct Shared {
     max_event: usize,
     /// Longest time in all that a request waits for the pipeline.
     hold: Duration,
-    access: Access,
+    access: Arc<Access>,
+    collisions: Collisions,
     mapper: AuditMapper,
     scope: Arc<Scope>,
     degraded: ByReason,
     unusable: ByReason,
-    lost: ByReason,
-}
-
-/// Counts a request whose connection broke before there was an answer; its future is dropped then.
-struct Gone<'a> {
-    shared: &'a Shared,
-    out: &'a Consumer,
-    armed: bool,
-}
-
-impl Drop for Gone<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.shared.lost.add("sender_gone", 1);
-            self.out.failed(1, "sender_gone");
-        }
-    }
+    losses: Losses,
 }
 
 impl AuditReceiver {
-    fn new(server: HttpServer, body: BodyLimits, config: &Config, mapper: AuditMapper, cx: &BuildCx) -> Self {
+    fn new(
+        server: HttpServer,
+        body: BodyLimits,
+        config: &Config,
+        mapper: AuditMapper,
+        cx: &BuildCx,
+    ) -> Result<Self, BoxError> {
         let shared = Shared {
             body,
             max_event: config.max_event_size as usize,
             hold: config.hold.0,
-            access: Access::new(&config.tokens),
+            access: Arc::new(Access::open(&config.tokens, &cx.telemetry, cx.id.as_str())?),
+            collisions: Collisions::new(&cx.telemetry, cx.id.as_str()),
             mapper,
             scope: scope("lanner.receiver.k8s_audit"),
             degraded: ByReason::degraded(cx),
             unusable: ByReason::unusable(cx),
-            lost: ByReason::lost(cx),
+            losses: Losses::new(cx),
         };
-        Self { server, shared: Arc::new(shared) }
+        Ok(Self { server, token_interval: TOKEN_INTERVAL, shared: Arc::new(shared) })
     }
 }
 
 #[async_trait]
 impl Receiver for AuditReceiver {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
-        let Self { server, shared } = *self;
+        let Self { server, token_interval, shared } = *self;
+        let tokens = Arc::clone(&shared.access).watch(token_interval);
         let stopping = drain.clone();
         let service = move |request| {
             let (shared, out, stopping) = (Arc::clone(&shared), out.clone(), stopping.is_requested());
             async move { shared.answer(request, &out, stopping).await }
         };
-        server.serve(service, drain).await;
+        tokio::select! {
+            () = server.serve(service, drain) => {}
+            () = tokens => {}
+        }
         Ok(())
     }
 }
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>, out: &Consumer, stopping: bool) -> Answer {
-        let Some(cluster) = cluster_of(request.uri().path()) else {
+        let path = request.uri().path().to_owned();
+        let Some(cluster) = cluster_of(&path) else {
             return answer::refused(StatusCode::NOT_FOUND, &"audit events go to /k8s-audit or /k8s-audit/<cluster>");
         };
         if request.method() != Method::POST {
             return answer::not_post();
         }
-        let result = match self.access.check(request.headers(), cluster) {
-            Verdict::Unknown => Err(Lost::unseen("unauthorized", answer::unauthorized())),
+        let result = self.receive(request, out, cluster, stopping);
+        self.losses.count(out, result).await
+    }
+
+    async fn receive(
+        &self,
+        request: Request<Incoming>,
+        out: &Consumer,
+        cluster: Option<&str>,
+        stopping: bool,
+    ) -> Result<Answer, Lost> {
+        match self.access.check(request.headers(), cluster) {
+            Verdict::Unknown => return Err(Lost::unseen("unauthorized", answer::unauthorized())),
             Verdict::Elsewhere => {
                 let answer = answer::refused(StatusCode::FORBIDDEN, &"the token is for another cluster");
-                Err(Lost::unseen("forbidden", answer))
+                return Err(Lost::unseen("forbidden", answer));
             }
-            Verdict::Granted if stopping => Err(Lost::unseen("draining", answer::draining())),
-            Verdict::Granted if !is_json(request.headers()) => {
-                let answer = answer::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, &"send application/json");
-                Err(Lost::unseen("unsupported_type", answer))
-            }
-            Verdict::Granted => {
-                let cluster = cluster.map(str::to_owned);
-                let mut gone = Gone { shared: self, out, armed: true };
-                let result = Intake::new(self, out, cluster.as_deref()).receive(request).await;
-                gone.armed = false;
-                result
-            }
-        };
-        result.unwrap_or_else(|lost| {
-            self.lost.add(lost.reason, 1);
-            if !lost.seen {
-                out.failed(1, lost.reason);
-            }
-            lost.answer
-        })
+            Verdict::Granted => {}
+        }
+        if stopping {
+            return Err(Lost::unseen("draining", answer::draining()));
+        }
+        if !is_json(request.headers()) {
+            let answer = answer::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, &"send application/json");
+            return Err(Lost::unseen("unsupported_type", answer));
+        }
+        Intake::new(self, out, cluster).receive(request).await
     }
 }
 

@@ -6,11 +6,13 @@ mod splitting;
 mod tls;
 
 use super::*;
+use crate::testing::{Folder, SOON, data};
 use bytes::Bytes;
-use door::{Door, EVENT, data, list};
+use door::{Door, EVENT, list};
 use lanner_engine::semantics::{is_audit, keys};
 
-/// Scenario: an EventList, a single event, an array of both, and events line by line.
+/// Scenario: K4: an EventList, a single event, an array of both, events line by line, lists of other versions with keys
+/// around the items, empty ones.
 /// Guarantee: 200 with `{}` as JSON, every event a record of its cluster.
 #[tokio::test]
 async fn takes_every_shape() {
@@ -22,6 +24,9 @@ async fn takes_every_shape() {
         (format!("[{EVENT}, {}]", list(&[EVENT, EVENT])), 3),
         (lines, 2),
         (list(&[]), 0),
+        (list(&[EVENT]).replace("audit.k8s.io/v1", "audit.k8s.io/v1beta1"), 1),
+        (format!(r#"{{"items":[{EVENT}],"new":{{"items":[1,2]}},"kind":"EventList"}}"#), 1),
+        (format!(r#"{{"new":[{{"items":[]}}],"items":[{EVENT},{EVENT}],"apiVersion":"audit.k8s.io/v2"}}"#), 2),
         ("[]".to_owned(), 0),
     ] {
         let before = door.capture.records().len();
@@ -69,14 +74,14 @@ async fn one_bad_item_costs_one_item() {
 #[tokio::test]
 async fn the_corpus_is_kept() {
     let door = Door::open(Config::default()).await;
-    if let Some(events) = data("dev/k8s_audit_events.jsonl") {
-        let items: Vec<&str> = events.lines().collect();
+    if let Some(events) = data::lines("dev/k8s_audit_events.jsonl") {
+        let items: Vec<&str> = events.iter().map(String::as_str).collect();
         assert_eq!(door.post("/k8s-audit", list(&items)).await.0, 200);
         assert_eq!(door.capture.records().len(), items.len());
         assert!(door.capture.records().iter().all(is_audit));
     }
-    for line in data("malformed/k8s_audit.jsonl").unwrap_or_default().lines() {
-        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+    for line in data::lines("malformed/k8s_audit.jsonl").unwrap_or_default() {
+        let case: serde_json::Value = serde_json::from_str(&line).unwrap();
         let before = door.capture.records().len();
         let (status, ..) = door.post("/k8s-audit", case["raw"].as_str().unwrap().to_owned()).await;
         assert_eq!(status, 200, "{}", case["id"]);
@@ -115,6 +120,45 @@ async fn refusals_have_their_status() {
     assert_eq!(door.capture.records()[0].body.as_str(), Some("Falco is alive"), "kept all the same");
 }
 
+/// Scenario: K5: an attacker sends an event with the Audit-ID of another; the API server repeats the batch.
+/// Guarantee: both are kept with ids of their own, and counted as one collision of the cluster.
+#[tokio::test]
+async fn a_borrowed_audit_id_suppresses_nothing() {
+    let door = Door::open(Config::default()).await;
+    let borrowed = EVENT.replace("jane", "mallory");
+    for _ in 0..2 {
+        assert_eq!(door.post("/k8s-audit/prod", list(&[EVENT, &borrowed])).await.0, 200);
+    }
+    assert_eq!(door.capture.records().len(), 4);
+    assert_eq!(uids(&door).len(), 2);
+    assert_eq!(door.counted("lanner.audit.id_collisions", "prod"), 1);
+}
+
+/// Scenario: K6: the API server repeats a batch four times, because answers did not reach it.
+/// Guarantee: five times the same ids, and no collision.
+#[tokio::test]
+async fn five_times_the_same_batch_is_one_batch_by_its_ids() {
+    let door = Door::open(Config::default()).await;
+    let items: Vec<String> = (0..400).map(|n| EVENT.replace("a-1", &format!("id-{n}"))).collect();
+    let body = list(&items.iter().map(String::as_str).collect::<Vec<_>>());
+    for _ in 0..5 {
+        assert_eq!(door.post("/k8s-audit/prod", body.clone()).await.0, 200);
+    }
+    let counts = uids(&door);
+    assert_eq!(counts.len(), 400);
+    assert!(counts.values().all(|times| *times == 5));
+    assert!(door.telemetry.metric("lanner.audit.id_collisions").is_none());
+}
+
+/// How often each id was captured.
+fn uids(door: &Door) -> std::collections::BTreeMap<String, usize> {
+    let mut count = std::collections::BTreeMap::new();
+    for record in door.capture.records() {
+        *count.entry(record.attrs.get_str(&keys::UID).unwrap().to_owned()).or_insert(0) += 1;
+    }
+    count
+}
+
 /// Scenario: K6: the API server repeats a batch.
 /// Guarantee: the same ids again; other clusters and other events have others.
 #[tokio::test]
@@ -137,7 +181,7 @@ async fn parallel_posts_on_one_connection() {
     let door = Door::open(Config::default()).await;
     let body: Bytes = list(&[EVENT; 20]).into();
     let posts = (0..300).map(|_| door.post("/k8s-audit", body.clone()));
-    let answers = tokio::time::timeout(door::SOON, futures_util::future::join_all(posts)).await.expect("none hangs");
+    let answers = tokio::time::timeout(SOON, futures_util::future::join_all(posts)).await.expect("none hangs");
     assert!(answers.iter().all(|(status, ..)| *status == 200));
     assert_eq!(door.capture.records().len(), 300 * 20);
 }
@@ -147,7 +191,8 @@ async fn parallel_posts_on_one_connection() {
 #[tokio::test]
 async fn tokens_let_in_whom_they_should() {
     let token = |token: &str, cluster: Option<&str>| config::TokenConfig {
-        token: token.to_owned().into(),
+        token: Some(token.to_owned().into()),
+        token_file: None,
         cluster: cluster.map(str::to_owned),
     };
     let tokens = vec![token("everywhere", None), token("only-prod", Some("prod"))];
@@ -170,6 +215,59 @@ async fn tokens_let_in_whom_they_should() {
     assert_eq!(door.capture.records().len(), 3);
 }
 
+/// Scenario: a token in a file that is replaced, becomes empty, two tokens, unreadable, and good again.
+/// Guarantee: the new one is good and the old one no longer; what cannot be used leaves the last good one in force, counted.
+#[tokio::test]
+async fn a_token_file_is_read_again() {
+    let folder = Folder::new("k8s-audit-token");
+    let file = folder.write("token", "first\n");
+    let tokens = vec![config::TokenConfig { token_file: Some(file.clone().into()), ..Default::default() }];
+    let door = Door::open(Config { tokens, ..Config::default() }).await;
+    let status = async |token: &str| {
+        let header = format!("Bearer {token}");
+        door.send("POST", "/k8s-audit", &[("authorization", &header)], EVENT.to_owned()).await.0
+    };
+    let reloads = async |outcome: &str, count: i64| {
+        let look = async {
+            while door.counted("lanner_receiver_token_reloads", outcome) < count {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(SOON, look).await.expect("the change is noticed");
+    };
+    assert_eq!((status("first").await, status("second").await), (200, 401));
+    folder.write("token", "  second");
+    reloads("loaded", 1).await;
+    assert_eq!((status("first").await, status("second").await), (401, 200));
+    folder.write("token", " \n");
+    reloads("failed", 1).await;
+    folder.write("token", "third\nfourth\n");
+    reloads("failed", 2).await;
+    std::fs::remove_file(&file).unwrap();
+    reloads("failed", 3).await;
+    assert_eq!((status("").await, status("third").await, status("second").await), (401, 401, 200));
+    folder.write("token", "fifth");
+    reloads("loaded", 2).await;
+    assert_eq!((status("second").await, status("fifth").await), (401, 200));
+}
+
+/// Scenario: a token file that is not there, or is empty, at the start.
+/// Guarantee: the receiver does not start; the error names the file and what to do.
+#[tokio::test]
+async fn a_token_file_must_be_usable_at_the_start() {
+    let folder = Folder::new("k8s-audit-no-token");
+    let empty = folder.write("empty", "\n");
+    for (file, text) in [("/no/such/token", "check the path"), (empty.as_str(), "holds no token")] {
+        let tokens = vec![config::TokenConfig { token_file: Some(file.into()), ..Default::default() }];
+        let endpoint = lanner_engine::config::ListenAddress::localhost(0);
+        let config = Config { tokens, endpoint, ..Config::default() };
+        let mapper = AuditMapper::new(&config.semantics).unwrap();
+        let cx = BuildCx::new(Kind::Receiver, "k8s_audit".parse().unwrap(), Default::default(), Default::default());
+        let error = config::Plan { config, mapper }.open(&cx).err().expect("no start").to_string();
+        assert!(error.contains(text) && error.contains(file), "{error}");
+    }
+}
+
 /// Scenario: configs with mistakes.
 /// Guarantee: errors and warnings that name the place and the remedy; the defaults have none, and no token is shown.
 #[test]
@@ -181,6 +279,9 @@ fn mistakes_are_found_before_start() {
         ("max_event_size: 10", "max_event_size", true),
         ("hold: 1m", "20s", true),
         ("tokens: [{token: ''}]", "a token is empty", true),
+        ("tokens: [{cluster: prod}]", "exactly one of `token` and `token_file`", true),
+        ("tokens: [{token: a, token_file: b}]", "exactly one of `token` and `token_file`", true),
+        ("tls: {cert_file: a, key_file: b, reload_interval: 10ms}", "write at least `1s`", true),
         ("tls: {cert_file: a.pem}", "set `key_file`", true),
         ("semantics: {attributes: {a: requestObject}}", "begins with a slash", true),
     ] {

@@ -1,9 +1,19 @@
 //! `Entrance`: the way from a request of either protocol into the pipelines.
 
-use super::refusal::Refusal;
+use super::{refusal::Refusal, taken::Taken};
 use crate::counters::ByReason;
 use bytes::Bytes;
-use lanner_engine::{component::Admission, event::OtlpRequest, prelude::*};
+use lanner_engine::{
+    component::Admission,
+    event::{
+        OtlpRequest,
+        otlp::{Salvaged, salvage_logs},
+    },
+    prelude::*,
+};
+
+/// Larger requests are searched for what can be read beside the connection tasks, which share few threads.
+const INLINE: usize = 256 << 10;
 
 /// What the receiver counts beside the engine's ledger.
 pub struct Counters {
@@ -47,8 +57,8 @@ impl Entrance {
     pub async fn count(
         &self,
         signal: Option<Signal>,
-        work: impl Future<Output = Result<(), Refusal>>,
-    ) -> Result<(), Refusal> {
+        work: impl Future<Output = Result<Taken, Refusal>>,
+    ) -> Result<Taken, Refusal> {
         let mut gone = Gone { entrance: self, armed: true };
         let result = work.await;
         gone.armed = false;
@@ -80,12 +90,33 @@ impl Entrance {
         self.out.admit(bytes)
     }
 
-    /// Hands a request in protobuf over as it is.
+    /// Hands a request in protobuf over as it is, or, when somebody behind must look at its records and some cannot be
+    /// read, without those.
     ///
     /// # Errors
     /// The bytes are no request of this signal, or the engine did not take them.
-    pub async fn hand_over(&self, signal: Signal, bytes: Bytes) -> Result<(), Refusal> {
-        let request = OtlpRequest::parse(signal, bytes)?;
-        Ok(self.out.consume(Batch::otlp(request)).await?)
+    pub async fn hand_over(&self, signal: Signal, bytes: Bytes) -> Result<Taken, Refusal> {
+        let request = OtlpRequest::parse(signal, bytes.clone())?;
+        match self.out.consume(Batch::otlp(request)).await {
+            Ok(()) => Ok(Taken::All),
+            Err(Refused::Invalid(why)) if signal == Signal::Logs => self.hand_over_rest(bytes, why).await,
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    async fn hand_over_rest(&self, bytes: Bytes, why: String) -> Result<Taken, Refusal> {
+        // What is left is a copy.
+        let _room = self.admit(bytes.len())?;
+        let salvaged = if bytes.len() > INLINE {
+            tokio::task::spawn_blocking(move || salvage_logs(&bytes)).await.unwrap_or(Ok(None))?
+        } else {
+            salvage_logs(&bytes)?
+        };
+        let Some(Salvaged { request, rejected, first }) = salvaged.filter(|left| left.request.items > 0) else {
+            return Err(Refused::Invalid(why).into());
+        };
+        self.out.consume(Batch::otlp(request)).await?;
+        self.out.failed(rejected as u64, "malformed");
+        Ok(Taken::Partly { rejected, why: format!("{rejected} log records cannot be read and were left out; {first}") })
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! Promises: the message is a slice of what was read, not a copy, unless it was compressed; an error is a head without
 //! body (`Trailers-Only`) whose `grpc-status-details-bin` repeats it as a `google.rpc.Status`; what is no gRPC at all
-//! is answered with a plain HTTP status, as the gRPC specification wants.
+//! is answered with a plain HTTP status, as the gRPC specification wants; after the call's deadline nothing of it is
+//! half taken: either every queue behind has it, or none.
 
-use super::{auth::Auth, entrance::Entrance, refusal::Refusal, rpc_status::RpcStatus};
+use super::{auth::Auth, deadline, entrance::Entrance, refusal::Refusal, rpc_status::RpcStatus, taken::Taken};
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use bytes::{Buf, Bytes};
@@ -25,11 +26,13 @@ use std::{
 
 /// The flag and the length in front of a message.
 const PREFIX: usize = 5;
-/// An empty message with its prefix: the response of every successful export.
+/// An empty message with its prefix: the response when everything was taken.
 const EMPTY_MESSAGE: &[u8] = &[0; PREFIX];
 const SIZE_KEY: &str = "max_recv_msg_size_mib";
-/// How messages may be compressed, in the words of both gRPC and HTTP.
-const ENCODINGS: [&str; 4] = ["identity", "gzip", "zstd", "deflate"];
+/// How messages may be compressed, in the words of gRPC and of HTTP: gRPC's snappy is the framed one.
+const ENCODINGS: [(&str, &str); 4] =
+    [("gzip", "gzip"), ("zstd", "zstd"), ("snappy", "x-snappy-framed"), ("deflate", "deflate")];
+const ACCEPTED: &str = "identity,gzip,zstd,snappy,deflate";
 
 /// What answers gRPC requests.
 pub struct GrpcDoor {
@@ -58,8 +61,15 @@ impl GrpcDoor {
         }
         let (head, body) = request.into_parts();
         let signal = signal_of(head.uri.path());
-        match entrance.count(signal, self.take(&head, body, signal, entrance)).await {
-            Ok(()) => success(),
+        let work = async {
+            let take = self.take(&head, body, signal, entrance);
+            match deadline::granted(&head.headers)? {
+                None => take.await,
+                Some(time) => tokio::time::timeout(time, take).await.map_err(|_| Refusal::Deadline)?,
+            }
+        };
+        match entrance.count(signal, work).await {
+            Ok(taken) => success(&taken),
             Err(refusal) => failure(&refusal),
         }
     }
@@ -70,7 +80,7 @@ impl GrpcDoor {
         body: Incoming,
         signal: Option<Signal>,
         entrance: &Entrance,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Taken, Refusal> {
         self.auth.check(&head.headers)?;
         let signal = signal.ok_or(Refusal::UnknownMethod)?;
         entrance.open_for(signal)?;
@@ -87,7 +97,6 @@ impl GrpcDoor {
             return entrance.hand_over(signal, message).await;
         }
         let encoding = encoding.ok_or(Refusal::Frame("it is marked as compressed and there is no grpc-encoding"))?;
-        // HTTP has the same names for the same formats.
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
         let read = read_body(&headers, Full::new(message), &self.limits, |room| entrance.admit(room)).await;
@@ -127,11 +136,14 @@ fn signal_of(path: &str) -> Option<Signal> {
     }
 }
 
-/// How the message may be compressed; `None` when it is not.
+/// How the message may be compressed, in the words of HTTP; `None` when it is not.
 fn encoding(headers: &HeaderMap) -> Result<Option<&'static str>, Refusal> {
     let Some(name) = headers.get("grpc-encoding") else { return Ok(None) };
-    let known = ENCODINGS.into_iter().find(|known| name.as_bytes() == known.as_bytes());
-    Ok(Some(known.ok_or(Refusal::UnknownEncoding)?).filter(|known| *known != "identity"))
+    if name == "identity" {
+        return Ok(None);
+    }
+    let known = ENCODINGS.into_iter().find(|(known, _)| name == known);
+    known.map(|(_, in_http)| Some(in_http)).ok_or(Refusal::UnknownEncoding)
 }
 
 /// Takes the only message out of its frame.
@@ -153,14 +165,19 @@ fn head(reply: Reply) -> Response<Reply> {
     let mut answer = Response::new(reply);
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip,zstd,deflate"));
+    headers.insert("grpc-accept-encoding", HeaderValue::from_static(ACCEPTED));
     answer
 }
 
-fn success() -> Response<Reply> {
+fn success(taken: &Taken) -> Response<Reply> {
     let mut trailers = HeaderMap::with_capacity(1);
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
-    head(Reply { message: Some(Bytes::from_static(EMPTY_MESSAGE)), trailers: Some(trailers) })
+    let message = match taken.to_protobuf() {
+        empty if empty.is_empty() => Bytes::from_static(EMPTY_MESSAGE),
+        // Some text: far below 4 GiB.
+        message => [&[0], &(message.len() as u32).to_be_bytes()[..], &message].concat().into(),
+    };
+    head(Reply { message: Some(message), trailers: Some(trailers) })
 }
 
 fn failure(refusal: &Refusal) -> Response<Reply> {

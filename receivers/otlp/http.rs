@@ -5,6 +5,7 @@
 
 use super::{
     auth::Auth, cors::Cors, entrance::Entrance, json, json::JsonError, refusal::Refusal, rpc_status::RpcStatus,
+    taken::Taken,
 };
 use ::http::{HeaderMap, HeaderValue, Method, Request, Response, header, request::Parts};
 use bytes::Bytes;
@@ -69,7 +70,7 @@ impl HttpDoor {
         let at = self.paths.iter().position(|path| path == head.uri.path());
         let signal = at.and_then(|at| Signal::ALL.get(at)).copied();
         let mut answer = match entrance.count(signal, self.take(&head, body, signal, encoding, entrance)).await {
-            Ok(()) => success(encoding),
+            Ok(taken) => success(&taken, encoding),
             Err(refusal) => self.failure(&refusal, encoding),
         };
         self.cors.mark(origin, &mut answer);
@@ -83,7 +84,7 @@ impl HttpDoor {
         signal: Option<Signal>,
         encoding: Option<Encoding>,
         entrance: &Entrance,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Taken, Refusal> {
         self.auth.check(&head.headers)?;
         let signal = signal.ok_or(Refusal::UnknownPath)?;
         if head.method != Method::POST {
@@ -146,10 +147,10 @@ impl HttpDoor {
     }
 }
 
-/// An empty response message: everything was taken.
-fn success(encoding: Option<Encoding>) -> Answer {
+/// The response message, which is empty when everything was taken.
+fn success(taken: &Taken, encoding: Option<Encoding>) -> Answer {
     let encoding = encoding.unwrap_or(Encoding::Protobuf);
-    let body = if encoding == Encoding::Json { Bytes::from_static(b"{}") } else { Bytes::new() };
+    let body = if encoding == Encoding::Json { taken.to_json() } else { taken.to_protobuf() };
     let mut answer = Response::new(Full::new(body));
     answer.headers_mut().insert(header::CONTENT_TYPE, encoding.content_type());
     answer

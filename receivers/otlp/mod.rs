@@ -4,6 +4,8 @@
 //! - Success means that every queue behind the receiver has the request. Everything else is answered with the status
 //!   that makes an OTLP client do the right thing: send again later (busy, stopping, slow), or give up (damaged, too
 //!   large, unknown); see [`refusal`].
+//! - When a component looks into the logs, records that cannot be read do not take their neighbours along: the rest is
+//!   taken and the sender is told how many are missing (partial success).
 //! - A protobuf request goes on as the bytes that came in: items are counted, nothing is decoded.
 //! - At most the configured size of a request is held, packed or unpacked, and room in the memory budget is asked for
 //!   before its bytes are read.
@@ -17,6 +19,7 @@
 mod auth;
 mod config;
 mod cors;
+mod deadline;
 mod entrance;
 mod grpc;
 mod http;
@@ -24,6 +27,7 @@ mod json;
 mod json_scalar;
 mod refusal;
 mod rpc_status;
+mod taken;
 #[cfg(test)]
 mod tests;
 

@@ -7,6 +7,7 @@
 //! |---|---|---|---|
 //! | busy, stopping | UNAVAILABLE with `RetryInfo` | 503 with `Retry-After` | yes |
 //! | body came too slowly | UNAVAILABLE | 503 | yes; 408 would be given up |
+//! | the call's deadline | DEADLINE_EXCEEDED | | yes |
 //! | too large | RESOURCE_EXHAUSTED, no `RetryInfo` | 413 | no |
 //! | damaged, wrong | INVALID_ARGUMENT | 400 | no |
 //! | no pipeline, no such method or path | UNIMPLEMENTED | 404 | no |
@@ -26,6 +27,7 @@ const RESTART: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Code {
     InvalidArgument = 3,
+    DeadlineExceeded = 4,
     ResourceExhausted = 8,
     Unimplemented = 12,
     Unavailable = 14,
@@ -57,8 +59,10 @@ pub enum Refusal {
     NotPost,
     #[error("use Content-Type application/x-protobuf or application/json")]
     UnknownType,
-    #[error("grpc-encoding is not supported; use gzip, zstd, deflate or none")]
+    #[error("grpc-encoding is not supported; use gzip, zstd, snappy, deflate or none")]
     UnknownEncoding,
+    #[error("the deadline of the call was over before every queue behind had the request")]
+    Deadline,
     #[error("credentials are missing or wrong")]
     Unauthenticated,
 }
@@ -87,6 +91,7 @@ impl Refusal {
             | Self::NotPost
             | Self::UnknownType
             | Self::UnknownEncoding => Code::Unimplemented,
+            Self::Deadline => Code::DeadlineExceeded,
             Self::Unauthenticated => Code::Unauthenticated,
             Self::Engine(Refused::Invalid(_)) | Self::Body(_) | Self::Malformed(_) | Self::Json(_) | Self::Frame(_) => {
                 Code::InvalidArgument
@@ -103,6 +108,8 @@ impl Refusal {
             }
             _ => match self.code() {
                 Code::InvalidArgument => StatusCode::BAD_REQUEST,
+                // HTTP has no deadlines.
+                Code::DeadlineExceeded => StatusCode::GATEWAY_TIMEOUT,
                 Code::ResourceExhausted => StatusCode::PAYLOAD_TOO_LARGE,
                 Code::Unimplemented => StatusCode::NOT_FOUND,
                 Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
@@ -135,12 +142,13 @@ impl Refusal {
             Self::NotPost => "not_post",
             Self::UnknownType => "unknown_type",
             Self::UnknownEncoding => "unsupported_encoding",
+            Self::Deadline => "deadline",
             Self::Unauthenticated => "unauthenticated",
         }
     }
 
     /// Whether nobody but this receiver has seen the data, which is gone unless the sender mends it.
     pub const fn is_final(&self) -> bool {
-        !matches!(self, Self::Engine(_) | Self::Body(BodyError::Timeout | BodyError::Broken))
+        !matches!(self, Self::Engine(_) | Self::Deadline | Self::Body(BodyError::Timeout | BodyError::Broken))
     }
 }

@@ -5,6 +5,7 @@ mod door;
 mod grpc;
 mod http;
 mod json;
+mod partial;
 mod secure;
 
 use super::*;

@@ -9,5 +9,6 @@ pub mod falco;
 pub mod lanner;
 pub mod otlp_sink;
 pub mod prometheus;
+pub mod request_sink;
 pub mod scraped;
 pub mod wait;

@@ -3,7 +3,8 @@
 //! Promises: reports **every** problem, each at the innermost place; never changes a value. What it gives back is
 //! the tree without what is wrong, so that the typed decode and the component's own checks can go on and report
 //! theirs in the same run. `key:` with nothing behind it is left out too: it means the default,
-//! or, where the schema says `x-switch`, the section with its defaults.
+//! or, where the schema says `x-switch`, the section with its defaults. A key of the Collector that is known and not
+//! offered (`x-not-offered`) is told from one that nobody knows.
 //!
 //! Why not serde alone: it stops at the first error. Why not a JSON Schema validator: it does not know spans,
 //! leaf formats, the Collector's conversions or "did you mean".

@@ -24,6 +24,8 @@ impl<'a> Checker<'a> {
                 kept.extend(self.value(value, &name.origin, of, &below).map(|value| (name.clone(), value)));
             } else if let Some(of) = others {
                 kept.extend(self.value(value, &name.origin, of, &below).map(|value| (name.clone(), value)));
+            } else if let Some(reason) = not_offered(schema, &name.text) {
+                self.not_offered(&name.text, reason, &name.origin, path);
             } else if closed {
                 self.unknown_key(&name.text, &name.origin, known.unwrap_or(&none), path);
             } else {
@@ -56,6 +58,12 @@ impl<'a> Checker<'a> {
         });
     }
 
+    fn not_offered(&mut self, name: &str, reason: &str, origin: &Origin, path: &Path) {
+        let (why, help) = reason.split_once("; ").unwrap_or((reason, "remove the key"));
+        let message = format!("`{name}` of the Collector is not offered in {}: {why}", self.place(path));
+        self.problem(codes::UNKNOWN_KEY, message, &path.key(name), origin, Some(help.to_owned()));
+    }
+
     fn misses(&mut self, node: &Node, key: &Origin, schema: &Value, path: &Path) -> bool {
         let mut misses = false;
         let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
@@ -80,6 +88,13 @@ impl<'a> Checker<'a> {
 /// Whether the key alone switches a section on, as `protocols: grpc:` does in the Collector.
 pub(crate) fn switches(schema: &Value) -> bool {
     schema.get("x-switch") == Some(&Value::Bool(true))
+}
+
+/// Why a key that the Collector has is not offered, and after a semicolon what to do. A struct lists such keys as
+/// `#[schemars(extend("x-not-offered" = [("key", "why; remedy")]))]`.
+fn not_offered<'s>(schema: &'s Value, name: &str) -> Option<&'s str> {
+    let pairs = schema.get("x-not-offered")?.as_array()?;
+    pairs.iter().find(|pair| pair.get(0).and_then(Value::as_str) == Some(name))?.get(1)?.as_str()
 }
 
 /// Whether keys that are not listed are wrong.

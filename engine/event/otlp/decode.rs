@@ -30,7 +30,7 @@ pub fn decode_logs(bytes: &Bytes) -> Result<Logs, DecodeError> {
     Ok(logs)
 }
 
-fn resource_logs(mut fields: Reader<'_>, logs: &mut Logs) -> Result<(), DecodeError> {
+pub(super) fn resource_logs(mut fields: Reader<'_>, logs: &mut Logs) -> Result<(), DecodeError> {
     let mut resource = Resource::default();
     let mut scopes = Vec::new();
     while let Some((tag, field)) = fields.next()? {
@@ -49,7 +49,7 @@ fn resource_logs(mut fields: Reader<'_>, logs: &mut Logs) -> Result<(), DecodeEr
     Ok(())
 }
 
-fn read_resource(mut fields: Reader<'_>, resource: &mut Resource) -> Result<(), DecodeError> {
+pub(super) fn read_resource(mut fields: Reader<'_>, resource: &mut Resource) -> Result<(), DecodeError> {
     while let Some((tag, field)) = fields.next()? {
         match (tag, field) {
             (1, Field::Bytes(part)) => key_value(fields.nested(part), &mut resource.attrs)?,
@@ -60,7 +60,7 @@ fn read_resource(mut fields: Reader<'_>, resource: &mut Resource) -> Result<(), 
     Ok(())
 }
 
-fn scope_logs(mut fields: Reader<'_>) -> Result<(Scope, Vec<LogRecord>), DecodeError> {
+pub(super) fn scope_logs(mut fields: Reader<'_>) -> Result<(Scope, Vec<LogRecord>), DecodeError> {
     let (mut scope, mut records) = (Scope::default(), Vec::new());
     while let Some((tag, field)) = fields.next()? {
         match (tag, field) {
@@ -86,7 +86,7 @@ fn read_scope(mut fields: Reader<'_>, scope: &mut Scope) -> Result<(), DecodeErr
     Ok(())
 }
 
-fn log_record(mut fields: Reader<'_>) -> Result<LogRecord, DecodeError> {
+pub(super) fn log_record(mut fields: Reader<'_>) -> Result<LogRecord, DecodeError> {
     let mut record = LogRecord::default();
     while let Some((tag, field)) = fields.next()? {
         match (tag, field) {
@@ -177,6 +177,6 @@ fn map(mut fields: Reader<'_>, depth: usize) -> Result<Value, DecodeError> {
     Ok(Value::Map(pairs))
 }
 
-fn text(at: &Reader<'_>, part: &[u8]) -> Result<Text, DecodeError> {
+pub(super) fn text(at: &Reader<'_>, part: &[u8]) -> Result<Text, DecodeError> {
     std::str::from_utf8(part).map(Text::from).map_err(|_| at.error("text that is not UTF-8"))
 }

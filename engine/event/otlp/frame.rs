@@ -67,8 +67,7 @@ fn item_count(signal: Signal, mut item: Reader<'_>) -> Result<usize, DecodeError
 /// The framing is malformed.
 pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Result<Vec<OtlpRequest>, DecodeError> {
     let bytes: &[u8] = &request.bytes;
-    let mut parts =
-        Parts { signal: request.signal, max_items, max_bytes, done: Vec::new(), open: Vec::new(), items: 0 };
+    let mut parts = Parts::new(request.signal, max_items, max_bytes);
     let mut fields = Reader::new(request.signal, bytes);
     while let Some((tag, field)) = fields.next()? {
         if let (1, Some(part)) = (tag, field.bytes()) {
@@ -80,7 +79,7 @@ pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Resul
 }
 
 /// The requests made so far.
-struct Parts {
+pub(super) struct Parts {
     signal: Signal,
     max_items: usize,
     max_bytes: usize,
@@ -90,12 +89,14 @@ struct Parts {
 }
 
 /// A message without one of its repeated fields.
-struct Envelope<'a> {
-    rest: Vec<&'a [u8]>,
-    inner: Vec<(Reader<'a>, &'a [u8])>,
+pub(super) struct Envelope<'a> {
+    /// The other fields as they are.
+    pub rest: Vec<&'a [u8]>,
+    /// The content of the repeated field.
+    pub inner: Vec<(Reader<'a>, &'a [u8])>,
 }
 
-fn open_envelope<'a>(mut fields: Reader<'a>, whole: &'a [u8]) -> Result<Envelope<'a>, DecodeError> {
+pub(super) fn open_envelope<'a>(mut fields: Reader<'a>, whole: &'a [u8]) -> Result<Envelope<'a>, DecodeError> {
     let mut envelope = Envelope { rest: Vec::new(), inner: Vec::new() };
     let mut start = fields.position();
     while let Some((tag, field)) = fields.next()? {
@@ -110,7 +111,24 @@ fn open_envelope<'a>(mut fields: Reader<'a>, whole: &'a [u8]) -> Result<Envelope
     Ok(envelope)
 }
 
+impl Writer {
+    /// One resource with one scope: their own fields, then the items.
+    pub(super) fn group(&mut self, resource: &[&[u8]], scope: &[&[u8]], items: &[&[u8]]) {
+        self.message(1, |writer| {
+            resource.iter().for_each(|part| writer.out.extend_from_slice(part));
+            writer.message(2, |writer| {
+                scope.iter().for_each(|part| writer.out.extend_from_slice(part));
+                items.iter().for_each(|item| writer.bytes_always(2, item));
+            });
+        });
+    }
+}
+
 impl Parts {
+    pub fn new(signal: Signal, max_items: usize, max_bytes: usize) -> Self {
+        Self { signal, max_items, max_bytes, done: Vec::new(), open: Vec::new(), items: 0 }
+    }
+
     fn resource(&mut self, fields: Reader<'_>, whole: &[u8]) -> Result<(), DecodeError> {
         let resource = open_envelope(fields, whole)?;
         for (scope, whole) in resource.inner {
@@ -138,20 +156,21 @@ impl Parts {
         Ok(())
     }
 
-    fn write(&mut self, resource: &[&[u8]], scope: &[&[u8]], run: &[&[u8]], items: usize) {
+    /// Writes items with what stands around them.
+    pub fn write(&mut self, resource: &[&[u8]], scope: &[&[u8]], run: &[&[u8]], items: usize) {
         if run.is_empty() {
             return;
         }
         let mut writer = Writer { out: std::mem::take(&mut self.open) };
-        writer.message(1, |writer| {
-            resource.iter().for_each(|part| writer.out.extend_from_slice(part));
-            writer.message(2, |writer| {
-                scope.iter().for_each(|part| writer.out.extend_from_slice(part));
-                run.iter().for_each(|item| writer.bytes_always(2, item));
-            });
-        });
+        writer.group(resource, scope, run);
         self.open = writer.out;
         self.items += items;
+    }
+
+    /// What was written since the last close, as one request.
+    pub fn whole(mut self) -> OtlpRequest {
+        let (bytes, items) = (std::mem::take(&mut self.open).into(), self.items);
+        OtlpRequest { signal: self.signal, bytes, items }
     }
 
     fn close(&mut self) {

@@ -2,7 +2,9 @@
 
 mod decode;
 mod encode;
+mod extract;
 mod frame;
+mod salvage;
 pub mod schema;
 pub(crate) mod wire;
 
@@ -11,7 +13,9 @@ pub(crate) mod tests;
 
 pub use decode::{MAX_DEPTH, decode_logs};
 pub use encode::encode_logs;
+pub use extract::extract_logs;
 pub use frame::{count_items, split};
+pub use salvage::{Salvaged, salvage_logs};
 
 use super::Signal;
 

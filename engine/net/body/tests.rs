@@ -25,6 +25,16 @@ fn zlib(bytes: &[u8]) -> Bytes {
     writer.finish().unwrap().into()
 }
 
+fn snappy(bytes: &[u8]) -> Bytes {
+    snap::raw::Encoder::new().compress_vec(bytes).unwrap().into()
+}
+
+fn snappy_framed(bytes: &[u8]) -> Bytes {
+    let mut writer = snap::write::FrameEncoder::new(Vec::new());
+    writer.write_all(bytes).unwrap();
+    writer.into_inner().unwrap().into()
+}
+
 async fn read(headers: &HeaderMap, body: impl Into<Bytes>) -> Result<ReadBody, BodyError> {
     let consumer = Capture::new().consumer();
     read_body(headers, Full::new(body.into()), &LIMITS, |bytes| consumer.admit(bytes)).await
@@ -100,16 +110,27 @@ async fn refuses_before_reading() {
     drop(sender);
 }
 
-/// Scenario: gzip (also in two members), zlib, zstd, an unknown encoding, damaged and cut gzip.
+/// Scenario: gzip (also in two members), zlib, zstd, both forms of snappy (the framed one also under the block's name),
+/// an unknown encoding, damaged and cut bodies.
 /// Guarantee: the known ones are read whole; the others are errors with the right status.
 #[tokio::test]
 async fn reads_what_content_encoding_says() {
     let text = b"{\"rule\":\"Terminal shell in container\"}".repeat(5000);
     let two_members: Bytes = [gzip(&text[..1000]), gzip(&text[1000..])].concat().into();
     let packed = zstd::encode_all(&text[..], 1).unwrap();
-    for (name, body) in
-        [("gzip", gzip(&text)), ("GZIP", two_members), ("deflate", zlib(&text)), ("zstd", packed.into())]
-    {
+    // Below and above the size that is unpacked inline.
+    let longer = text.repeat(3);
+    assert_eq!(read(&encoded("snappy"), snappy(&longer)).await.unwrap().bytes, longer);
+    for (name, body) in [
+        ("gzip", gzip(&text)),
+        ("GZIP", two_members),
+        ("deflate", zlib(&text)),
+        ("zlib", zlib(&text)),
+        ("zstd", packed.into()),
+        ("snappy", snappy(&text)),
+        ("snappy", snappy_framed(&text)),
+        ("x-snappy-framed", snappy_framed(&text)),
+    ] {
         assert_eq!(read(&encoded(name), body).await.unwrap().bytes, text, "{name}");
     }
     let error = read(&encoded("br"), &b"x"[..]).await.unwrap_err();
@@ -118,15 +139,46 @@ async fn reads_what_content_encoding_says() {
     for damaged in [Bytes::from_static(b"no gzip at all"), cut.slice(..cut.len() / 2)] {
         assert_eq!(read(&encoded("gzip"), damaged).await.unwrap_err(), BodyError::Corrupt);
     }
+    let (block, framed) = (snappy(&text), snappy_framed(&text));
+    // The last one says 1 MiB and has three bytes.
+    for damaged in
+        [block.slice(..block.len() / 2), framed.slice(..framed.len() / 2), Bytes::from_static(b"\x80\x80\x40")]
+    {
+        assert_eq!(read(&encoded("snappy"), damaged).await.unwrap_err(), BodyError::Corrupt);
+    }
+    assert_eq!(read(&encoded("x-snappy-framed"), block).await.unwrap_err(), BodyError::Corrupt);
 }
 
-/// Scenario: S1: 64 MiB of zeros behind a few KiB of gzip, zlib and zstd.
+/// Scenario: S1: blocks of snappy whose first bytes promise much more than the limit, or more than they hold.
+/// Guarantee: refused before anything is unpacked: no room is asked for beyond the compressed bytes.
+#[tokio::test]
+async fn a_block_that_promises_too_much_costs_nothing() {
+    let huge = snappy(&vec![0; 64 << 20]);
+    let lie = Bytes::from_static(b"\xff\xff\xff\xff\x0f\x00\x00");
+    for (bomb, expected) in [(huge, BodyError::TooLarge { limit: 4 << 20 }), (lie, BodyError::Corrupt)] {
+        let limits = BodyLimits { max_size: 4 << 20, ..LIMITS };
+        let (held, asked) = (bomb.len(), std::cell::Cell::new(0));
+        let consumer = Capture::new().consumer();
+        let admit = |bytes| {
+            asked.set(asked.get() + bytes);
+            consumer.admit(bytes)
+        };
+        let error = read_body(&encoded("snappy"), Full::new(bomb), &limits, admit).await.unwrap_err();
+        assert_eq!((error, asked.get()), (expected, held));
+    }
+}
+
+/// Scenario: S1: 64 MiB of zeros behind a few KiB of gzip, zlib and zstd, and 16 MiB behind framed snappy.
 /// Guarantee: refused as too large; never more room than twice the limit is taken.
 #[tokio::test]
 async fn a_bomb_does_not_go_off() {
     let zeros = vec![0; 64 << 20];
     let packed = zstd::encode_all(&zeros[..], 1).unwrap();
-    for (name, bomb) in [("gzip", gzip(&zeros)), ("deflate", zlib(&zeros)), ("zstd", packed.into())] {
+    // 21 times smaller at best, so that the limit must be larger for it to be read at all.
+    let frames = snappy_framed(&zeros[..16 << 20]);
+    for (name, bomb) in
+        [("gzip", gzip(&zeros)), ("deflate", zlib(&zeros)), ("zstd", packed.into()), ("x-snappy-framed", frames)]
+    {
         let peak = std::cell::Cell::new(0);
         let capture = Capture::new();
         let consumer = capture.consumer();

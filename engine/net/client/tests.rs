@@ -19,6 +19,24 @@ async fn compressed_bodies_come_back_whole() {
             let compressed = zstd.compress(&body).await.unwrap();
             assert_eq!(zstd::decode_all(&compressed[..]).unwrap(), body);
         }
+        for (kind, in_http) in [
+            (Compression::Snappy, "snappy"),
+            (Compression::SnappyFramed, "x-snappy-framed"),
+            (Compression::Deflate, "deflate"),
+            (Compression::Zlib, "zlib"),
+        ] {
+            let packed = Compressor::new(kind).compress(&body).await.unwrap();
+            assert_eq!(kind.wire_name(), Some(in_http));
+            let mut plain = Vec::new();
+            match kind {
+                Compression::Snappy => plain = snap::raw::Decoder::new().decompress_vec(&packed).unwrap(),
+                Compression::SnappyFramed => {
+                    snap::read::FrameDecoder::new(&packed[..]).read_to_end(&mut plain).unwrap();
+                }
+                _ => drop(flate2::read::ZlibDecoder::new(&packed[..]).read_to_end(&mut plain).unwrap()),
+            }
+            assert_eq!(plain, body, "{in_http}");
+        }
         let none = Compressor::new(Compression::None).compress(&body).await.unwrap();
         assert_eq!(none.as_ptr(), body.as_ptr());
     }

@@ -27,6 +27,16 @@ const H2_PENDING_RESETS: usize = 20;
 /// How an HTTP/2 client begins; no HTTP/1 method does.
 const H2_PREFACE: &[u8; 3] = b"PRI";
 
+/// What ends a connection from this side.
+enum End {
+    /// The drain began.
+    Drain,
+    /// It is old enough.
+    Aged,
+    /// A limit, by its reason.
+    Cut(&'static str),
+}
+
 pub(super) struct Connection {
     limits: Limits,
     counters: ServerCounters,
@@ -104,13 +114,13 @@ impl Connection {
                 .half_close(true)
                 .serve_connection(io, service)
         );
-        let mut end = self.end(&watch);
-        let cut = tokio::select! {
+        let mut end = self.end(&watch, None);
+        let end = tokio::select! {
             biased;
             result = http.as_mut() => return self.log(result),
-            cut = end.next() => cut.flatten(),
+            end = end.next() => end,
         };
-        if let Some(reason) = cut {
+        if let Some(End::Cut(reason)) = end {
             return self.counters.closed(reason);
         }
         http.as_mut().graceful_shutdown();
@@ -144,29 +154,48 @@ impl Connection {
                 .adaptive_window(true)
                 .serve_connection(io, service)
         );
-        let mut end = self.end(&watch);
-        let cut = tokio::select! {
+        let mut end = self.end(&watch, self.limits.max_connection_age);
+        let end = tokio::select! {
             biased;
             result = http.as_mut() => return self.log(result),
-            cut = end.next() => cut.flatten(),
+            end = end.next() => end,
         };
-        if let Some(reason) = cut {
-            return self.counters.closed(reason);
-        }
-        if watch.is_opening() {
+        if watch.is_opening() && !matches!(end, Some(End::Cut(_))) {
+            // Nothing can have been asked for.
             return;
         }
         http.as_mut().graceful_shutdown();
-        self.log(http.await);
+        match (end, self.limits.max_connection_age_grace) {
+            (Some(End::Cut(reason)), _) => self.counters.closed(reason),
+            (Some(End::Aged), Some(grace)) => match tokio::time::timeout(grace, http).await {
+                Ok(result) => self.log(result),
+                Err(_) => self.counters.closed("max_connection_age"),
+            },
+            _ => self.log(http.await),
+        }
     }
 
-    /// What ends the connection from this side: the drain, or a limit with its reason. In a set, so that it is polled
+    /// Waits for what ends the connection from this side. In a set, so that it is polled
     /// when it was woken itself and not for every request: asking for the drain takes a lock that all connections share.
-    fn end<'c>(&'c self, watch: &'c Watch) -> FuturesUnordered<impl Future<Output = Option<&'static str>> + use<'c>> {
-        let end = async {
+    fn end<'c>(
+        &'c self,
+        watch: &'c Watch,
+        age: Option<Duration>,
+    ) -> FuturesUnordered<impl Future<Output = End> + use<'c>> {
+        let aged = async move {
+            match age {
+                // Connections that came together do not leave together.
+                Some(age) => {
+                    tokio::time::sleep(age.saturating_add((age / 1000).saturating_mul(fastrand::u32(..100)))).await
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let end = async move {
             tokio::select! {
-                () = self.drain.requested() => None,
-                reason = watch.expired(&self.limits, false) => Some(reason),
+                () = self.drain.requested() => End::Drain,
+                reason = watch.expired(&self.limits, false) => End::Cut(reason),
+                () = aged => End::Aged,
             }
         };
         FuturesUnordered::from_iter([end])

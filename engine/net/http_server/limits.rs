@@ -23,6 +23,11 @@ pub struct Limits {
     pub ping_after: Duration,
     /// A ping that is not answered in this time ends the connection.
     pub ping_timeout: Duration,
+    /// An HTTP/2 connection of this age, or up to a tenth more, takes no new requests, so that a client comes back through
+    /// its load balancer. `None`: for ever.
+    pub max_connection_age: Option<Duration>,
+    /// How long requests may take after that. `None`: for ever.
+    pub max_connection_age_grace: Option<Duration>,
     /// Accept HTTP/2 without TLS when the client starts with it (gRPC does).
     pub h2c: bool,
 }
@@ -39,6 +44,8 @@ impl Default for Limits {
             max_concurrent_streams: 128,
             ping_after: Duration::from_secs(60),
             ping_timeout: Duration::from_secs(20),
+            max_connection_age: None,
+            max_connection_age_grace: None,
             h2c: false,
         }
     }

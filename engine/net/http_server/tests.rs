@@ -1,7 +1,8 @@
 //! Real sockets on the loopback interface; time limits on an in-memory connection with a paused clock.
 
+mod tls;
+
 use super::{connection::Connection, watch::Watch, *};
-use crate::net::tls::ServerTlsConfig;
 use bytes::Bytes;
 use http_body_util::Full;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -242,113 +243,54 @@ async fn an_idle_connection_is_kept_for_minutes() {
     assert!(after.await.unwrap() <= Duration::from_secs(20 * 60));
 }
 
-struct Authority {
-    issuer: rcgen::Issuer<'static, rcgen::KeyPair>,
-    pem: String,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        Self { issuer: rcgen::Issuer::new(params, key), pem }
-    }
-
-    /// Certificate and key as PEM.
-    fn issue(&self) -> (String, String) {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
-        (params.signed_by(&key, &self.issuer).unwrap().pem(), key.serialize_pem())
-    }
-}
-
-async fn over_tls(
-    address: SocketAddr,
-    authority: &Authority,
-    client: Option<(String, String)>,
-) -> std::io::Result<String> {
-    use crate::net::tls::Pem;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(Pem::inline(&authority.pem, "ca").authorities().unwrap());
-    let config = match client {
-        None => builder.with_no_client_auth(),
-        Some((certificate, key)) => builder
-            .with_client_auth_cert(
-                Pem::inline(&certificate, "cert").certificates().unwrap(),
-                Pem::inline(&key, "key").private_key().unwrap(),
-            )
-            .unwrap(),
-    };
-    let stream = TcpStream::connect(address).await?;
-    let name = "localhost".try_into().unwrap();
-    let mut stream = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    stream.write_all(GET).await?;
-    let mut text = Vec::new();
-    while !text.ends_with(b"hello") {
-        if timeout(SOON, stream.read_buf(&mut text)).await.expect("an answer or an end")? == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+/// Scenario: HTTP/2 connections that may get 30 s old with a grace of 5 s: an idle one, and one on which a request is served
+/// that takes 3 s, or for ever, when the time comes; on a paused clock.
+/// Guarantee: each ends after its age, at most a tenth later; a request that ends within the grace is answered, one that does
+/// not is cut and counted; without an age the connection stays.
+#[tokio::test(start_paused = true)]
+async fn a_connection_ends_when_it_is_old_enough() {
+    let age = Duration::from_secs(30);
+    let grace = Duration::from_secs(5);
+    let seconds = Duration::from_secs;
+    // How long the request takes that starts at 29 s, whether it is answered, when the connection ends, what is counted.
+    let cases = [
+        (Some(age), None, true, 30..=33, 0),
+        (Some(age), Some(seconds(6)), true, 35..=35, 0),
+        (Some(age), Some(Duration::MAX), false, 35..=38, 1),
+        (None, Some(seconds(6)), true, 100..=100, 0),
+    ];
+    for (max_connection_age, takes, answered, ends, counted) in cases {
+        let limits = Limits { max_connection_age, max_connection_age_grace: Some(grace), ..Limits::default() };
+        let (client, server) = tokio::io::duplex(1 << 16);
+        let telemetry = crate::telemetry::Telemetry::default();
+        let counters = ServerCounters::register(&telemetry, &[]);
+        let start = tokio::time::Instant::now();
+        let serving = tokio::spawn(async move {
+            let connection = Connection::new(limits, counters, Drain::new(), CancellationToken::new());
+            let slow = move |request| async move {
+                tokio::time::sleep(takes.unwrap_or_default()).await;
+                hello(request).await
+            };
+            connection.serve_h2(server, slow).await;
+            start.elapsed()
+        });
+        let io = hyper_util::rt::TokioIo::new(client);
+        let executor = hyper_util::rt::TokioExecutor::new();
+        let (mut sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        let connection = tokio::spawn(connection);
+        if takes.is_some() {
+            tokio::time::sleep(seconds(29)).await;
+            let request = Request::get("http://x/").body(Full::<Bytes>::default()).unwrap();
+            assert_eq!(sender.send_request(request).await.is_ok(), answered, "{takes:?}");
         }
+        if max_connection_age.is_none() {
+            tokio::time::sleep(seconds(65)).await;
+            connection.abort();
+        }
+        let ended = serving.await.unwrap();
+        assert!(ends.contains(&ended.as_secs()), "{takes:?}: {ended:?}");
+        assert_eq!(cut(&telemetry, "max_connection_age"), counted, "{takes:?}");
     }
-    Ok(String::from_utf8_lossy(&text).into_owned())
-}
-
-/// Scenario: S7: mTLS; clients with the right certificate, none, and one of another authority.
-/// Guarantee: only the first is served; the others are counted.
-#[tokio::test]
-async fn mutual_tls_lets_only_its_clients_in() {
-    let (ours, other) = (Authority::new(), Authority::new());
-    let (certificate, key) = ours.issue();
-    let folder = std::env::temp_dir().join(format!("lanner-mtls-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let ca = folder.join("ca.pem");
-    std::fs::write(&ca, &ours.pem).unwrap();
-    let config = ServerTlsConfig {
-        cert_pem: Some(certificate),
-        key_pem: Some(key.into()),
-        client_ca_file: Some(ca),
-        ..ServerTlsConfig::default()
-    };
-    let tls = config.load(&[b"http/1.1"]).unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
-    let telemetry = crate::telemetry::Telemetry::default();
-    let server = HttpServer::bind(&ListenAddress::localhost(0), Some(tls), Limits::default())
-        .unwrap()
-        .with_counters(ServerCounters::register(&telemetry, &[]));
-    let address = server.local_addr().unwrap();
-    let client = async {
-        assert!(over_tls(address, &ours, Some(ours.issue())).await.unwrap().starts_with("HTTP/1.1 200"));
-        assert!(over_tls(address, &ours, None).await.is_err());
-        assert!(over_tls(address, &ours, Some(other.issue())).await.is_err());
-    };
-    tokio::select! {
-        () = server.serve(hello, Drain::new()) => unreachable!("serves until drained"),
-        () = client => {}
-    }
-    assert_eq!(cut(&telemetry, "tls_handshake"), 2);
-}
-
-/// Scenario: a key that belongs to another certificate, a file without a key, a missing file.
-/// Guarantee: errors that name the place and the remedy, and never show the key.
-#[test]
-fn bad_certificates_are_explained() {
-    let authority = Authority::new();
-    let (certificate, _) = authority.issue();
-    let (_, other_key) = authority.issue();
-    let load = |key: String| {
-        ServerTlsConfig { cert_pem: Some(certificate.clone()), key_pem: Some(key.into()), ..Default::default() }
-            .load(&[])
-            .unwrap_err()
-            .to_string()
-    };
-    assert!(load(other_key).contains("belong to each other"));
-    assert!(load(certificate.clone()).contains("`key_pem` holds no private key"));
-    let missing = ServerTlsConfig { cert_file: Some("no/such.pem".into()), ..Default::default() };
-    assert!(missing.load(&[]).unwrap_err().to_string().contains("no/such.pem"));
 }
 
 /// Scenario: HTTP/2 without TLS, with the flag for it, and an HTTP/1 client beside it.

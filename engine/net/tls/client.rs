@@ -18,9 +18,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc};
 
+/// Keys of the Collector.
+const NOT_OFFERED: [(&str, &str); 4] = [
+    ("cipher_suites", "only suites without known weakness are spoken; remove the key"),
+    ("curve_preferences", "only groups without known weakness are spoken; remove the key"),
+    ("reload_interval", "certificates are read at start; remove the key and restart when they change"),
+    ("tpm", "keys are read from files or PEM text; write `key_file` or `key_pem`"),
+];
+
 /// The `tls` block of a client.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = NOT_OFFERED))]
 pub struct ClientTlsConfig {
     /// Plaintext, unless a CA is given.
     pub insecure: bool,

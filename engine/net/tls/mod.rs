@@ -5,12 +5,16 @@
 mod client;
 #[cfg(test)]
 mod client_tests;
+mod material;
 pub mod pem;
+mod reload;
 mod server;
 mod verify;
 mod version;
 
 pub use client::{ClientTls, ClientTlsConfig};
 pub use pem::{Pem, TlsError};
+pub(crate) use reload::Reload;
+pub use reload::ServerTls;
 pub use server::ServerTlsConfig;
 pub use version::TlsVersion;

@@ -26,6 +26,8 @@ pub enum TlsError {
     Damaged { place: String, reason: String },
     #[error("{place} is no certificate authority that can be used: {reason}")]
     Authority { place: String, reason: String },
+    #[error("the certificate of {place} has expired; renew it")]
+    Expired { place: String },
     #[error("certificate and key do not work together: {0}; check that they belong to each other")]
     Mismatch(#[from] rustls::Error),
 }
@@ -57,6 +59,16 @@ impl<'a> Pem<'a> {
     /// PEM from the setting named `key`.
     pub fn inline(text: &'a str, key: &str) -> Self {
         Self { text: text.as_bytes().into(), place: format!("`{key}`") }
+    }
+
+    /// The text, with its private parts.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Where it came from.
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 
     /// All certificates, at least one.

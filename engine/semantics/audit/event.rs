@@ -12,6 +12,31 @@ use std::{borrow::Cow, fmt};
 /// Most annotations, and most keys of `extra`, that are read.
 const MAX_PAIRS: usize = 1024;
 
+/// The keys of an event, also those that are not read here and those of versions before `audit.k8s.io/v1`.
+pub(super) const KEYS: [&str; 21] = [
+    "kind",
+    "apiVersion",
+    "metadata",
+    "level",
+    "timestamp",
+    "auditID",
+    "stage",
+    "requestURI",
+    "verb",
+    "user",
+    "impersonatedUser",
+    "authenticationMetadata",
+    "sourceIPs",
+    "userAgent",
+    "objectRef",
+    "responseStatus",
+    "requestObject",
+    "responseObject",
+    "requestReceivedTimestamp",
+    "stageTimestamp",
+    "annotations",
+];
+
 impl<'de: 'a, 'a> Deserialize<'de> for Field<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         FieldSeed { depth: 2 }.deserialize(deserializer)

@@ -20,7 +20,12 @@ mod tests;
 pub use objects::InvalidPointer;
 pub use options::AuditOptions;
 
-use super::{Reasons, SCHEMA_URL, keys};
+use super::{
+    Reasons, SCHEMA_URL,
+    carried::{Form, Reading},
+    falco::Field,
+    keys,
+};
 use crate::event::{Attributes, Key, LogRecord, Resource, Text, Value, cut};
 use objects::Pointer;
 use std::sync::Arc;
@@ -118,6 +123,39 @@ impl AuditMapper {
         }
     }
 
+    /// Maps what a record of another agent carries. Among all kinds of logs only that is an audit event which has
+    /// `auditID` and one of `stage` and `verb`. The id of one that came as a map is of the JSON written anew, so it differs from that of the
+    /// bytes the API server wrote; the same map always has the same.
+    pub fn map_carried(&self, origin: &Origin, form: &Form<'_>, observed_unix_nano: u64) -> Reading<Mapped> {
+        let text: Arc<str> = match form {
+            Form::Text(body) if body.trim().len() == body.len() => Arc::clone(body),
+            Form::Text(body) => body.trim().into(),
+            Form::Map(value) => {
+                let Value::Map(pairs) = value else { return Reading::Foreign };
+                let has = |key: &str| pairs.iter().any(|(name, _)| name == key);
+                if !(has("auditID") && (has("stage") || has("verb"))) {
+                    return Reading::Foreign;
+                }
+                value.to_json().into()
+            }
+        };
+        let has = |key: &str| memchr::memmem::find(text.as_bytes(), key.as_bytes()).is_some();
+        if !(text.starts_with('{') && has(r#""auditID""#) && (has(r#""stage""#) || has(r#""verb""#))) {
+            return Reading::Foreign;
+        }
+        match event::read(&text) {
+            Ok(event) if !(is_said(&event.audit_id) && (is_said(&event.stage) || is_said(&event.verb))) => {
+                Reading::Foreign
+            }
+            Ok(event) => {
+                let item = Item { text: &text, removed: None };
+                Reading::Event(record::map(self, origin, &event, item, observed_unix_nano))
+            }
+            Err(reasons::NOT_JSON | reasons::WRONG_SHAPE) => Reading::Damaged,
+            Err(_) => Reading::Foreign,
+        }
+    }
+
     /// Keeps a text that is no event, bounded.
     pub fn plain(&self, origin: &Origin, text: &Arc<str>, reason: &'static str, observed_unix_nano: u64) -> Mapped {
         let mut degraded = Reasons::default();
@@ -136,4 +174,13 @@ impl AuditMapper {
         };
         Mapped { record, plain: Some(reason), degraded }
     }
+}
+
+fn is_said(field: &Field<'_>) -> bool {
+    field.as_str().is_some_and(|text| !text.is_empty())
+}
+
+/// Whether a key is one that API servers write; others stand there because somebody added them.
+pub fn is_key(name: &str) -> bool {
+    event::KEYS.contains(&name)
 }

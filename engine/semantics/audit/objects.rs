@@ -68,12 +68,15 @@ pub(super) fn is_sensitive(event: &Event<'_>) -> bool {
     })
 }
 
-/// The event with its objects masked.
+/// The event with its objects masked; `None` when it is nested deeper than the parser goes.
 pub(super) fn masked(text: &str, sensitive: bool) -> Option<Json> {
     let mut event: Json = serde_json::from_str(text).ok()?;
     for name in ["requestObject", "responseObject"] {
-        if let Some(object) = event.get_mut(name) {
-            mask(object, sensitive);
+        match event.get_mut(name) {
+            // Of unknown form: a patch as text, perhaps.
+            Some(object @ Json::String(_)) if sensitive => hide(object),
+            Some(object) => mask(object, sensitive),
+            None => {}
         }
     }
     Some(event)

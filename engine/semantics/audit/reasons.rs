@@ -24,6 +24,8 @@ pub(super) const WRONG_TYPE: &str = "wrong_type";
 pub(super) const FOREIGN_API_VERSION: &str = "foreign_api_version";
 pub(super) const TRUNCATED: &str = "truncated_by_api_server";
 pub(super) const OBJECTS_REMOVED: &str = "objects_removed";
+pub(super) const OBJECTS_UNREADABLE: &str = "objects_unreadable";
+pub(super) const LIST_CUT: &str = "list_cut";
 pub(super) const TEXT_CUT: &str = "text_cut";
 pub(super) const CLOCK_SKEW: &str = "clock_skew";
 
@@ -47,6 +49,11 @@ pub const DEGRADED: &[Reason] = &[
     (FOREIGN_API_VERSION, "`apiVersion` is there and not `audit.k8s.io/v1`"),
     (TRUNCATED, "the API server removed the objects (annotation `audit.k8s.io/truncated`)"),
     (OBJECTS_REMOVED, "Lanner removed the objects because the event was too large (`lanner.audit.objects_removed`)"),
+    (
+        OBJECTS_UNREADABLE,
+        "nested deeper than 128, or with a number that fits no type; what pointers choose is left out",
+    ),
+    (LIST_CUT, "a list (groups, source addresses, values of `extra`) with more than 1024 items; the rest is left out"),
     (TEXT_CUT, "a plain record's text over 64 KiB; cut at a character boundary"),
     (CLOCK_SKEW, "the event time lies over 24 hours ahead; kept, with `lanner.clock_skew` = true"),
 ];

@@ -105,6 +105,14 @@ impl Mapping<'_> {
         Value::Text(Text::slice_of(self.text, cut(text, self.mapper.max_bytes)))
     }
 
+    /// The texts of a list; `cut` says that it had more.
+    fn list(&mut self, items: &[Field<'_>], cut: bool) -> Value {
+        if cut {
+            self.degraded.add(reasons::LIST_CUT);
+        }
+        Value::Array(items.iter().filter_map(Field::as_str).map(|text| self.text(text)).collect())
+    }
+
     /// When the stage was reached; 0 when nothing tells.
     fn time(&mut self, event: &Event<'_>) -> u64 {
         let (received, reached) = (&event.request_received_timestamp, &event.stage_timestamp);
@@ -147,9 +155,7 @@ impl Mapping<'_> {
                 As::Text | As::OfPods | As::OfFailure => as_text(),
                 As::Int => field.as_int().map(Value::Int),
                 As::List => match field {
-                    Field::List { items, .. } => {
-                        Some(Value::Array(items.iter().filter_map(Field::as_str).map(|text| self.text(text)).collect()))
-                    }
+                    Field::List { items, cut } => Some(self.list(items, *cut)),
                     one => one.as_str().map(|text| Value::Array(vec![self.text(text)])),
                 },
                 As::First => match field {
@@ -192,9 +198,7 @@ impl Mapping<'_> {
         for (name, field) in &pairs.list {
             let value = match field {
                 field if field.is_absent() => continue,
-                Field::List { items, .. } => {
-                    Value::Array(items.iter().filter_map(Field::as_str).map(|text| self.text(text)).collect())
-                }
+                Field::List { items, cut } => self.list(items, *cut),
                 Field::Json(text) => Value::text(cut(text, self.mapper.max_bytes)),
                 scalar => match scalar.clone().into_text() {
                     Some(text) => self.text(&text),
@@ -217,7 +221,9 @@ impl Mapping<'_> {
             return;
         }
         let sensitive = super::objects::is_sensitive(event);
-        let Some(whole) = super::objects::masked(self.text, sensitive) else { return };
+        let Some(whole) = super::objects::masked(self.text, sensitive) else {
+            return self.degraded.add(reasons::OBJECTS_UNREADABLE);
+        };
         for pointer in &self.mapper.pointers {
             if let Some(value) = pointer.find(&whole, self.mapper.max_bytes)
                 && !self.attrs.contains(&pointer.key)

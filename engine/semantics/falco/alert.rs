@@ -117,6 +117,11 @@ impl Name {
     }
 }
 
+/// Whether a key is one of an alert.
+pub(super) fn is_key(name: &str) -> bool {
+    !matches!(Name::of(name), Name::Unknown)
+}
+
 /// The text of a key that should hold one. Another scalar is taken as its text.
 fn text<'a>(field: Field<'a>, degraded: &mut Reasons) -> Str<'a> {
     match field {

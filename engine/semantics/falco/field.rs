@@ -161,7 +161,8 @@ impl<'de> Visitor<'de> for FieldSeed {
     }
 }
 
-fn json_text(field: &Field<'_>) -> String {
+/// A value as compact JSON.
+pub(super) fn json_text(field: &Field<'_>) -> String {
     let mut out = String::new();
     push_json(&mut out, field);
     out

@@ -43,6 +43,11 @@ impl Default for Fields<'_> {
 }
 
 impl<'a> Fields<'a> {
+    /// The fields of an alert that has some: none yet, with room for `capacity`.
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { present: true, list: Vec::with_capacity(capacity), ..Self::default() }
+    }
+
     /// The value of a mapped field, when it says something.
     pub fn get(&self, id: FieldId) -> Option<&Field<'a>> {
         let position = usize::from(*self.positions.get(id as usize)?).checked_sub(1)?;
@@ -59,7 +64,8 @@ impl<'a> Fields<'a> {
         self.get(id).is_some()
     }
 
-    fn insert(&mut self, name: Cow<'a, str>, value: Field<'a>) {
+    /// Adds a field, or replaces the one of this name.
+    pub fn insert(&mut self, name: Cow<'a, str>, value: Field<'a>) {
         let slot = INDEX.find(&name);
         let earlier = match slot {
             Some(slot) => usize::from(self.positions[slot.index()]).checked_sub(1),
@@ -104,7 +110,7 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let fields = self.fields;
         // The whole key may be repeated; the last wins.
-        *fields = Fields { present: true, list: Vec::with_capacity(32), ..Fields::default() };
+        *fields = Fields::with_capacity(32);
         while let Some(name) = map.next_key_seed(TextSeed)? {
             let value = map.next_value_seed(FieldSeed { depth: 2 })?;
             if let Field::List { cut: true, .. } = value {

@@ -5,14 +5,19 @@
 //! an alert keeps its id on the way through falcosidekick; its `uuid` is no part. An alert without any time has the
 //! time 0, so two such alerts with equal text share an id.
 
-use super::alert::Alert;
+use super::{
+    alert::Alert,
+    field::{Field, json_text},
+    fields::OutputField,
+    original::Original,
+};
 use crate::{event::Text, semantics::uid};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
-/// The id of an alert. `piece` is its JSON.
-pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u64, piece: &str) -> Text {
+/// The id of an alert.
+pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u64, piece: &Original<'_>) -> Text {
     let mut digest = uid::Digest::new(uid::FALCO_ALERT);
     let mut digits = [0u8; 20];
     for part in [alert.hostname.as_deref(), Some(source), alert.rule.as_deref(), Some(priority)] {
@@ -21,7 +26,10 @@ pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u6
     digest.part(decimal(time, &mut digits));
     match alert.output.as_deref().or(alert.message.as_deref()) {
         Some(text) => digest.part(text.as_bytes()),
-        None => fields(&mut digest, piece),
+        None => match piece.json() {
+            Some(json) => raw_fields(&mut digest, &json),
+            None => known_fields(&mut digest, alert),
+        },
     }
     digest.finish()
 }
@@ -41,7 +49,7 @@ fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {
 /// Adds the output fields, sorted by key: each key is a part, then one type byte with the text of a string (`s`) or the
 /// source's own JSON text (`n` number, `b` flag, `j` list or object). `null` is left out. The alert is read once more
 /// for the numbers' own text, which happens only without output and message.
-fn fields(digest: &mut uid::Digest, piece: &str) {
+fn raw_fields(digest: &mut uid::Digest, piece: &str) {
     #[derive(Deserialize)]
     struct Raw<'a>(#[serde(borrow)] BTreeMap<Cow<'a, str>, &'a RawValue>);
     let Ok(Raw(alert)) = serde_json::from_str(piece) else { return };
@@ -56,10 +64,33 @@ fn fields(digest: &mut uid::Digest, piece: &str) {
             Some(b'n') | None => continue,
             Some(_) => (b'n', raw.into()),
         };
-        digest.part(key.as_bytes());
-        let mut part = Vec::with_capacity(1 + text.len());
-        part.push(kind);
-        part.extend_from_slice(text.as_bytes());
-        digest.part(&part);
+        field(digest, key, kind, &text);
     }
+}
+
+/// The same for an alert that did not come as JSON: numbers have the text that JSON would have.
+fn known_fields(digest: &mut uid::Digest, alert: &Alert<'_>) {
+    let mut fields: Vec<_> = alert.fields.list.iter().collect();
+    fields.sort_by(|one, other| one.name.cmp(&other.name));
+    for OutputField { name, value, .. } in fields {
+        let kind = match value {
+            Field::Null => continue,
+            Field::Text(text) => {
+                field(digest, name, b's', text);
+                continue;
+            }
+            Field::Bool(_) => b'b',
+            Field::Int(_) | Field::Double(_) => b'n',
+            Field::List { .. } | Field::Json(_) => b'j',
+        };
+        field(digest, name, kind, &json_text(value));
+    }
+}
+
+fn field(digest: &mut uid::Digest, name: &str, kind: u8, text: &str) {
+    digest.part(name.as_bytes());
+    let mut part = Vec::with_capacity(1 + text.len());
+    part.push(kind);
+    part.extend_from_slice(text.as_bytes());
+    digest.part(&part);
 }

@@ -13,8 +13,10 @@ mod fields;
 mod identity;
 mod index;
 mod names;
+mod original;
 #[cfg(test)]
 mod page;
+mod parts;
 pub mod reasons;
 mod record;
 mod split;
@@ -22,13 +24,23 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod time;
+mod types;
+
+pub use parts::AlertParts;
 
 pub(super) use field::{Field, FieldSeed, TextSeed};
 pub(super) use record::method_of;
 pub(super) use time::parse_rfc3339;
 
-use super::{MappingOptions, Preserve, Reasons, SCHEMA_URL, Summary, keys};
+use super::{
+    MappingOptions, Preserve, Reasons, SCHEMA_URL, Summary,
+    carried::{Form, Reading},
+    keys,
+};
 use crate::event::{self, Attributes, Key, LogRecord, Logs, Resource, Scope, Text, Value};
+use alert::Alert;
+use original::Original;
+use serde::Deserialize;
 use split::Piece;
 use std::sync::Arc;
 
@@ -41,6 +53,8 @@ pub struct FalcoMapper {
     settings: Settings,
     /// The resource of plain records.
     plain_resource: Arc<Resource>,
+    /// What the strings of an alert that came as a map are no range of.
+    no_body: Arc<str>,
 }
 
 /// The options in the form the hot path wants.
@@ -109,7 +123,7 @@ impl FalcoMapper {
             dropped_attributes_count: 0,
             schema_url: Text::from_static(SCHEMA_URL),
         });
-        Self { settings, plain_resource }
+        Self { settings, plain_resource, no_body: "".into() }
     }
 
     /// Maps the body of a request: one alert, an array of alerts, alerts line by line or one behind the other. Every
@@ -119,7 +133,7 @@ impl FalcoMapper {
         let mut summary = Summary::default();
         split::pieces(body, |piece| match piece {
             Piece::Alert { alert, text } => {
-                let mapped = record::map(&self.settings, alert, body, text, observed_unix_nano);
+                let mapped = record::map(&self.settings, alert, body, &Original::Text(text), observed_unix_nano);
                 if mapped.internal {
                     summary.internal += 1;
                 } else {
@@ -155,11 +169,69 @@ impl FalcoMapper {
         if alert.rule.is_none() || alert.time == time::Time::Missing {
             return None;
         }
-        Some(record::map(&self.settings, &mut alert, line, text, observed_unix_nano))
+        Some(record::map(&self.settings, &mut alert, line, &Original::Text(text), observed_unix_nano))
+    }
+
+    /// Maps what a record of another agent carries. Among all kinds of logs only that is an alert which has `rule`,
+    /// `priority` and one of `output`, `message` and `output_fields`, in Falco's own spelling; a log line of some other
+    /// program may well have a rule and a time.
+    pub fn map_carried(&self, form: &Form<'_>, observed_unix_nano: u64) -> Reading<Mapped> {
+        match form {
+            Form::Text(body) => {
+                let text = body.trim();
+                if !has_keys_of_an_alert(text) {
+                    return Reading::Foreign;
+                }
+                match serde_json::from_str::<Alert<'_>>(text) {
+                    Ok(mut alert) if is_whole(&alert) => Reading::Event(record::map(
+                        &self.settings,
+                        &mut alert,
+                        body,
+                        &Original::Text(text),
+                        observed_unix_nano,
+                    )),
+                    Ok(_) => Reading::Foreign,
+                    Err(_) => Reading::Damaged,
+                }
+            }
+            Form::Map(value) => match Alert::deserialize(*value) {
+                Ok(mut alert) if is_whole(&alert) => Reading::Event(record::map(
+                    &self.settings,
+                    &mut alert,
+                    &self.no_body,
+                    &Original::Map(value),
+                    observed_unix_nano,
+                )),
+                _ => Reading::Foreign,
+            },
+        }
+    }
+
+    /// Maps an alert that does not come as JSON. There is no original to keep, so `keep_original` has no effect.
+    pub fn map_parts(&self, parts: AlertParts<'_>, observed_unix_nano: u64) -> Mapped {
+        // The parts stand in no common text, so the record gets copies.
+        record::map(&self.settings, &mut parts.into_alert(), &self.no_body, &Original::Parts, observed_unix_nano)
     }
 
     /// The resource of records that are no alerts: `service.name` and what else the options say.
     pub fn plain_resource(&self) -> &Arc<Resource> {
         &self.plain_resource
     }
+}
+
+/// Whether a key is one of an alert; others stand there because somebody added them.
+pub fn is_key(name: &str) -> bool {
+    alert::is_key(name)
+}
+
+/// Cheap, and true of every alert that Falco writes: an object with these keys somewhere.
+fn has_keys_of_an_alert(text: &str) -> bool {
+    let has = |key: &str| memchr::memmem::find(text.as_bytes(), key.as_bytes()).is_some();
+    // `"output` is the start of `"output_fields"` too.
+    text.starts_with('{') && has(r#""rule""#) && has(r#""priority""#) && (has(r#""output"#) || has(r#""message""#))
+}
+
+fn is_whole(alert: &Alert<'_>) -> bool {
+    let says = alert.output.is_some() || alert.message.is_some() || alert.fields.present;
+    alert.rule.is_some() && !alert.priority.is_absent() && says
 }

@@ -14,6 +14,7 @@ use super::{
     identity,
     index::{INDEX, preserved_name},
     names::{FIXED, TARGETS},
+    original::Original,
     reasons,
     table::{FieldId, Place},
     time,
@@ -27,8 +28,14 @@ use std::{borrow::Cow, sync::Arc};
 /// Later than this ahead of the clock, in nanoseconds, an event counts as skewed: 24 hours.
 const SKEW: u64 = 24 * 3600 * 1_000_000_000;
 
-/// Maps an alert. `piece` is its JSON, inside `body`.
-pub(super) fn map(settings: &Settings, alert: &mut Alert<'_>, body: &Arc<str>, piece: &str, observed: u64) -> Mapped {
+/// Maps an alert. `body` is what its text is a range of, where it is one.
+pub(super) fn map(
+    settings: &Settings,
+    alert: &mut Alert<'_>,
+    body: &Arc<str>,
+    piece: &Original<'_>,
+    observed: u64,
+) -> Mapped {
     let mut mapping = Mapping {
         settings,
         body,
@@ -82,7 +89,7 @@ impl Sink {
 }
 
 impl Mapping<'_> {
-    fn run(&mut self, alert: &mut Alert<'_>, piece: &str, observed: u64) -> Mapped {
+    fn run(&mut self, alert: &mut Alert<'_>, piece: &Original<'_>, observed: u64) -> Mapped {
         self.degraded = std::mem::take(&mut alert.degraded);
         let alert = &*alert;
         let time = self.time(alert);
@@ -108,8 +115,10 @@ impl Mapping<'_> {
             self.record.push(&keys::CLOCK_SKEW, Value::Bool(true));
             self.degraded.add(reasons::CLOCK_SKEW);
         }
-        if self.settings.keep_original {
-            self.text(&keys::ORIGINAL, piece);
+        if self.settings.keep_original
+            && let Some(json) = piece.json()
+        {
+            self.text(&keys::ORIGINAL, &json);
         }
 
         self.base_resource(alert);

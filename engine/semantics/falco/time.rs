@@ -119,6 +119,11 @@ pub(super) enum Time<'a> {
         seconds: i64,
         nanos: i64,
     },
+    /// The protobuf message itself, as the gRPC API carries it.
+    Timestamp {
+        seconds: i64,
+        nanos: i32,
+    },
     /// Something else.
     Odd,
 }
@@ -193,12 +198,15 @@ pub(super) fn resolve(time: &Time<'_>) -> Option<(u64, bool)> {
         Time::Missing | Time::Odd => None,
         Time::Text(text) => parse_rfc3339(text).map(|nanos| (nanos, false)),
         Time::Int(number) => from_integer(*number).map(|(nanos, _)| (nanos, true)),
-        Time::Parts { seconds, nanos } => {
-            let nanos = u64::try_from(*nanos).ok().filter(|nanos| *nanos < NANOS as u64)?;
-            let seconds = u64::try_from(*seconds).ok()?;
-            Some((seconds.checked_mul(NANOS as u64)?.checked_add(nanos)?, true))
-        }
+        Time::Parts { seconds, nanos } => from_parts(*seconds, *nanos).map(|nanos| (nanos, true)),
+        Time::Timestamp { seconds, nanos } => from_parts(*seconds, i64::from(*nanos)).map(|nanos| (nanos, false)),
     }
+}
+
+/// Nanoseconds since 1970; none before that, after what fits, or with nanoseconds of more than a second.
+fn from_parts(seconds: i64, nanos: i64) -> Option<u64> {
+    let nanos = u64::try_from(nanos).ok().filter(|nanos| *nanos < NANOS as u64)?;
+    u64::try_from(seconds).ok()?.checked_mul(NANOS as u64)?.checked_add(nanos)
 }
 
 /// Whether a field holds what [`from_integer`] reads.

@@ -6,26 +6,14 @@ use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use lanner_engine::{telemetry::Telemetry, testing::Capture};
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
-
-pub const SOON: Duration = Duration::from_secs(60);
 
 pub const EVENT: &str = r#"{"level":"Request","auditID":"a-1","stage":"ResponseComplete","requestURI":"/api/v1/namespaces/web/pods","verb":"create","user":{"username":"jane","groups":["dev"]},"sourceIPs":["10.0.0.1"],"objectRef":{"resource":"pods","namespace":"web","apiVersion":"v1"},"responseStatus":{"metadata":{},"code":201},"requestObject":{"kind":"Pod","spec":{"containers":[{"name":"a"},{"name":"b"}]}},"requestReceivedTimestamp":"2025-06-01T00:00:00.000001Z","stageTimestamp":"2025-06-01T00:00:00.250001Z"}"#;
 
 /// An EventList of these items.
 pub fn list(items: &[&str]) -> String {
     format!(r#"{{"kind":"EventList","apiVersion":"audit.k8s.io/v1","metadata":{{}},"items":[{}]}}"#, items.join(","))
-}
-
-/// The team's data, which is not part of the project.
-pub fn data(file: &str) -> Option<String> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data")).join(file);
-    let text = std::fs::read_to_string(path).ok();
-    if text.is_none() {
-        println!("skipped: {file} is not here");
-    }
-    text
 }
 
 pub struct Door {
@@ -40,13 +28,21 @@ pub struct Door {
 impl Door {
     /// Runs a receiver of this config on a free port and connects to it.
     pub async fn open(config: Config) -> Self {
+        let capture = Capture::new();
+        let out = capture.consumer();
+        Self::open_to(config, capture, out).await
+    }
+
+    /// The same with another consumer, that may be one in front of the capture.
+    pub async fn open_to(config: Config, capture: Capture, out: Consumer) -> Self {
         let config = Config { endpoint: lanner_engine::config::ListenAddress::localhost(0), ..config };
-        let (capture, telemetry, drain) = (Capture::new(), Telemetry::default(), Drain::new());
+        let (telemetry, drain) = (Telemetry::default(), Drain::new());
         let cx = BuildCx::new(Kind::Receiver, "k8s_audit".parse().unwrap(), telemetry.clone(), Default::default());
         let mapper = AuditMapper::new(&config.semantics).unwrap();
-        let receiver = config::Plan { config, mapper }.open(&cx).unwrap();
+        let mut receiver = config::Plan { config, mapper }.open(&cx).unwrap();
+        receiver.token_interval = Duration::from_millis(10);
         let address = receiver.server.local_addr().unwrap();
-        let running = tokio::spawn(Box::new(receiver).run(capture.consumer(), drain.clone()));
+        let running = tokio::spawn(Box::new(receiver).run(out, drain.clone()));
         // Behind TLS nothing is sent on this connection.
         let stream = TcpStream::connect(address).await.unwrap();
         let (client, connection) =

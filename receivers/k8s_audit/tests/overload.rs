@@ -1,8 +1,12 @@
 //! A full pipeline, and stopping.
 
-use super::{door::SOON, *};
-use lanner_engine::{config::Duration as Hold, testing::Mood};
-use tokio::time::timeout;
+use super::*;
+use lanner_engine::{
+    component::{Admission, Intake as Inlet},
+    config::Duration as Hold,
+    testing::{Capture, Mood},
+};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 fn holding(millis: u64) -> Config {
     Config { hold: Hold::from_millis(millis), ..Config::default() }
@@ -27,26 +31,57 @@ async fn a_full_pipeline_is_429() {
     }
 }
 
-/// Scenario: a body of several batches; the pipeline fills up after the first; the sender repeats it.
-/// Guarantee: 429, then 200; every event is there, and those that came twice have the same ids.
+/// Takes so many batches, then none until it gets more.
+struct Metered {
+    out: Consumer,
+    left: AtomicUsize,
+}
+
+#[async_trait]
+impl Inlet for Metered {
+    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
+        if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+            return Err(Refused::Busy { full: "the test".into(), retry_after: Duration::from_secs(1) });
+        }
+        self.out.consume_within(batch, hold).await
+    }
+
+    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
+        self.take(batch, Duration::ZERO).await
+    }
+
+    fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        self.out.admit(bytes)
+    }
+
+    fn failed(&self, items: u64, reason: &'static str) {
+        self.out.failed(items, reason);
+    }
+}
+
+/// Scenario: a body of several batches; the pipeline takes one of them, then two, then all; the sender repeats the body.
+/// Guarantee: 429, 429, 200; every event is there; what came several times has the same ids, and is no collision.
 #[tokio::test]
 async fn a_jam_part_way_loses_nothing() {
-    let door = Door::open(holding(100)).await;
+    let capture = Capture::new();
+    let metered = Arc::new(Metered { out: capture.consumer(), left: AtomicUsize::new(1) });
+    let out = Consumer::new(Arc::clone(&metered) as Arc<dyn Inlet>);
+    let door = Door::open_to(holding(100), capture, out).await;
     let items: Vec<String> = (0..3000).map(|n| EVENT.replace("a-1", &format!("id-{n}"))).collect();
     let body = list(&items.iter().map(String::as_str).collect::<Vec<_>>());
-    let jam = async {
-        timeout(SOON, door.capture.items(1)).await.unwrap();
-        door.capture.set(Mood::Busy);
-    };
-    let ((status, ..), ()) = tokio::join!(door.post("/k8s-audit", body.clone()), jam);
-    door.capture.set(Mood::Taking);
-    // Whether the jam came in time for this body is up to the scheduler; either way nothing may be missing.
-    assert!(status == 429 || status == 200, "{status}");
-    assert_eq!(door.post("/k8s-audit", body).await.0, 200);
-    let mut count = std::collections::BTreeMap::new();
-    for record in door.capture.records() {
-        *count.entry(record.attrs.get_str(&keys::UID).unwrap().to_owned()).or_insert(0) += 1;
+    let mut taken = Vec::new();
+    for (more, status) in [(0, 429), (2, 429), (1000, 200)] {
+        metered.left.fetch_add(more, Relaxed);
+        let (answered, head, _) = door.post("/k8s-audit", body.clone()).await;
+        assert_eq!(answered, status);
+        assert_eq!(head.contains_key("retry-after"), status == 429);
+        taken.push(door.capture.records().len());
     }
+    assert!(taken[0] > 0 && taken[0] < 3000 && taken[1] > taken[0] && taken[1] < 2 * 3000, "{taken:?}");
+    let count = uids(&door);
     assert_eq!(count.len(), 3000);
-    assert!(count.values().all(|times| *times <= 2));
+    assert_eq!(count.values().max(), Some(&3), "the first batch came three times");
+    assert_eq!(count.values().min(), Some(&1));
+    assert_eq!(door.counted("lanner_receiver_lost_requests", "held_too_long"), 2);
+    assert!(door.telemetry.metric("lanner.audit.id_collisions").is_none());
 }

@@ -50,9 +50,12 @@ async fn takes_every_signal_as_it_is() {
         (Signal::Traces, Bytes::from(traces().encode_to_vec()), 1),
     ];
     assert_eq!(door.taken(), [&expected[..], &expected[..]].concat());
-    let zstd = zstd::encode_all(&logs(300).encode_to_vec()[..], 1).unwrap();
-    call(&door, grpc_path::LOGS, &[GRPC, ("grpc-encoding", "zstd")], framed(1, &zstd)).await;
-    assert_eq!(door.taken().last(), Some(&expected[0]));
+    for name in ["zstd", "snappy", "deflate"] {
+        let packed = framed(1, &packed(name, &logs(300).encode_to_vec()));
+        call(&door, grpc_path::LOGS, &[GRPC, ("grpc-encoding", name)], packed).await;
+        assert_eq!(door.taken().last(), Some(&expected[0]), "{name}");
+    }
+    assert_eq!(door.taken().len(), 9);
     assert_eq!(door.capture.admitted(), 0, "room is given back");
     door.close().await;
 }
@@ -88,6 +91,29 @@ async fn busy_and_stopping_are_to_be_tried_again() {
     door.capture.set(Mood::Taking);
     client.export(logs(3)).await.unwrap();
     assert_eq!(door.taken().len(), 1);
+}
+
+/// Scenario: calls with a deadline: one that is over while the pipeline is stuck, one that is over at once, one that is
+/// not over, and one that is no time.
+/// Guarantee: DEADLINE_EXCEEDED, which senders repeat, with nothing taken and the room given back; a call in time is a
+/// success; a time that is none is refused for good.
+#[tokio::test]
+async fn deadlines_of_calls_are_kept() {
+    let door = Door::open().await;
+    let body = framed(0, &logs(1).encode_to_vec());
+    door.capture.set(Mood::Stuck);
+    for time in ["50m", "0n"] {
+        let answer = call(&door, grpc_path::LOGS, &[GRPC, ("grpc-timeout", time)], body.clone()).await;
+        assert_eq!((answer.1, answer.2.code, answer.2.details.len()), (Some(4), 4, 0), "{time}: {answer:?}");
+    }
+    assert_eq!((door.lost("deadline"), door.capture.admitted(), door.taken().len()), (2, 0, 0));
+    door.capture.set(Mood::Taking);
+    let answer = call(&door, grpc_path::LOGS, &[GRPC, ("grpc-timeout", "1M")], body.clone()).await;
+    assert_eq!((answer.1, door.taken().len()), (None, 1), "the status is in the trailers");
+    let answer = call(&door, grpc_path::LOGS, &[GRPC, ("grpc-timeout", "soon")], body).await;
+    assert_eq!((answer.1, door.lost("malformed_frame")), (Some(3), 1));
+    // A call in time is no final failure of data.
+    assert_eq!(door.capture.failed().get("deadline"), None);
 }
 
 /// Scenario: only logs have a pipeline.
@@ -132,6 +158,28 @@ fn framed(flag: u8, message: &[u8]) -> Vec<u8> {
     [&[flag][..], &(message.len() as u32).to_be_bytes(), message].concat()
 }
 
+/// Compressed as gRPC means the name.
+fn packed(name: &str, bytes: &[u8]) -> Vec<u8> {
+    match name {
+        "gzip" => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        "deflate" => {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        }
+        "snappy" => {
+            let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes).unwrap();
+            encoder.into_inner().unwrap()
+        }
+        _ => zstd::encode_all(bytes, 1).unwrap(),
+    }
+}
+
 const GRPC: (&str, &str) = ("content-type", "application/grpc");
 
 /// Scenario: requests that are damaged, compressed in an unknown way, for unknown methods, or no gRPC at all.
@@ -170,7 +218,7 @@ async fn what_is_wrong_gets_its_status() {
     assert_eq!(door.capture.failed().get("malformed"), Some(&1));
 }
 
-/// Scenario: S1: a message above the limit, as sent and only once it is unpacked (gzip, zstd, deflate).
+/// Scenario: S1: a message above the limit, as sent and only once it is unpacked.
 /// Guarantee: RESOURCE_EXHAUSTED without RetryInfo, so nobody repeats it; the room is given back; one of exactly the
 /// limit passes.
 #[tokio::test]
@@ -184,26 +232,11 @@ async fn sizes_are_capped_before_and_after_unpacking() {
         [&head[..], &vec![0; length]].concat()
     };
     let (fits, over) = (sized(1 << 20), sized((1 << 20) + 1));
-    let gzip = |bytes: &[u8]| {
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
-    let zlib = |bytes: &[u8]| {
-        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
-    };
     let bomb = vec![0; 64 << 20];
-    let packed = |name: &'static str, bytes: &[u8]| match name {
-        "gzip" => gzip(bytes),
-        "deflate" => zlib(bytes),
-        _ => zstd::encode_all(bytes, 1).unwrap(),
-    };
     let plain = call(&door, grpc_path::LOGS, &[GRPC], framed(0, &over)).await;
     assert_eq!((plain.1, plain.2.details.len()), (Some(8), 0), "{plain:?}");
     assert_eq!(call(&door, grpc_path::LOGS, &[GRPC], framed(0, &fits)).await.1, None);
-    for name in ["gzip", "zstd", "deflate"] {
+    for name in ["gzip", "zstd", "snappy", "deflate"] {
         let headers = [GRPC, ("grpc-encoding", name)];
         for bytes in [&over, &bomb] {
             let answer = call(&door, grpc_path::LOGS, &headers, framed(1, &packed(name, bytes))).await;
@@ -212,7 +245,7 @@ async fn sizes_are_capped_before_and_after_unpacking() {
         }
         assert_eq!(call(&door, grpc_path::LOGS, &headers, framed(1, &packed(name, &fits))).await.1, None, "{name}");
     }
-    assert_eq!(door.lost("too_large"), 7);
+    assert_eq!(door.lost("too_large"), 9);
     assert_eq!(door.capture.admitted(), 0);
 }
 

@@ -36,12 +36,18 @@ fn packed(name: &str, bytes: &[u8]) -> Vec<u8> {
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
-        "deflate" => {
+        "deflate" | "zlib" => {
             let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
             encoder.write_all(bytes).unwrap();
             encoder.finish().unwrap()
         }
         "zstd" => zstd::encode_all(bytes, 1).unwrap(),
+        "snappy" => snap::raw::Encoder::new().compress_vec(bytes).unwrap(),
+        "x-snappy-framed" => {
+            let mut encoder = snap::write::FrameEncoder::new(Vec::new());
+            encoder.write_all(bytes).unwrap();
+            encoder.into_inner().unwrap()
+        }
         _ => bytes.to_vec(),
     }
 }
@@ -56,7 +62,7 @@ async fn takes_every_signal_as_it_is() {
         ("/v1/metrics", Signal::Metrics, metrics().encode_to_vec(), 2),
         ("/v1/traces", Signal::Traces, traces().encode_to_vec(), 1),
     ];
-    for encoding in ["identity", "gzip", "zstd", "deflate"] {
+    for encoding in ["identity", "gzip", "zstd", "deflate", "zlib", "snappy", "x-snappy-framed"] {
         for (path, signal, bytes, items) in &requests {
             let headers = [("content-type", "Application/X-Protobuf; v=1"), ("content-encoding", encoding)];
             let answer = post(door.url(path), &headers, packed(encoding, bytes)).await;
@@ -148,14 +154,14 @@ async fn sizes_are_capped_before_and_after_unpacking() {
     let bomb = vec![0; 64 << 20];
     for kind in [PROTOBUF, JSON] {
         assert_eq!(post(door.url("/v1/logs"), &[("content-type", kind)], over.clone()).await.0, 413);
-        for name in ["gzip", "zstd", "deflate"] {
+        for name in ["gzip", "zstd", "deflate", "snappy", "x-snappy-framed"] {
             for bytes in [&over, &bomb] {
                 let headers = [("content-type", kind), ("content-encoding", name)];
                 assert_eq!(post(door.url("/v1/logs"), &headers, packed(name, bytes)).await.0, 413, "{name}");
             }
         }
     }
-    assert_eq!(door.lost("too_large"), 14);
+    assert_eq!(door.lost("too_large"), 22);
     assert_eq!(door.capture.admitted(), 0);
     // Small on the wire, eight bytes a number in protobuf.
     let numbers = "1,".repeat(200_000);

@@ -3,3 +3,4 @@
 pub mod frames;
 mod logs;
 mod model;
+mod salvage;

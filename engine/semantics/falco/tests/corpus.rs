@@ -1,9 +1,7 @@
 //! Real events of the shared data folder; skipped where it is absent.
 
 use super::*;
-
-#[path = "../../../../tests/support/data.rs"]
-mod data;
+use crate::semantics::data;
 
 fn lines(file: &str) -> Vec<String> {
     data::lines(file).unwrap_or_default()

@@ -4,6 +4,7 @@ mod corpus;
 mod derived;
 mod identity;
 mod odd;
+mod parts;
 mod pieces;
 mod reference_page;
 mod rows;

@@ -1,0 +1,58 @@
+//! Configuration.
+
+use crate::falco_grpc::{Address, Config, FalcoGrpc};
+use lanner_engine::{component::Component, config::Duration, net::tls::ClientTlsConfig, testing::planning};
+
+fn findings(config: Config) -> Vec<String> {
+    let (plan, findings) = planning(|cx| FalcoGrpc::plan(config, cx));
+    let texts: Vec<String> = findings.iter().map(|finding| format!("{finding:?}")).collect();
+    assert_eq!(plan.is_none(), texts.iter().any(|text| text.contains("Error")), "{texts:?}");
+    texts
+}
+
+/// Scenario: endpoints as Falco's documentation writes them, and texts that are none.
+/// Guarantee: the former are read, the latter refused.
+#[test]
+fn endpoints_are_falcos_bind_addresses() {
+    let socket = Address::Unix("/run/falco/falco.sock".into());
+    for text in ["unix:///run/falco/falco.sock", "unix:/run/falco/falco.sock"] {
+        assert_eq!(text.parse(), Ok(socket.clone()));
+    }
+    assert_eq!("falco.svc:5060".parse(), Ok(Address::Tcp { host: "falco.svc".into(), port: 5060 }));
+    assert_eq!("[::1]:5060".parse(), Ok(Address::Tcp { host: "[::1]".into(), port: 5060 }));
+    for text in ["", "unix://", "unix://falco.sock", "falco", "falco:0", "http://falco:5060", "a@falco:5060", "falco:x"]
+    {
+        assert!(text.parse::<Address>().is_err(), "{text}");
+    }
+}
+
+/// Scenario: each thing that can be wrong; the default.
+/// Guarantee: one finding each, several in one run, none for the default.
+#[test]
+fn every_mistake_is_reported() {
+    assert!(findings(Config::default()).is_empty());
+    let tcp = || Config { endpoint: "falco:5060".into(), ..Config::default() };
+    let tls = |change: fn(&mut ClientTlsConfig)| {
+        let mut tls = ClientTlsConfig::default();
+        change(&mut tls);
+        Some(tls)
+    };
+    for (config, said) in [
+        (Config { endpoint: "falco".into(), ..Config::default() }, "no address"),
+        (tcp(), "client certificates only"),
+        (Config { tls: tls(|_| ()), ..tcp() }, "without a certificate"),
+        (Config { tls: tls(|_| ()), ..Config::default() }, "no meaning"),
+        (Config { interval: Duration::from_millis(9), ..Config::default() }, "10ms to 1m"),
+        (Config { interval: Duration::from_secs(61), ..Config::default() }, "10ms to 1m"),
+        (Config { max_recv_msg_size_mib: 0, ..Config::default() }, "is 0"),
+        (Config { max_recv_msg_size_mib: 65, ..Config::default() }, "is 65"),
+        (Config { tls: tls(|tls| tls.cert_file = Some("x".into())), ..tcp() }, "belong together"),
+    ] {
+        let found = findings(config);
+        assert!(found.len() == 1 && found[0].contains(said), "{said}: {found:?}");
+    }
+    assert!(findings(Config { tls: tls(|tls| tls.insecure = true), ..tcp() }).is_empty());
+    let wrong =
+        Config { endpoint: "x".into(), interval: Duration::default(), max_recv_msg_size_mib: 0, ..Config::default() };
+    assert_eq!(findings(wrong).len(), 3);
+}
