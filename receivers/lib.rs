@@ -2,14 +2,19 @@
 
 #[cfg(test)]
 mod conformance;
+mod container;
 mod counters;
 pub mod docker_logs;
 pub mod falco_grpc;
 pub mod falco_http;
+pub mod file_log;
+mod formats;
 pub mod generator;
 pub mod k8s_audit;
 pub mod otlp;
 mod requests;
+mod size;
+pub mod stdin;
 #[cfg(test)]
 mod testing;
 
@@ -20,9 +25,11 @@ pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),
     Factory::receiver::<falco_grpc::FalcoGrpc>(),
     Factory::receiver::<falco_http::FalcoHttp>(),
+    Factory::receiver::<file_log::FileLog>(),
     Factory::receiver::<generator::Generator>(),
     Factory::receiver::<k8s_audit::K8sAudit>(),
     Factory::receiver::<otlp::Otlp>(),
+    Factory::receiver::<stdin::Stdin>(),
 ];
 
 #[cfg(test)]

@@ -110,6 +110,7 @@ pub trait ReceiverPlan: Send + 'static {
 #[async_trait]
 pub trait Receiver: Send + 'static {
     /// Brings batches to `out` until drained. On drain: takes nothing new, finishes what is in flight, returns.
+    /// One whose source has come to its end may return earlier; when all receivers have, the process drains and ends.
     /// `out.consume(batch).await` **is** the acknowledgement: answer the sender only after it.
     ///
     /// # Errors

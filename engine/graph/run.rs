@@ -3,7 +3,7 @@
 //! Promises: nothing runs before everything is built; built and started in the Collector's order (extensions,
 //! exporters, connectors and stages, receivers last) and stopped in the reverse one (receivers first, each stage
 //! after all that feed it, senders until their queues are empty or the deadline is over, exporters, extensions);
-//! a component that fails or panics stops the graph in that same order.
+//! a component that fails or panics stops the graph in that same order, and so does the end of the last receiver.
 
 use super::plan::{ConnectorNode, PipelineNode, Plan};
 use crate::{
@@ -176,7 +176,7 @@ impl Graph {
         extensions.chain(exporters).chain(stages).chain(receivers)
     }
 
-    /// Runs until `drain` is given or a component fails, then stops in order. Everything has stopped when this
+    /// Runs until `drain` is given, a component fails or every receiver has come to its end, then stops in order. Everything has stopped when this
     /// returns, at the latest `deadline` after the drain began.
     ///
     /// # Errors
@@ -219,7 +219,12 @@ impl Graph {
         let mut failure = None;
         tokio::select! {
             () = drain.requested() => {}
-            error = receivers.failed() => failure = Some(error),
+            ended = receivers.ended() => {
+                if ended.is_none() {
+                    tracing::info!("Every receiver has come to its end.");
+                }
+                failure = ended;
+            }
             error = first_failure(&mut stages) => failure = Some(error),
             error = senders.failed() => failure = Some(error),
             error = exporters.failed() => failure = Some(error),
@@ -417,16 +422,24 @@ impl Tier {
 
     /// Returns when a task fails. Tasks that end without an error, as a finite receiver does, are no failure.
     async fn failed(&mut self) -> RunError {
-        loop {
-            match self.tasks.join_next_with_id().await {
-                Some(ended) => {
-                    if let Some(error) = self.note(ended) {
-                        return error;
-                    }
-                }
-                None => std::future::pending().await,
+        match self.ended().await {
+            Some(error) => error,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns when a task fails, or with `None` when all have ended without an error. Where there is no task, nothing
+    /// ends.
+    async fn ended(&mut self) -> Option<RunError> {
+        if self.tasks.is_empty() {
+            std::future::pending().await
+        }
+        while let Some(ended) = self.tasks.join_next_with_id().await {
+            if let Some(error) = self.note(ended) {
+                return Some(error);
             }
         }
+        None
     }
 
     fn note(&mut self, ended: Result<(tokio::task::Id, ()), tokio::task::JoinError>) -> Option<RunError> {

@@ -91,6 +91,7 @@ struct SourceConfig {
 enum Then {
     #[default]
     Wait,
+    End,
     Fail,
     Panic,
 }
@@ -128,6 +129,7 @@ impl Receiver for Running<SourceConfig> {
         self.1.note("consumed");
         match self.0.then {
             Then::Wait => self.stand_by(&drain).await,
+            Then::End => {}
             Then::Fail => return Err("the tap is broken".into()),
             Then::Panic => panic!("the tap burst"),
         }
@@ -241,6 +243,11 @@ impl Ended {
 
 /// Plans, builds and runs `yaml`; the drain is given once the source's batch was taken.
 async fn run(yaml: &str) -> Ended {
+    run_until(yaml, true).await
+}
+
+/// The same, but the drain is given only when `told` says so.
+async fn run_until(yaml: &str, told: bool) -> Ended {
     let inputs = Inputs { embedded: Some(("test.yaml".into(), yaml.into())), ..Inputs::default() };
     let loaded = load(&inputs);
     let mut findings = loaded.findings;
@@ -259,6 +266,7 @@ async fn run(yaml: &str) -> Ended {
     notes.until("consumed").await;
     // Whatever can start has started, and a failure has been seen, when the paused clock moves.
     tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(told || running.is_finished());
     drain.request();
     let result = running.await.unwrap();
     assert!(around.ledger.adds_up(), "{}", around.ledger);
@@ -314,4 +322,23 @@ async fn a_failure_stops_everything_in_order() {
         let source = ended.health.components().into_iter().find(|(name, ..)| &**name == "receiver:source").unwrap();
         assert_eq!(source.1, Status::Permanent(text.to_owned()));
     }
+}
+
+/// Scenario: the receiver comes to its end after its batch was taken; then the same beside a receiver that goes on.
+/// Guarantee: the first graph stops by itself, in order, without an error and with everything delivered; the second runs
+/// on until it is told to stop.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_last_receiver_is_a_drain() {
+    let ended = run_until(&FORKED.replace("THEN", "end"), false).await;
+    ended.result.as_ref().unwrap();
+    assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
+    assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
+    assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+    let both = FORKED
+        .replace("THEN}", "end}, source/other: {records: 0}")
+        .replace("receivers: [source]", "receivers: [source, source/other]");
+    let ended = run(&both).await;
+    ended.result.as_ref().unwrap();
+    assert_eq!(steps(&ended, "stop")[0], "source/other", "it was running until then");
+    assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
 }

@@ -4,6 +4,7 @@ use super::{
     engine_api::{Endpoint, InvalidEndpoint},
     select::{Matchers, Selection},
 };
+use crate::formats::NonJson;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use lanner_engine::{prelude::*, semantics::MappingOptions};
 
@@ -67,17 +68,6 @@ pub enum StartAt {
     Beginning,
 }
 
-/// What becomes of lines that are no alert.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum NonJson {
-    /// Left out and counted.
-    #[default]
-    Skip,
-    /// Passed on as plain log records.
-    Keep,
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -100,7 +90,7 @@ pub struct Checked {
     /// `None`: ask the environment.
     pub endpoint: Option<Endpoint>,
     pub selection: Selection,
-    pub streams: Vec<super::framing::Stream>,
+    pub streams: Vec<crate::container::Stream>,
     pub start_at: StartAt,
     pub non_json: NonJson,
     pub container_labels: Vec<(String, Key)>,
@@ -130,8 +120,8 @@ impl Config {
         let mut streams = Vec::new();
         for stream in self.streams {
             let stream = match stream {
-                StreamName::Stdout => super::framing::Stream::Stdout,
-                StreamName::Stderr => super::framing::Stream::Stderr,
+                StreamName::Stdout => crate::container::Stream::Stdout,
+                StreamName::Stderr => crate::container::Stream::Stderr,
             };
             if !streams.contains(&stream) {
                 streams.push(stream);

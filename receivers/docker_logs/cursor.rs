@@ -9,7 +9,7 @@
 //! lines it knows, which are kept in order of arrival. A line whose clock was stepped back therefore stays known as long
 //! as the lines before it may come again.
 
-use super::{framing::Stream, lines::Line};
+use crate::container::{Line, Stream};
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},

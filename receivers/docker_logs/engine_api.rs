@@ -208,7 +208,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ApiError::Gone`], [`ApiError::Unreadable`], or the daemon does not answer.
-    pub async fn logs(&self, id: &str, streams: &[super::framing::Stream], since: u64) -> Result<Body, ApiError> {
+    pub async fn logs(&self, id: &str, streams: &[crate::container::Stream], since: u64) -> Result<Body, ApiError> {
         let mut path = format!("/v{}/containers/{id}/logs?follow=1&timestamps=1", self.docker.client_version());
         for stream in streams {
             path = format!("{path}&{}=1", stream.as_str());

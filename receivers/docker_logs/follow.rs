@@ -12,11 +12,11 @@ use super::{
     cursor::Cursor,
     daemon::{Backoff, Daemon},
     engine_api::{ApiError, Inspected},
-    framing::Stream,
     metrics::{Metrics, Reconnect},
     read::{BUFFER_BYTES, CHUNKS_AHEAD},
     records::Mapping,
 };
+use crate::container::Stream;
 use lanner_engine::prelude::*;
 use parking_lot::Mutex;
 use std::{sync::Arc, time::Duration};

@@ -13,48 +13,14 @@
 //! Why not the decoder of the client library: it cannot say "daemon error", panics on unknown stream numbers,
 //! guesses the format from the first byte and has no bound.
 
+use crate::container::{PART_BYTES, Part, Stream, parse_time};
 use bytes::{Buf, Bytes, BytesMut};
-use jiff::Timestamp;
 
-/// Content the daemon puts into one part of a longer line.
-pub const PART_BYTES: usize = 16 * 1024;
 /// Largest frame that is believed; the daemon sends about 16.5 KiB.
 const MAX_FRAME: usize = 1 << 20;
 /// `2026-11-22T12:58:04.200957274Z`.
 const TIME_BYTES: usize = 30;
 const HEADER_BYTES: usize = 8;
-
-/// Where a container wrote a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stream {
-    Stdout,
-    Stderr,
-}
-
-impl Stream {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Stdout, Self::Stderr];
-
-    /// `stdout` or `stderr`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-        }
-    }
-}
-
-/// A line, or a part of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    pub stream: Stream,
-    /// When the daemon read the line, in nanoseconds since 1970. Neither unique nor ordered.
-    pub time: u64,
-    /// Without the `\n`; a TTY leaves a `\r`.
-    pub content: Bytes,
-    /// Whether the line ends with this part.
-    pub ends_line: bool,
-}
 
 /// What came out of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +130,7 @@ fn next_frame(buffer: &mut BytesMut) -> Result<Option<Event>, Damaged> {
     if ends_line {
         content.truncate(content.len() - 1);
     }
-    Ok(Some(Event::Part(Part { stream, time, content, ends_line })))
+    Ok(Some(Event::Part(Part { stream, time, content, ends_line, told: false, at: 0 })))
 }
 
 /// `at_end`: nothing follows, so what is there is all there is.
@@ -202,7 +168,7 @@ fn next_raw(buffer: &mut BytesMut, line: &mut Option<RawLine>, at_end: bool) -> 
     }
     let newline = memchr::memchr(b'\n', &buffer[..buffer.len().min(PART_BYTES)]);
     let part = |content: Bytes, ends_line| {
-        Some(Event::Part(Part { stream: Stream::Stdout, time: current.time, content, ends_line }))
+        Some(Event::Part(Part { stream: Stream::Stdout, time: current.time, content, ends_line, told: false, at: 0 }))
     };
     if let Some(end) = newline {
         let mut content = buffer.split_to(end + 1).freeze();
@@ -250,10 +216,4 @@ fn split_time(payload: &Bytes) -> Option<(u64, Bytes)> {
 fn parse_stamp(stamp: &[u8]) -> Option<u64> {
     let (blank, time) = stamp.split_last()?;
     (*blank == b' ').then(|| parse_time(time)).flatten()
-}
-
-/// Nanoseconds since 1970 of an RFC 3339 time.
-fn parse_time(text: &[u8]) -> Option<u64> {
-    let time: Timestamp = std::str::from_utf8(text).ok()?.parse().ok()?;
-    u64::try_from(time.as_nanosecond()).ok()
 }

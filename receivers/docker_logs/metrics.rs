@@ -1,6 +1,6 @@
 //! What this receiver counts. Cells are made at build time; no name or label comes from a container.
 
-use super::framing::Stream;
+use crate::container::Stream;
 use lanner_engine::{
     prelude::BuildCx,
     telemetry::{Counter, Gauge},

@@ -5,7 +5,7 @@
 //! busy pipeline slows the reading down and loses nothing; memory is bounded.
 //!
 //! `watch` decides which containers are followed, `follow` keeps one of them connected. `read` opens its log (`engine_api`) and
-//! makes lines of it (`framing`, `lines`), leaving out those that came before (`cursor`); `deliver` makes log records
+//! makes lines of it (`framing`, `container::join`), leaving out those that came before (`cursor`); `deliver` makes log records
 //! of them (`records`) and hands them on.
 
 mod config;
@@ -15,7 +15,6 @@ mod deliver;
 mod engine_api;
 mod follow;
 mod framing;
-mod lines;
 mod metrics;
 mod read;
 mod records;
@@ -24,7 +23,8 @@ mod select;
 pub(crate) mod tests;
 mod watch;
 
-pub use config::{Checked, Config, Filter, NonJson, StartAt, StreamName};
+pub use crate::formats::NonJson;
+pub use config::{Checked, Config, Filter, StartAt, StreamName};
 
 use engine_api::Endpoint;
 use follow::Shared;

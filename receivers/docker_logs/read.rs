@@ -8,9 +8,9 @@ use super::{
     engine_api::{ApiError, Body, Inspected},
     follow::{End, Follower, Shared},
     framing::{Decoder, Event},
-    lines::{Joiner, Line},
     metrics::{Metrics, Reconnect},
 };
+use crate::container::{Joiner, Line};
 use lanner_engine::prelude::*;
 use std::{future::ready, sync::Arc};
 use tokio::{

@@ -5,7 +5,11 @@
 //! alert is the one the alert is about, so nothing of the container Falco runs in is added. Any other line
 //! becomes, when it is kept, a plain record whose resource is the container it came from.
 
-use super::{config::NonJson, framing::Stream, lines::Line, select::Candidate};
+use super::select::Candidate;
+use crate::{
+    container::{Line, Stream},
+    formats::NonJson,
+};
 use lanner_engine::{
     prelude::*,
     semantics::{FalcoMapper, Mapped, MappingOptions, SCHEMA_URL, keys, scope, uid},

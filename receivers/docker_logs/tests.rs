@@ -5,6 +5,5 @@ mod config;
 mod cursor;
 pub mod fake_engine;
 mod framing;
-mod lines;
 mod reconnect;
 mod records;

@@ -100,7 +100,7 @@ impl Receiver for Source {
             }
             self.left = self.left.map(|left| left - count);
         }
-        // Done, but a receiver that returns would end the process; the pipeline goes on with the others.
+        // Done; but the process ends with its last receiver, and whoever looks at the demonstration has not.
         drain.requested().await;
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::{
     Shared, answer,
     collisions::Sighting,
+    pieces,
     split::{Piece, Splitter},
 };
 use crate::requests::{Answer, HELD, Lost};
@@ -14,7 +15,7 @@ use lanner_engine::{
     prelude::*,
     semantics::{
         Reasons,
-        audit::{Item, Origin, reasons},
+        audit::{Origin, reasons},
         keys,
     },
 };
@@ -107,22 +108,7 @@ impl<'r> Intake<'r> {
 
     /// Makes a record of a piece.
     fn keep(&mut self, piece: &Piece<'_>) {
-        let mapper = &self.shared.mapper;
-        let (bytes, broken, removed) = match *piece {
-            Piece::Item { bytes, removed } => (bytes, None, removed),
-            Piece::Broken { bytes, reason } => (bytes, Some(reason), None),
-        };
-        let text: Arc<str> = match std::str::from_utf8(bytes) {
-            Ok(text) => text.trim_end().into(),
-            Err(_) => {
-                self.degraded.add("invalid_utf8");
-                String::from_utf8_lossy(bytes).trim_end().into()
-            }
-        };
-        let mapped = match broken {
-            Some(reason) => mapper.plain(&self.origin, &text, reason, now()),
-            None => mapper.map(&self.origin, Item { text: &text, removed }, now()),
-        };
+        let (mapped, bytes) = pieces::map(&self.shared.mapper, &self.origin, piece, now());
         match mapped.plain {
             Some(reason) => {
                 self.json |= !matches!(reason, reasons::NOT_JSON | reasons::CUT_SHORT);
@@ -137,7 +123,7 @@ impl<'r> Intake<'r> {
         for (reason, count) in mapped.degraded.iter() {
             self.degraded.add_many(reason, count);
         }
-        self.pending_bytes += text.len() + 1024;
+        self.pending_bytes += bytes + 1024;
         self.records += 1;
         self.pending.push(Arc::clone(self.origin.resource()), Arc::clone(&self.shared.scope), mapped.record);
     }

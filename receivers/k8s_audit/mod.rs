@@ -19,7 +19,8 @@ mod answer;
 mod collisions;
 mod config;
 mod intake;
-mod split;
+pub(crate) mod pieces;
+pub(crate) mod split;
 #[cfg(test)]
 mod tests;
 

@@ -160,13 +160,14 @@ impl Connection {
             result = http.as_mut() => return self.log(result),
             end = end.next() => end,
         };
-        if watch.is_opening() && !matches!(end, Some(End::Cut(_))) {
-            // Nothing can have been asked for.
+        if let Some(End::Cut(reason)) = end {
+            return self.counters.closed(reason);
+        }
+        if watch.is_opening() {
             return;
         }
         http.as_mut().graceful_shutdown();
         match (end, self.limits.max_connection_age_grace) {
-            (Some(End::Cut(reason)), _) => self.counters.closed(reason),
             (Some(End::Aged), Some(grace)) => match tokio::time::timeout(grace, http).await {
                 Ok(result) => self.log(result),
                 Err(_) => self.counters.closed("max_connection_age"),

@@ -1,6 +1,9 @@
 //! The wire formats.
 
-use crate::docker_logs::framing::{Damaged, Decoder, Event, PART_BYTES, Part, Stream};
+use crate::{
+    container::{PART_BYTES, Part, Stream},
+    docker_logs::framing::{Damaged, Decoder, Event},
+};
 use proptest::prelude::*;
 
 /// The time of most lines here, as the daemon writes it and as a number.
@@ -28,7 +31,7 @@ fn decode(tty: bool, pieces: &[&[u8]]) -> (Vec<Event>, Result<(), Damaged>) {
 }
 
 fn part(stream: Stream, content: &str, ends_line: bool) -> Event {
-    Event::Part(Part { stream, time: TIME, content: content.to_owned().into(), ends_line })
+    Event::Part(Part { stream, time: TIME, content: content.to_owned().into(), ends_line, told: false, at: 0 })
 }
 
 /// Scenario: a stream with both outputs, an error of the daemon and an empty frame content is cut at every offset.

@@ -1,6 +1,9 @@
 //! What becomes of a line.
 
-use crate::docker_logs::{config::NonJson, framing::Stream, lines::Line, records::Mapping, select::Candidate};
+use crate::{
+    container::{Line, Stream},
+    docker_logs::{NonJson, records::Mapping, select::Candidate},
+};
 use lanner_engine::{prelude::*, semantics::MappingOptions};
 use std::collections::HashMap;
 
@@ -8,7 +11,7 @@ const NOW: u64 = 1_795_352_284_000_000_000;
 
 fn line(text: &str) -> Line {
     let content = text.to_owned().into();
-    Line { stream: Stream::Stdout, time: NOW, content, parts: 1, incomplete: false, cut: false }
+    Line { stream: Stream::Stdout, time: NOW, content, parts: 1, incomplete: false, cut: false, at: 0 }
 }
 
 fn container() -> Candidate {

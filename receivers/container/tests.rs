@@ -1,9 +1,6 @@
 //! Joining parts.
 
-use crate::docker_logs::{
-    framing::{PART_BYTES, Part, Stream},
-    lines::{IDLE, Joiner, Line, MAX_LINE},
-};
+use super::{IDLE, Joiner, Line, MAX_LINE, PART_BYTES, Part, Stream};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -11,7 +8,14 @@ use tokio::time::Instant;
 fn parts(stream: Stream, time: u64, text: &str) -> Vec<Part> {
     let bytes = text.as_bytes();
     let full = bytes.len() / PART_BYTES;
-    let part = |content: &[u8], ends_line| Part { stream, time, content: Bytes::copy_from_slice(content), ends_line };
+    let part = |content: &[u8], ends_line| Part {
+        stream,
+        time,
+        content: Bytes::copy_from_slice(content),
+        ends_line,
+        told: false,
+        at: 0,
+    };
     let mut parts: Vec<Part> = bytes[..full * PART_BYTES].chunks(PART_BYTES).map(|full| part(full, false)).collect();
     parts.push(part(&bytes[full * PART_BYTES..], true));
     parts
@@ -60,7 +64,14 @@ fn streams_do_not_mix() {
 #[test]
 fn a_line_without_an_end_comes_out_marked() {
     let mut joiner = Joiner::new(false, "json-file");
-    let open = |time| Part { stream: Stream::Stdout, time, content: Bytes::from_static(b"open"), ends_line: false };
+    let open = |time| Part {
+        stream: Stream::Stdout,
+        time,
+        content: Bytes::from_static(b"open"),
+        ends_line: false,
+        told: false,
+        at: 0,
+    };
     let mut lines = join(&mut joiner, [open(1)]);
     assert!(lines.is_empty());
     lines.extend(join(&mut joiner, parts(Stream::Stdout, 2, "next")));

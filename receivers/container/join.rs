@@ -2,19 +2,19 @@
 //!
 //! Promises: parts are joined per stream, whatever the other stream does in between; bytes are joined before they
 //! are decoded, so a character on a cut survives; a line that never ends is handed out, marked, once its container
-//! was quiet for [`IDLE`] or its stream ended; no line grows beyond [`MAX_LINE`]: the rest of it, up to the
-//! next line end, is left out and the line marked as cut.
+//! was quiet for [`IDLE`] or its stream ended; no line grows beyond `max_line` (usually [`MAX_LINE`]): the rest of it, up
+//! to the next line end, is left out and the line marked as cut.
 //!
 //! Measured with Docker 20.10: parts have 16384 bytes of content and share the time of their line. `json-file` replaces each
 //! byte of a character that lies on a cut by U+FFFD, which makes a part longer and cannot be repaired here. `local`
 //! (also the cache in front of remote drivers) leaves out the line end of the last part.
 
-use super::framing::{PART_BYTES, Part, Stream};
+use super::{PART_BYTES, Part, Stream};
 use bytes::{Bytes, BytesMut};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Longest line that is handed out whole.
+/// Longest line that is handed out whole, unless a configuration says otherwise.
 pub const MAX_LINE: usize = 1 << 20;
 /// How long an unfinished line waits for its next part.
 pub const IDLE: Duration = Duration::from_secs(1);
@@ -31,8 +31,10 @@ pub struct Line {
     pub parts: usize,
     /// Its line end never came.
     pub incomplete: bool,
-    /// It was longer than [`MAX_LINE`].
+    /// It was longer than the longest line.
     pub cut: bool,
+    /// Where its first part was found.
+    pub at: u64,
 }
 
 /// Joins the parts of one connection.
@@ -42,6 +44,7 @@ pub struct Joiner {
     tty: bool,
     /// The log driver leaves the line end of a line in parts out.
     unmarked_end: bool,
+    max_line: usize,
     /// By stream: stdout, stderr.
     open: [Option<OpenLine>; 2],
 }
@@ -54,43 +57,56 @@ struct OpenLine {
     parts: usize,
     cut: bool,
     touched: Instant,
+    told: bool,
+    at: u64,
 }
 
 impl Joiner {
     /// A joiner for a container with or without a TTY and with this log driver.
     pub fn new(tty: bool, driver: &str) -> Self {
-        Self { tty, unmarked_end: !matches!(driver, "json-file" | "journald"), open: [None, None] }
+        let unmarked_end = !matches!(driver, "json-file" | "journald");
+        Self { tty, unmarked_end, max_line: MAX_LINE, open: [None, None] }
+    }
+
+    /// A joiner for log files of containers.
+    pub fn of_files(max_line: usize) -> Self {
+        Self { tty: false, unmarked_end: false, max_line, open: [None, None] }
     }
 
     /// Takes the next part; hands out the lines it ends: its own, and an earlier one that it shows to be
     /// unfinished.
     pub fn push(&mut self, part: Part, now: Instant, mut emit: impl FnMut(Line)) {
-        let Part { stream, time, content, ends_line } = part;
-        let Self { tty, unmarked_end, .. } = *self;
+        let Part { stream, time, content, ends_line, told, at } = part;
+        let Self { tty, unmarked_end, max_line, .. } = *self;
         let slot = &mut self.open[stream as usize];
         // Only a full part is continued, and all parts of a line share its time. One of the two is enough, because
         // some log drivers cut elsewhere and some keep a time per part.
-        if let Some(open) = slot.take_if(|open| open.last_part < PART_BYTES && open.time != time) {
+        if let Some(open) = slot.take_if(|open| !open.told && open.last_part < PART_BYTES && open.time != time) {
             emit(open.close(stream, true));
         }
         match slot {
             None if ends_line => {
-                let line = Line { stream, time, content, parts: 1, incomplete: false, cut: false };
+                let cut = content.len() > max_line;
+                let content = if cut { content.slice(..max_line) } else { content };
+                let line = Line { stream, time, content, parts: 1, incomplete: false, cut, at };
                 emit(line.without_return(tty));
             }
             None => {
-                let last_part = content.len();
-                *slot = Some(OpenLine {
+                let mut open = OpenLine {
                     time,
-                    content: BytesMut::from(content),
-                    last_part,
-                    parts: 1,
+                    content: BytesMut::new(),
+                    last_part: 0,
+                    parts: 0,
                     cut: false,
                     touched: now,
-                });
+                    told,
+                    at,
+                };
+                open.append(&content, max_line, now);
+                *slot = Some(open);
             }
             Some(open) => {
-                open.append(&content, now);
+                open.append(&content, max_line, now);
                 if (ends_line || unmarked_end && content.len() < PART_BYTES)
                     && let Some(open) = slot.take()
                 {
@@ -103,6 +119,16 @@ impl Joiner {
     /// The time of the oldest line that is not finished.
     pub fn oldest_open(&self) -> Option<u64> {
         self.open.iter().flatten().map(|open| open.time).min()
+    }
+
+    /// Where the first part of each stream's unfinished line was found.
+    pub fn held(&self) -> [Option<u64>; 2] {
+        self.open.each_ref().map(|open| open.as_ref().map(|open| open.at))
+    }
+
+    /// Bytes of unfinished lines that are in memory.
+    pub fn held_bytes(&self) -> usize {
+        self.open.iter().flatten().map(|open| open.content.len()).sum()
     }
 
     /// When an unfinished line has waited long enough, if there is one.
@@ -139,8 +165,8 @@ impl Line {
 }
 
 impl OpenLine {
-    fn append(&mut self, content: &[u8], now: Instant) {
-        let room = MAX_LINE - self.content.len();
+    fn append(&mut self, content: &[u8], max_line: usize, now: Instant) {
+        let room = max_line.saturating_sub(self.content.len());
         self.content.extend_from_slice(&content[..content.len().min(room)]);
         self.cut |= content.len() > room;
         self.last_part = content.len();
@@ -149,7 +175,7 @@ impl OpenLine {
     }
 
     fn close(self, stream: Stream, incomplete: bool) -> Line {
-        let Self { time, content, parts, cut, .. } = self;
-        Line { stream, time, content: content.freeze(), parts, incomplete, cut }
+        let Self { time, content, parts, cut, at, .. } = self;
+        Line { stream, time, content: content.freeze(), parts, incomplete, cut, at }
     }
 }
