@@ -26,7 +26,7 @@ mod metrics;
 mod session;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod version;
 
 pub use address::{Address, InvalidAddress};
