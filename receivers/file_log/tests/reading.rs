@@ -5,8 +5,8 @@ use crate::{
     container::Wrapping,
     file_log::config::{Config, StartAt},
     formats::{Format, NonJson},
-    testing::data,
     size::Size,
+    testing::data,
 };
 use lanner_engine::{
     config::Duration,
