@@ -1,6 +1,6 @@
 # Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
 
-.PHONY: run build test test-interop bench deps
+.PHONY: run build test test-interop fuzz bench deps
 
 CARGO ?= cargo
 CONFIG ?= pipelines/quickstart.yaml
@@ -18,6 +18,11 @@ test: deps
 test-interop: deps-build
 	scripts/interop.sh
 
+# Each fuzz target for so many seconds.
+SECONDS_EACH ?= 60
+fuzz: deps
+	scripts/fuzz.sh $(SECONDS_EACH)
+
 bench: deps-build
 	scripts/bench.sh
 
@@ -26,6 +31,6 @@ bench: deps-build
 deps-build:
 	scripts/install.sh build
 
-# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox.
+# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox, a C++ compiler.
 deps:
 	scripts/install.sh build test

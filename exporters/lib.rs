@@ -11,6 +11,15 @@ pub mod prometheus;
 #[cfg(test)]
 mod testing;
 
+/// Codecs, for the programs in `fuzz/`.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub mod otlp_json {
+        pub use crate::file::otlp_json::write_request;
+    }
+}
+
 /// Every exporter of this crate.
 pub const ALL: &[Factory] = &[
     Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),

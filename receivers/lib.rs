@@ -20,6 +20,24 @@ mod testing;
 
 use lanner_engine::component::Factory;
 
+/// Parsers of untrusted bytes, for the programs in `fuzz/`.
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub mod docker_logs {
+        pub use crate::{
+            container::{Joiner, Line},
+            docker_logs::framing::{Damaged, Decoder, Event},
+        };
+    }
+    pub mod k8s_audit {
+        pub use crate::k8s_audit::split::{Piece, Splitter};
+    }
+    pub mod otlp_json {
+        pub use crate::otlp::json::to_protobuf;
+    }
+}
+
 /// Every receiver of this crate.
 pub const ALL: &[Factory] = &[
     Factory::receiver::<docker_logs::DockerLogs>(),

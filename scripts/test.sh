@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Everything that must hold: formatting, lints, unit, property and end-to-end tests, every YAML of the project.
+# Everything that must hold: formatting, lints, unit, property and end-to-end tests, every YAML of the project,
+# and a short run of every fuzz target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # dockerd and friends live in sbin, which is not on everybody's path.
@@ -9,6 +10,7 @@ step() { printf '\n== %s\n' "$*"; }
 
 step "format"
 cargo fmt --all --check
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 step "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 step "release build"
@@ -16,4 +18,6 @@ cargo build --release --locked
 step "tests"
 # End-to-end tests run the release build: what users run, and fast enough for their load.
 LANNER_BINARY="$(realpath "${CARGO_TARGET_DIR:-target}")/release/lanner" cargo test --workspace --locked
+step "fuzz targets, a short run each"
+scripts/fuzz.sh 10
 step "all passed"

@@ -32,6 +32,9 @@ const FIRST_ROOM: usize = 16 << 10;
 /// Memory taken at once for an announced length; the rest follows as bytes arrive.
 const FIRST_CAPACITY: usize = 256 << 10;
 
+/// What is unpacked into growing pieces of memory.
+const LONG: usize = 1 << 20;
+
 /// A larger block of snappy, unpacked, is not worked on among connections: about 0.3 ms.
 const INLINE_BLOCK: usize = 256 << 10;
 
@@ -246,11 +249,21 @@ async fn expand(
 ) -> Result<Bytes, BodyError> {
     let held = compressed.len();
     let mut reader = encoding.reader(compressed).map_err(|_| BodyError::Corrupt)?;
-    let mut out = Vec::new();
+    let mut out: Vec<u8> = Vec::new();
     loop {
         let before = out.len();
+        if out.capacity() - before < STEP {
+            // Doubling leaves the smaller pieces behind, together as much again. Memory that is asked for and not written
+            // to costs nothing, so a long body gets all that it may need in one piece.
+            let capacity = if before < LONG { (2 * before).max(STEP) } else { limit.saturating_add(STEP) };
+            let capacity = capacity.max(before.saturating_add(STEP));
+            out.reserve_exact(capacity - before);
+        }
         match reader.as_mut().take(STEP as u64).read_to_end(&mut out) {
-            Ok(0) => return Ok(out.into()),
+            Ok(0) => {
+                out.shrink_to_fit();
+                return Ok(out.into());
+            }
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return Err(BodyError::Corrupt),

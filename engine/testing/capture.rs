@@ -203,13 +203,15 @@ impl Intake for State {
             Ok(Ok(mood)) => *mood,
             _ => Mood::Busy,
         };
-        let refused = match now {
-            Mood::Busy | Mood::Stuck => busy(),
-            Mood::Draining => Refused::Draining,
-            Mood::Taking | Mood::NoRoom | Mood::Reading => {
-                if now == Mood::Reading {
-                    batch.clone().decode().map_err(|error| Refused::Invalid(error.to_string()))?;
-                }
+        let decoded = match now {
+            Mood::Reading => batch.clone().decode().map(drop),
+            _ => Ok(()),
+        };
+        let refused = match (now, decoded) {
+            (_, Err(error)) => Refused::Invalid(error.to_string()),
+            (Mood::Busy | Mood::Stuck, _) => busy(),
+            (Mood::Draining, _) => Refused::Draining,
+            (Mood::Taking | Mood::NoRoom | Mood::Reading, _) => {
                 self.taken.send_modify(|taken| taken.push(batch));
                 return Ok(());
             }

@@ -11,9 +11,22 @@ use lanner_engine::{
     prelude::*,
 };
 
+/// Keys of the Collector that have no counterpart here, and what to do instead.
+const NOT_OFFERED: [(&str, &str); 5] = [
+    ("read_buffer_size", "buffers grow with the flow control of HTTP/2; remove the key"),
+    ("write_buffer_size", "requests are sent from where they lie in memory; remove the key"),
+    ("balancer_name", "all requests share one connection; put a load balancer at `endpoint`"),
+    (
+        "auth",
+        "there are no extensions that sign requests; write the credentials into `headers`, for example `authorization`",
+    ),
+    ("middlewares", "there are no extensions that change requests; remove the key"),
+];
+
 /// Sends OTLP over gRPC.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = NOT_OFFERED))]
 pub struct Config {
     /// Where to send; required: `host:port`, `http(s)://host:port` or `unix:///path`. `https://` turns TLS on.
     pub endpoint: String,

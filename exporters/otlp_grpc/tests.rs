@@ -443,3 +443,41 @@ fn secrets_do_not_show() {
             .contains("canary")
     );
 }
+
+/// Scenario: every key that the Collector's exporter has (v0.159).
+/// Guarantee: it is taken, or answered with what to do instead; never only "unknown key".
+#[test]
+fn every_key_of_the_collector_has_an_answer() {
+    let factory = crate::ALL.iter().find(|factory| factory.type_name == "otlp_grpc").unwrap();
+    let taken = [
+        "compression: snappy",
+        "tls: {insecure: true, ca_file: a, cert_file: b, key_file: c, min_version: '1.2', max_version: '1.3'}",
+        "tls: {insecure_skip_verify: true, server_name_override: a, include_system_ca_certs_pool: true}",
+        "keepalive: {time: 10s, timeout: 20s, permit_without_stream: true}",
+        "wait_for_ready: false",
+        "headers: {x: y}",
+        "user_agent: x",
+        "authority: a:1",
+    ];
+    let answered = [
+        "read_buffer_size: 1024",
+        "write_buffer_size: 524288",
+        "wait_for_ready: true",
+        "balancer_name: round_robin",
+        "auth: {authenticator: oauth2client}",
+        "middlewares: [{id: x}]",
+        "tls: {cipher_suites: [x]}",
+        "tls: {curve_preferences: [x]}",
+        "tls: {reload_interval: 1h}",
+        "tls: {tpm: {enabled: true}}",
+    ];
+    for key in taken {
+        let trial = lanner_engine::config::plan_body(factory, &format!("endpoint: a:1\n{key}\n"));
+        assert!(trial.planned.is_some(), "{key}: {}", trial.rendered());
+    }
+    for key in answered {
+        let trial = lanner_engine::config::plan_body(factory, &format!("endpoint: a:1\n{key}\n"));
+        let text = trial.rendered();
+        assert!(trial.planned.is_none() && text.contains("is not offered") && text.contains("help"), "{key}: {text}");
+    }
+}

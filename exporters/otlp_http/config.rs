@@ -11,9 +11,32 @@ use lanner_engine::{
 };
 use reqwest::Url;
 
+/// Keys of the Collector that have no counterpart here, and what to do instead.
+const NOT_OFFERED: [(&str, &str); 15] = [
+    ("read_buffer_size", "buffers grow as they are needed; remove the key"),
+    ("write_buffer_size", "requests are sent from where they lie in memory; remove the key"),
+    (
+        "auth",
+        "there are no extensions that sign requests; write the credentials into `headers`, for example `authorization`",
+    ),
+    ("compression_params", "each compression has one level, the fast one; remove the key"),
+    ("max_idle_conns", "there are as many connections as `sending_queue.num_consumers`; remove the key"),
+    ("max_idle_conns_per_host", "there are as many connections as `sending_queue.num_consumers`; remove the key"),
+    ("max_conns_per_host", "there are as many connections as requests in flight; set `sending_queue.num_consumers`"),
+    ("idle_conn_timeout", "idle connections are closed after 90s; remove the key"),
+    ("disable_keep_alives", "connections are kept for the next request; remove the key"),
+    ("http2_read_idle_timeout", "a silent peer is found by TCP within 30s; remove the key"),
+    ("http2_ping_timeout", "a silent peer is found by TCP within 30s; remove the key"),
+    ("cookies", "cookies of the server are not kept; remove the key"),
+    ("force_attempt_http2", "HTTP/2 is spoken whenever the server offers it by TLS; remove the key"),
+    ("middlewares", "there are no extensions that change requests; remove the key"),
+    ("profiles_endpoint", "there are no profiles; remove the key"),
+];
+
 /// Sends OTLP over HTTP.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = NOT_OFFERED))]
 pub struct Config {
     /// Base URL, to which `/v1/logs`, `/v1/metrics` or `/v1/traces` is added; required unless each signal has its own.
     /// `https://` turns TLS on.

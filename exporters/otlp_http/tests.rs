@@ -275,3 +275,46 @@ fn secrets_do_not_show() {
     .unwrap();
     assert!(!format!("{config:?}{}", serde_json::to_string(&config).unwrap()).contains("canary"));
 }
+
+/// Scenario: every key that the Collector's exporter has (v0.159).
+/// Guarantee: it is taken, or answered with what to do instead; never only "unknown key".
+#[test]
+fn every_key_of_the_collector_has_an_answer() {
+    let factory = crate::ALL.iter().find(|factory| factory.type_name == "otlp_http").unwrap();
+    let taken = [
+        "compression: x-snappy-framed",
+        "proxy_url: http://proxy:3128",
+        "headers: {x: y}",
+        "encoding: proto",
+        "tls: {ca_file: a}",
+        "logs_endpoint: http://a/l\nmetrics_endpoint: http://a/m\ntraces_endpoint: http://a/t",
+    ];
+    let answered = [
+        "encoding: json",
+        "read_buffer_size: 1024",
+        "write_buffer_size: 1024",
+        "auth: {authenticator: oauth2client}",
+        "compression_params: {level: 9}",
+        "max_idle_conns: 1",
+        "max_idle_conns_per_host: 1",
+        "max_conns_per_host: 1",
+        "idle_conn_timeout: 1m",
+        "disable_keep_alives: true",
+        "http2_read_idle_timeout: 10s",
+        "http2_ping_timeout: 10s",
+        "cookies: {enabled: true}",
+        "force_attempt_http2: true",
+        "middlewares: [{id: x}]",
+        "profiles_endpoint: http://a/p",
+        "tls: {reload_interval: 1h}",
+    ];
+    for key in taken {
+        let trial = lanner_engine::config::plan_body(factory, &format!("endpoint: http://a:1\n{key}\n"));
+        assert!(trial.planned.is_some(), "{key}: {}", trial.rendered());
+    }
+    for key in answered {
+        let trial = lanner_engine::config::plan_body(factory, &format!("endpoint: http://a:1\n{key}\n"));
+        let text = trial.rendered();
+        assert!(trial.planned.is_none() && text.contains("not offered") && text.contains("help"), "{key}: {text}");
+    }
+}

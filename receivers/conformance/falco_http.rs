@@ -23,7 +23,7 @@ pub fn subject() -> PushSubject {
         protocol: Protocol::Http1,
         path: "/",
         content_type: "application/json",
-        encodings: &["gzip", "deflate", "zstd"],
+        encodings: &["gzip", "deflate", "zstd", "snappy"],
         format: Format::Json,
         one: Case::new(ALERT, Expect::taken("200", 1)),
         several: Case::new([ALERT; 3].join("\n"), Expect::taken("200", 3)),

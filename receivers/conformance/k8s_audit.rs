@@ -41,7 +41,7 @@ pub fn subject() -> PushSubject {
         no_room: Expect::refused("429, Retry-After: 3", "held_too_long", 1),
         draining: Expect::refused("503, Retry-After: 3", "draining", 1),
         too_large: Expect::refused("413", "too_large", 1),
-        too_slow: Expect::refused("408", "body_timeout", 1),
+        too_slow: Expect::refused("429, Retry-After: 3", "body_timeout", 1),
         sender_gone: Expect::refused("", "sender_gone", 1),
         broken_body: Expect::refused("", "broken_body", 1),
     }

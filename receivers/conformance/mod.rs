@@ -2,7 +2,9 @@
 //! see. `docs/receivers.md` shows it to users.
 
 mod docker_logs;
+mod falco_grpc;
 mod falco_http;
+mod file_log;
 mod generator;
 mod k8s_audit;
 mod otlp;
@@ -37,10 +39,15 @@ conformance! {
         otlp_json_rows: crate::conformance::otlp::json,
     }
     pull {
+        falco_grpc_rows: crate::conformance::falco_grpc::subject,
         docker_logs_rows: crate::conformance::docker_logs::subject,
+        file_log_rows: crate::conformance::file_log::subject,
         generator_rows: crate::conformance::generator::subject,
     }
 }
+
+/// Receivers that a test program cannot have several of: it has one standard input. Their own tests run them as a process.
+const ELSEWHERE: [&str; 1] = ["stdin"];
 
 /// `depth` opening brackets and as many closing ones around nothing.
 fn nested(depth: usize) -> String {
@@ -53,7 +60,7 @@ fn nested(depth: usize) -> String {
 fn every_receiver_is_a_subject() {
     let push = push_subjects().into_iter().map(|subject| subject.factory.type_name);
     let pull = pull_subjects().into_iter().map(|subject| subject.factory.type_name);
-    let subjects: BTreeSet<&str> = push.chain(pull).collect();
+    let subjects: BTreeSet<&str> = push.chain(pull).chain(ELSEWHERE).collect();
     let receivers: BTreeSet<&str> = crate::ALL.iter().map(|factory| factory.type_name).collect();
     assert_eq!(subjects, receivers, "describe the missing ones in receivers/conformance/");
 }

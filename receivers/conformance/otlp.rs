@@ -56,7 +56,7 @@ pub fn protobuf() -> PushSubject {
         protocol: Protocol::Http1,
         path: "/v1/logs",
         content_type: "application/x-protobuf",
-        encodings: &["gzip", "deflate", "zstd"],
+        encodings: &["gzip", "deflate", "zstd", "snappy"],
         format: Format::Protobuf,
         one: Case::new(logs(vec![text("one")]), Expect::taken("200", 1)),
         several: Case::new(logs(vec![text("one"), text("two"), text("three")]), Expect::taken("200", 3)),
@@ -110,6 +110,8 @@ pub fn grpc() -> PushSubject {
         },
         protocol: Protocol::Grpc,
         path: lanner_proto::grpc_path::LOGS,
+        // Snappy means another format in gRPC.
+        encodings: &["gzip", "deflate", "zstd"],
         content_type: "application/grpc",
         one: ok(one),
         several: ok(several),

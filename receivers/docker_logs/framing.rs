@@ -192,9 +192,11 @@ fn next_raw(buffer: &mut BytesMut, line: &mut Option<RawLine>, at_end: bool) -> 
 
 /// A raw line without a time is text of the daemon.
 fn daemon_line(buffer: &mut BytesMut, at_end: bool) -> Option<Event> {
-    let end = match memchr::memchr(b'\n', buffer) {
+    // Not further than a part, however much is there already: that depends on how the stream was cut.
+    let end = match memchr::memchr(b'\n', &buffer[..buffer.len().min(PART_BYTES)]) {
         Some(end) => end + 1,
-        None if at_end || buffer.len() >= PART_BYTES => buffer.len(),
+        None if buffer.len() >= PART_BYTES => PART_BYTES,
+        None if at_end => buffer.len(),
         None => return None,
     };
     Some(Event::DaemonError(daemon_text(&buffer.split_to(end))))

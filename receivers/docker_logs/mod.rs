@@ -14,7 +14,7 @@ mod daemon;
 mod deliver;
 mod engine_api;
 mod follow;
-mod framing;
+pub(crate) mod framing;
 mod metrics;
 mod read;
 mod records;

@@ -97,7 +97,10 @@ impl Failure {
             Some(Greeting::Tls) => Self::WantsTls,
             Some(Greeting::Other) => Self::NotGrpc,
             // Its alert may be lost when it closes with our first bytes unread.
-            None if encrypted => Self::Tls("the server hung up right after the handshake".into()),
+            None if encrypted => Self::Tls(
+                "the server hung up right after the handshake, as one does that refuses the client's certificate"
+                    .into(),
+            ),
             None => Self::Hangup,
         }
     }

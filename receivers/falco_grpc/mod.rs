@@ -26,7 +26,7 @@ mod metrics;
 mod session;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod version;
 
 pub use address::{Address, InvalidAddress};
@@ -179,16 +179,17 @@ struct Watched<'a> {
 }
 
 impl Progress for Watched<'_> {
-    fn connected(&mut self, version: Option<&Version>) {
+    fn answered(&mut self, version: &Version) {
+        let endpoint = self.session.connector.address();
+        tracing::info!(%endpoint, version = version.text, "connected to Falco");
+        if version.has_no_grpc() {
+            tracing::warn!("{}", Failure::Removed(version.text.clone()));
+        }
+    }
+
+    fn connected(&mut self) {
         self.session.delivery.metrics.connected.set(1);
         self.state.health.report(&self.state.name, Status::Ok);
-        if let Some(version) = version {
-            let endpoint = self.session.connector.address();
-            tracing::info!(%endpoint, version = version.text, "connected to Falco");
-            if version.has_no_grpc() {
-                tracing::warn!("{}", Failure::Removed(version.text.clone()));
-            }
-        }
     }
 
     fn received(&mut self) {

@@ -59,8 +59,10 @@ enum StreamEnd {
 
 /// What a session tells while it runs.
 pub trait Progress {
-    /// Falco answered.
-    fn connected(&mut self, version: Option<&Version>);
+    /// A server told its version.
+    fn answered(&mut self, version: &Version);
+    /// There are alerts to be had, or will be: the server did not refuse to be asked.
+    fn connected(&mut self);
     /// Alerts came.
     fn received(&mut self);
 }
@@ -77,8 +79,8 @@ impl Session {
             Ok(opened) => opened,
             Err(failure) => return End::Failed(failure),
         };
-        if version.is_some() {
-            progress.connected(version.as_ref());
+        if let Some(version) = &version {
+            progress.answered(version);
         }
         let end = match self.method {
             Method::Sub => self.sub(&mut client, progress).await,
@@ -131,18 +133,25 @@ impl Session {
         let stream = {
             // Falco begins its answer with the first alert, which may be hours from now.
             let mut opening = pin!(client.sub(requests));
+            let mut asked = 0u64;
             loop {
                 tokio::select! {
                     biased;
                     () = self.delivery.over.requested() => return StreamEnd::Stopped,
                     opened = &mut opening => break opened,
-                    () = asking.ask() => {}
+                    () = asking.ask() => {
+                        asked += 1;
+                        // A refusal would have come within an interval.
+                        if asked == 2 {
+                            progress.connected();
+                        }
+                    }
                 }
             }
         };
         match stream {
             Ok(stream) => {
-                progress.connected(None);
+                progress.connected();
                 self.read(stream, Some(&mut asking), &skipped, progress).await
             }
             Err(status) => StreamEnd::Broken(status),
@@ -168,7 +177,7 @@ impl Session {
             };
             match opened {
                 Ok(stream) => {
-                    progress.connected(None);
+                    progress.connected();
                     match self.read(stream, None, &skipped, progress).await {
                         StreamEnd::Ended => {}
                         end => return end,

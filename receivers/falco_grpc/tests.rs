@@ -2,7 +2,7 @@
 
 mod alerts;
 mod config;
-mod fake_falco;
+pub mod fake_falco;
 mod guard;
 mod hostile;
 mod pressure;

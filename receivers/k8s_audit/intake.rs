@@ -180,6 +180,8 @@ impl<'r> Intake<'r> {
 fn of_body(error: BodyError) -> Lost {
     match error {
         BodyError::Refused(refused) => of_batch(refused).before_the_engine(),
+        // Mostly it is this machine that is too slow to read; an API server tries a 408 again much later than a 429.
+        BodyError::Timeout => Lost::unseen(error.reason(), answer::busy()),
         error => Lost::unseen(error.reason(), answer::refused(error.status(), &error)),
     }
 }

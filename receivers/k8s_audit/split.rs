@@ -135,7 +135,21 @@ impl Splitter {
     }
 
     /// Looks at more of the body and calls `found` for every item that ends in it.
-    pub fn feed(&mut self, bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
+    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
+        // In steps that end where an item crosses its limit, so that this happens at the same byte however the body was cut.
+        while !bytes.is_empty() {
+            let step = match &self.open {
+                Some(open) if open.mode == Mode::Composite && open.too_large => bytes.len(),
+                Some(open) if open.mode != Mode::Composite => bytes.len(),
+                _ => (self.max_item + 1).saturating_sub(self.buf.len() - self.start).max(1),
+            };
+            let (now, later) = bytes.split_at(step.min(bytes.len()));
+            self.step(now, &mut found);
+            bytes = later;
+        }
+    }
+
+    fn step(&mut self, bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
         self.buf.extend_from_slice(bytes);
         loop {
             let Some(mut open) = self.open.take() else {
@@ -165,6 +179,10 @@ impl Splitter {
                     self.open = Some(open);
                 }
                 Step::Broken => {
+                    if open.too_large {
+                        let kept = (self.start + self.most_kept()).min(self.pos);
+                        self.buf.drain(kept..self.pos);
+                    }
                     // What follows may be inside the broken item, so it is looked at again from its start.
                     self.pos = self.start + 1;
                     open.mode = Mode::Seek;
@@ -196,8 +214,11 @@ impl Splitter {
             && !open.envelope
         {
             let bytes = &self.buf[self.start..];
+            // Not the line feed from above, which nobody sent.
+            let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
             let reason = if open.mode == Mode::Seek { reasons::NOT_JSON } else { reasons::CUT_SHORT };
-            found(Piece::Broken { bytes: &bytes[..bytes.len().min(MAX_PLAIN_BYTES)], reason });
+            let most = if open.too_large { self.most_kept() } else { MAX_PLAIN_BYTES };
+            found(Piece::Broken { bytes: &bytes[..bytes.len().min(most)], reason });
         }
         whole
     }
@@ -358,7 +379,7 @@ impl Splitter {
                 open.too_large |= self.buf.len() - self.start > self.max_item;
                 if open.too_large {
                     open.object = None;
-                    self.buf.truncate(self.start + MAX_PLAIN_BYTES.min(self.max_item));
+                    self.buf.truncate(self.start + self.most_kept());
                 }
                 self.pos = self.buf.len();
             }
@@ -366,6 +387,7 @@ impl Splitter {
                 let keep = self.start + MAX_PLAIN_BYTES;
                 let tail = self.buf.len().saturating_sub(OVERLAP);
                 if tail > keep {
+                    open.too_large |= open.mode == Mode::Scalar;
                     self.buf.drain(keep..tail);
                 }
                 self.pos = self.buf.len().saturating_sub(OVERLAP).max(self.pos.min(self.buf.len()));
@@ -414,16 +436,23 @@ impl Splitter {
         }
     }
 
+    /// Most bytes that are kept of an item over its limit.
+    fn most_kept(&self) -> usize {
+        MAX_PLAIN_BYTES.min(self.max_item)
+    }
+
     /// Hands a complete item over.
     fn emit(&mut self, mut open: Open, found: &mut impl FnMut(Piece<'_>)) {
         if open.mode == Mode::Composite && !open.too_large && self.pos - self.start > self.max_item {
             self.strip(&mut open);
         }
         let bytes = &self.buf[self.start..self.pos];
-        let kept = &bytes[..bytes.len().min(MAX_PLAIN_BYTES)];
+        let most = if open.mode == Mode::Seek { MAX_PLAIN_BYTES } else { self.most_kept() };
+        let kept = &bytes[..bytes.len().min(most)];
+        let scalar_too_large = open.mode == Mode::Scalar && bytes.len() > MAX_PLAIN_BYTES + OVERLAP;
         if open.mode == Mode::Seek {
             found(Piece::Broken { bytes: kept, reason: reasons::NOT_JSON });
-        } else if open.too_large || bytes.len() > self.max_item {
+        } else if open.too_large || scalar_too_large || bytes.len() > self.max_item {
             found(Piece::Broken { bytes: kept, reason: reasons::ITEM_TOO_LARGE });
         } else {
             let removed = open.removed.map(|hasher| *hasher.finalize().as_bytes());

@@ -3,7 +3,7 @@
 //! Promises: they are compared in a time that does not depend on how much of them is right; they are looked at before
 //! a body is read; they are never shown.
 
-use super::refusal::Refusal;
+use super::{not_offered, refusal::Refusal};
 use ::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use lanner_engine::{config::Secret, prelude::*};
@@ -12,6 +12,7 @@ use subtle::ConstantTimeEq;
 /// What senders must show; exactly one of the keys.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = not_offered::AUTH))]
 pub struct AuthConfig {
     /// `Authorization: Bearer <token>`.
     pub bearer_token: Option<Secret>,

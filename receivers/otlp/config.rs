@@ -7,6 +7,7 @@ use super::{
     entrance::Counters,
     grpc::GrpcDoor,
     http::HttpDoor,
+    not_offered::{self, Metadata, UnixTransport},
 };
 use lanner_engine::{
     config::{Duration, ListenAddress},
@@ -45,12 +46,27 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserialize
     Option::deserialize(deserializer).map(|config: Option<T>| Some(config.unwrap_or_default()))
 }
 
+/// The Collector's kinds of sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    #[default]
+    Tcp,
+    Tcp4,
+    Tcp6,
+    /// Known from the Collector and not offered.
+    Unix,
+}
+
 /// OTLP/gRPC.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = not_offered::GRPC))]
 pub struct GrpcConfig {
     /// Address to listen on.
     pub endpoint: ListenAddress,
+    /// `tcp`, as `tcp4` and `tcp6`; the address decides.
+    pub transport: Transport,
     /// Serve with TLS; client certificates are asked for when `client_ca_file` is set.
     pub tls: Option<ServerTlsConfig>,
     /// Largest message in MiB, as sent and unpacked.
@@ -63,6 +79,8 @@ pub struct GrpcConfig {
     pub keepalive: KeepaliveConfig,
     /// What senders must show.
     pub auth: Option<AuthConfig>,
+    /// Known from the Collector and not offered: must be false.
+    pub include_metadata: bool,
     /// Connections at once; more are closed and counted.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: u32,
@@ -71,6 +89,7 @@ pub struct GrpcConfig {
 /// As in the Collector, as far as it is offered.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = not_offered::KEEPALIVE))]
 pub struct KeepaliveConfig {
     pub server_parameters: ServerParameters,
 }
@@ -81,6 +100,10 @@ pub struct KeepaliveConfig {
 pub struct ServerParameters {
     /// Close a connection that had no call for this time.
     pub max_connection_idle: Duration,
+    /// A connection of this age, or up to a tenth more, takes no new calls; 0 is no limit.
+    pub max_connection_age: Duration,
+    /// How long calls may go on after that; 0 is no limit.
+    pub max_connection_age_grace: Duration,
     /// Ping after this time without traffic.
     pub time: Duration,
     /// Close the connection when the ping is not answered in this time.
@@ -90,14 +113,21 @@ pub struct ServerParameters {
 /// OTLP/HTTP.
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = not_offered::HTTP))]
 pub struct HttpConfig {
     /// Address to listen on.
     pub endpoint: ListenAddress,
+    /// `tcp`, as `tcp4` and `tcp6`; the address decides.
+    pub transport: Transport,
     /// Serve HTTPS; client certificates are asked for when `client_ca_file` is set.
     pub tls: Option<ServerTlsConfig>,
     /// Largest body in bytes, as sent and unpacked.
     #[schemars(range(min = 1, max = 1_073_741_824))]
     pub max_request_body_size: u32,
+    /// Close a connection that had no request for this time.
+    pub idle_timeout: Duration,
+    /// Time for the head of a request.
+    pub read_header_timeout: Duration,
     /// Path of logs.
     pub logs_url_path: String,
     /// Path of metrics.
@@ -108,6 +138,8 @@ pub struct HttpConfig {
     pub cors: CorsConfig,
     /// What senders must show.
     pub auth: Option<AuthConfig>,
+    /// Known from the Collector and not offered: must be false.
+    pub include_metadata: bool,
     /// Connections at once; more are closed and counted.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_connections: u32,
@@ -117,6 +149,8 @@ impl Default for GrpcConfig {
     fn default() -> Self {
         Self {
             endpoint: ListenAddress::localhost(GRPC_PORT),
+            transport: Transport::Tcp,
+            include_metadata: false,
             tls: None,
             max_recv_msg_size_mib: 4,
             max_concurrent_streams: 128,
@@ -132,6 +166,8 @@ impl Default for ServerParameters {
         let Limits { idle_timeout, ping_after, ping_timeout, .. } = Limits::default();
         Self {
             max_connection_idle: Duration(idle_timeout),
+            max_connection_age: Duration::from_secs(0),
+            max_connection_age_grace: Duration::from_secs(0),
             time: Duration(ping_after),
             timeout: Duration(ping_timeout),
         }
@@ -142,6 +178,10 @@ impl Default for HttpConfig {
     fn default() -> Self {
         Self {
             endpoint: ListenAddress::localhost(HTTP_PORT),
+            transport: Transport::Tcp,
+            include_metadata: false,
+            idle_timeout: Duration(Limits::default().idle_timeout),
+            read_header_timeout: Duration(Limits::default().header_timeout),
             tls: None,
             max_request_body_size: 20 << 20,
             logs_url_path: "/v1/logs".into(),
@@ -197,6 +237,26 @@ fn none_is_zero(section: &str, limits: &[(&'static str, u32)], cx: &mut PlanCx<'
     zeros.map(|(key, _)| cx.error(&format!("{section}.{key}"), Zero(key))).count() == 0
 }
 
+/// Reports values that only the Collector has.
+fn is_offered(section: &str, transport: Transport, include_metadata: bool, cx: &mut PlanCx<'_>) -> bool {
+    if transport == Transport::Unix {
+        cx.error(&format!("{section}.transport"), UnixTransport);
+    }
+    if include_metadata {
+        cx.error(&format!("{section}.include_metadata"), Metadata);
+    }
+    transport != Transport::Unix && !include_metadata
+}
+
+/// Reports times in which no sender could do anything.
+fn is_long_enough(section: &str, key: &'static str, value: Duration, cx: &mut PlanCx<'_>) -> bool {
+    let enough = value >= Duration::from_secs(1);
+    if !enough {
+        cx.error(&format!("{section}.{key}"), TooShort(key));
+    }
+    enough
+}
+
 impl GrpcConfig {
     fn check(&self, cx: &mut PlanCx<'_>) -> bool {
         cx.listens("protocols.grpc.endpoint", &self.endpoint);
@@ -215,12 +275,18 @@ impl GrpcConfig {
             ],
             cx,
         );
-        let ServerParameters { max_connection_idle, time, timeout } = &self.keepalive.server_parameters;
-        for (key, value) in [("max_connection_idle", max_connection_idle), ("time", time), ("timeout", timeout)] {
-            if *value < Duration::from_secs(1) {
-                cx.error(&format!("protocols.grpc.keepalive.server_parameters.{key}"), TooShort(key));
-                sound = false;
-            }
+        sound &= is_offered("protocols.grpc", self.transport, self.include_metadata, cx);
+        let ServerParameters { max_connection_idle, max_connection_age, max_connection_age_grace, time, timeout } =
+            &self.keepalive.server_parameters;
+        for (key, value, none) in [
+            ("max_connection_idle", max_connection_idle, false),
+            ("max_connection_age", max_connection_age, true),
+            ("max_connection_age_grace", max_connection_age_grace, true),
+            ("time", time, false),
+            ("timeout", timeout, false),
+        ] {
+            let may_be = none && value.0.is_zero();
+            sound &= may_be || is_long_enough("protocols.grpc.keepalive.server_parameters", key, *value, cx);
         }
         sound
     }
@@ -238,6 +304,10 @@ impl HttpConfig {
         self.cors.check("protocols.http.cors", cx);
         let limits = [("max_request_body_size", self.max_request_body_size), ("max_connections", self.max_connections)];
         let mut sound = none_is_zero("protocols.http", &limits, cx);
+        sound &= is_offered("protocols.http", self.transport, self.include_metadata, cx);
+        for (key, value) in [("idle_timeout", self.idle_timeout), ("read_header_timeout", self.read_header_timeout)] {
+            sound &= is_long_enough("protocols.http", key, value, cx);
+        }
         let paths = self.paths();
         for (index, (key, path)) in paths.iter().enumerate() {
             let place = format!("protocols.http.{key}");
@@ -279,6 +349,11 @@ impl Plan {
     }
 }
 
+/// 0 is no limit.
+fn some(limit: Duration) -> Option<std::time::Duration> {
+    (!limit.0.is_zero()).then_some(limit.0)
+}
+
 impl GrpcConfig {
     fn open(self, counters: ServerCounters) -> Result<(HttpServer, GrpcDoor), BoxError> {
         let tls = self.tls.as_ref().map(|tls| tls.load(&[b"h2"])).transpose()?;
@@ -287,6 +362,8 @@ impl GrpcConfig {
             max_connections: self.max_connections as usize,
             max_concurrent_streams: self.max_concurrent_streams,
             idle_timeout: keepalive.max_connection_idle.0,
+            max_connection_age: some(keepalive.max_connection_age),
+            max_connection_age_grace: some(keepalive.max_connection_age_grace),
             ping_after: keepalive.time.0,
             ping_timeout: keepalive.timeout.0,
             h2c: true,
@@ -301,7 +378,12 @@ impl GrpcConfig {
 impl HttpConfig {
     fn open(self, counters: ServerCounters) -> Result<(HttpServer, HttpDoor), BoxError> {
         let tls = self.tls.as_ref().map(|tls| tls.load(&[b"h2", b"http/1.1"])).transpose()?;
-        let limits = Limits { max_connections: self.max_connections as usize, ..Limits::default() };
+        let limits = Limits {
+            max_connections: self.max_connections as usize,
+            idle_timeout: self.idle_timeout.0,
+            header_timeout: self.read_header_timeout.0,
+            ..Limits::default()
+        };
         let server = HttpServer::bind(&self.endpoint, tls, limits)?.with_counters(counters);
         let door = HttpDoor {
             limits: BodyLimits { max_size: self.max_request_body_size as usize, ..BodyLimits::default() },

@@ -1,5 +1,8 @@
 //! `k8s_audit` and API servers: the timing, the retries and the parallelism of the real client, over TLS.
 //!
+//! Real sockets on a paused clock: time stands while there is work, however busy the machine is, and passes when everything
+//! waits. [`trickle`] lets it pass in small steps, so that bytes on their way between two sockets are not overtaken.
+//!
 //! Guarantee of all: what a server counts as delivered was taken at least once, what was taken several times has one id,
 //! and no two events share one.
 
@@ -10,7 +13,7 @@ mod apiserver;
 #[path = "apiserver/sink.rs"]
 mod sink;
 
-use apiserver::{ApiServer, Clock, Fate};
+use apiserver::{ApiServer, Fate};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use lanner_engine::{
@@ -25,16 +28,34 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
 
-/// Far above what a busy machine needs; far below a hang.
+/// The receiver's default: how long it waits for the pipeline.
+const HOLD: Duration = Duration::from_secs(5);
+/// Above any answer: the hold, and what the steps of the clock add to it. An attempt has 30 s.
 const BOUND: Duration = Duration::from_secs(10);
+/// Above the five attempts of a batch together.
+const ALL_ATTEMPTS: Duration = Duration::from_secs(300);
+
+/// Lets the paused clock pass in steps.
+#[allow(clippy::disallowed_methods, reason = "real time for the kernel, while the clock of the runtime stands")]
+fn trickle() {
+    tokio::spawn(async {
+        loop {
+            sleep(Duration::from_millis(50)).await;
+            // The kernel may need a moment to bring bytes to the other socket.
+            std::thread::sleep(Duration::from_micros(100));
+        }
+    });
+}
 
 /// A cluster: a receiver that may be down, a pipeline, and API servers.
 struct Cluster {
-    clock: Clock,
     ca: String,
     identity: (String, String),
     address: SocketAddr,
@@ -44,9 +65,10 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn new(scale: u32, sink: Sink) -> Self {
+    fn new(sink: Sink) -> Self {
         // Only the first test of the process can install it.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        trickle();
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -58,7 +80,6 @@ impl Cluster {
         let identity = (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem());
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         Self {
-            clock: Clock { scale },
             ca,
             identity,
             address: free.local_addr().unwrap(),
@@ -68,11 +89,11 @@ impl Cluster {
         }
     }
 
-    /// Starts the receiver. `hold` is in the API servers' time.
+    /// Starts the receiver.
     async fn start(&mut self, hold: Duration) {
         let yaml = serde_json::json!({
             "endpoint": format!("localhost:{}", self.address.port()),
-            "hold": format!("{}ms", self.clock.of(hold).as_millis()),
+            "hold": format!("{}s", hold.as_secs()),
             "tls": {"cert_pem": self.identity.0, "key_pem": self.identity.1},
         });
         let trial = plan_body(&Factory::receiver::<K8sAudit>(), &yaml.to_string());
@@ -87,12 +108,12 @@ impl Cluster {
     async fn stop(&mut self) {
         let Some((running, drain)) = self.running.take() else { return };
         drain.request();
-        tokio::time::timeout(BOUND, running).await.expect("ends on drain").unwrap().unwrap();
+        timeout(BOUND, running).await.expect("ends on drain").unwrap().unwrap();
         assert_eq!(self.sink.admitted(), 0, "all room is given back");
     }
 
     fn server(&self, number: usize) -> Arc<ApiServer> {
-        ApiServer::new(number, self.clock, &self.ca, self.address)
+        ApiServer::new(number, &self.ca, self.address)
     }
 
     fn connections(&self) -> i64 {
@@ -138,20 +159,19 @@ fn batch(server: usize, batch: usize, events: usize) -> Bytes {
 /// Scenario: K1: the receiver is down for 75 s of the API server's time while batches come; then for 120 s.
 /// Guarantee: after 75 s nothing is lost. After 120 s exactly those batches are lost whose five attempts were over by then;
 /// whatever was tried once more is here.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn k1_an_outage_loses_nothing_but_what_is_too_old() {
     const EVENTS: usize = 20;
     for (outage, some_lost) in [(75, false), (120, true)] {
-        let mut cluster = Cluster::new(50, Sink::new(64 << 20));
-        let (server, begin) = (cluster.server(0), Instant::now());
+        let mut cluster = Cluster::new(Sink::new(64 << 20));
+        let server = cluster.server(0);
         let mut sending = Vec::new();
         for second in 0..outage {
-            let next = cluster.clock.of(Duration::from_secs(second));
-            tokio::time::sleep(next.saturating_sub(begin.elapsed())).await;
             let number = usize::try_from(second).unwrap();
             sending.push(tokio::spawn(Arc::clone(&server).send(number, batch(0, number, EVENTS))));
+            sleep(Duration::from_secs(1)).await;
         }
-        cluster.start(Duration::from_secs(5)).await;
+        cluster.start(HOLD).await;
         let up = Instant::now();
         let fates: Vec<Fate> = join_all(sending).await.into_iter().map(Result::unwrap).collect();
         cluster.check(&fates, EVENTS);
@@ -172,17 +192,17 @@ async fn k1_an_outage_loses_nothing_but_what_is_too_old() {
 
 /// Scenario: K2: the pipeline is full for 200 s of the API server's time; batches come all the while.
 /// Guarantee: 429 and nothing else until there is room; every batch is delivered in the end.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn k2_overload_is_waited_out() {
     const EVENTS: usize = 20;
-    let mut cluster = Cluster::new(50, Sink::new(64 << 20));
+    let mut cluster = Cluster::new(Sink::new(64 << 20));
     cluster.sink.set_open(false);
-    cluster.start(Duration::from_secs(5)).await;
+    cluster.start(HOLD).await;
     let server = cluster.server(0);
     let mut sending = Vec::new();
     for number in 0..40 {
         sending.push(tokio::spawn(Arc::clone(&server).send(number, batch(0, number, EVENTS))));
-        cluster.clock.pass(Duration::from_secs(5)).await;
+        sleep(Duration::from_secs(5)).await;
     }
     let before = server.answers.lock().statuses.clone();
     assert_eq!(before.keys().collect::<Vec<_>>(), [&429], "{before:?}");
@@ -197,19 +217,18 @@ async fn k2_overload_is_waited_out() {
 
 /// Scenario: K6: the pipeline takes the batch and is slower with its acknowledgement than the API server waits, three times.
 /// Guarantee: the batch is delivered in the end; each of its events came again with the same id.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test(start_paused = true)]
 async fn k6_a_server_that_does_not_hear_us_repeats_the_same() {
     const EVENTS: usize = 400;
-    let clock = Clock { scale: 50 };
-    let mut cluster = Cluster::new(clock.scale, Sink::paced(64 << 20, 100, clock.of(Duration::from_secs(60))));
+    let mut cluster = Cluster::new(Sink::paced(64 << 20, 100, Duration::from_secs(60)));
     cluster.start(Duration::from_secs(20)).await;
     let sending = tokio::spawn(cluster.server(0).send(0, batch(0, 0, EVENTS)));
     let thrice = async {
         while cluster.sink.taken().values().next().is_none_or(|times| *times < 3) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(BOUND, thrice).await.expect("it is repeated");
+    timeout(ALL_ATTEMPTS, thrice).await.expect("it is repeated");
     cluster.sink.hurry();
     let fate = sending.await.unwrap();
     assert!(fate.delivered && fate.attempts.len() > 1, "{fate:?}");
@@ -221,30 +240,27 @@ async fn k6_a_server_that_does_not_hear_us_repeats_the_same() {
 }
 
 /// Scenario: K7: 300 batches at once on one connection, of 400 events, or of 40 where the build is ten times slower.
-/// Guarantee: one connection carries them all, each is answered 200 in bounded time, nothing is missing. The printed
-/// figure is of a debug build unless it says otherwise.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+/// Guarantee: one connection carries them all, each is answered 200 at the first try, nothing is missing.
+#[tokio::test(start_paused = true)]
 async fn k7_three_hundred_at_once() {
     const EVENTS: usize = if cfg!(debug_assertions) { 40 } else { 400 };
-    let mut cluster = Cluster::new(1, Sink::new(1 << 30));
-    cluster.start(Duration::from_secs(5)).await;
+    let mut cluster = Cluster::new(Sink::new(1 << 30));
+    cluster.start(HOLD).await;
     let server = cluster.server(0);
     let first = Arc::clone(&server).send(0, batch(0, 0, EVENTS)).await;
     assert!(first.delivered);
     let bodies: Vec<Bytes> = (1..=300).map(|number| batch(0, number, EVENTS)).collect();
-    let start = Instant::now();
+    let start = std::time::Instant::now();
     let sending =
         bodies.into_iter().zip(1..).map(|(body, number)| tokio::spawn(Arc::clone(&server).send(number, body)));
     let fates: Vec<Fate> = join_all(sending.collect::<Vec<_>>()).await.into_iter().map(Result::unwrap).collect();
     let all = start.elapsed();
-    assert!(fates.iter().all(|fate| fate.delivered && fate.attempts.len() == 1));
+    let again = fates.iter().filter(|fate| !fate.delivered || fate.attempts.len() > 1).count();
+    assert_eq!(again, 0, "batches that were not taken at the first try; answers: {:?}", server.answers.lock().statuses);
     assert_eq!(cluster.connections(), 1);
-    let mut took = std::mem::take(&mut server.answers.lock().took);
-    took.sort();
-    let p99 = took[took.len() * 99 / 100];
-    let build = if cfg!(debug_assertions) { "debug" } else { "release" };
-    println!("300 x {EVENTS} events at once ({build} build): p99 {p99:?}, all in {all:?}");
-    assert!(p99 < BOUND, "{p99:?}");
+    let slowest = server.answers.lock().took.iter().max().copied().unwrap_or_default();
+    println!("300 x {EVENTS} events at once, client and server on one thread: {all:?} of real time");
+    assert!(slowest < BOUND, "waited for {slowest:?}");
     cluster.check(&fates, EVENTS);
     cluster.stop().await;
 }
@@ -252,12 +268,12 @@ async fn k7_three_hundred_at_once() {
 /// Scenario: K7: three API servers with 500 batches each, at once, in front of a slow pipeline with a small memory budget.
 /// Guarantee: no answer takes longer than its bound; 200 or 429, nothing else; the budget holds; all is delivered in the
 /// end; when half of all is delivered, each server has at least half of its share.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test(start_paused = true)]
 async fn k7_fifteen_hundred_from_three_servers() {
     const EVENTS: usize = 10;
     const BUDGET: usize = 16 << 20;
-    let mut cluster = Cluster::new(10, Sink::paced(BUDGET, 2, Duration::from_millis(2)));
-    cluster.start(Duration::from_secs(5)).await;
+    let mut cluster = Cluster::new(Sink::paced(BUDGET, 2, Duration::from_millis(30)));
+    cluster.start(HOLD).await;
     let servers: Vec<_> = (0..3).map(|number| cluster.server(number)).collect();
     let warm = join_all(servers.iter().map(|server| Arc::clone(server).send(9999, batch(server.number, 9999, EVENTS))));
     assert!(warm.await.iter().all(|fate| fate.delivered));

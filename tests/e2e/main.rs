@@ -14,6 +14,7 @@ mod first_minute;
 mod house;
 mod image;
 mod malformed;
+mod otlp_bombs;
 mod otlp_sdk;
 mod outage;
 mod own_metrics;

@@ -24,6 +24,12 @@ use tokio_util::sync::CancellationToken;
 
 /// Streams that a client opened and reset before they were served (rapid reset).
 const H2_PENDING_RESETS: usize = 20;
+/// Bytes that all streams of a connection may have on their way together. Not hyper's adaptive window, which begins with
+/// 64 KiB: many streams that share so little send small frames, and h2 ends a connection whose small frames cost more than
+/// half of its window. An API server's 300 batches at once got there.
+const H2_CONNECTION_WINDOW: u32 = 4 << 20;
+/// Bytes that one stream may have on their way.
+const H2_STREAM_WINDOW: u32 = 1 << 20;
 /// How an HTTP/2 client begins; no HTTP/1 method does.
 const H2_PREFACE: &[u8; 3] = b"PRI";
 
@@ -151,7 +157,8 @@ impl Connection {
                 .max_concurrent_streams(self.limits.max_concurrent_streams)
                 .max_pending_accept_reset_streams(H2_PENDING_RESETS)
                 .max_header_list_size(header_size)
-                .adaptive_window(true)
+                .initial_connection_window_size(H2_CONNECTION_WINDOW)
+                .initial_stream_window_size(H2_STREAM_WINDOW)
                 .serve_connection(io, service)
         );
         let mut end = self.end(&watch, self.limits.max_connection_age);
@@ -204,7 +211,9 @@ impl Connection {
 
     fn log(&self, result: hyper::Result<()>) {
         if let Err(error) = result {
-            if error.is_parse() {
+            let ended_by_us = |error: &h2::Error| error.is_library() && error.is_go_away();
+            let source = Error::source(&error).and_then(|source| source.downcast_ref());
+            if error.is_parse() || source.is_some_and(ended_by_us) {
                 self.counters.closed("protocol_error");
             }
             tracing::debug!(%error, "connection ended early");

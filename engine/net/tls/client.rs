@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 use std::{path::PathBuf, sync::Arc};
 
 /// Keys of the Collector.
-const NOT_OFFERED: [(&str, &str); 4] = [
+const NOT_OFFERED: [(&str, &str); 5] = [
     ("cipher_suites", "only suites without known weakness are spoken; remove the key"),
+    ("include_insecure_cipher_suites", "insecure suites are not spoken; remove the key"),
     ("curve_preferences", "only groups without known weakness are spoken; remove the key"),
     ("reload_interval", "certificates are read at start; remove the key and restart when they change"),
     ("tpm", "keys are read from files or PEM text; write `key_file` or `key_pem`"),

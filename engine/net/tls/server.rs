@@ -10,12 +10,13 @@ use std::path::PathBuf;
 const RELOAD: Duration = Duration::from_secs(60);
 
 /// Keys of the Collector.
-const NOT_OFFERED: [(&str, &str); 9] = [
+const NOT_OFFERED: [(&str, &str); 10] = [
     ("ca_file", "a listener trusts nobody by it; write `client_ca_file` for the authorities of client certificates"),
     ("ca_pem", "a listener trusts nobody by it; write `client_ca_file` for the authorities of client certificates"),
     ("include_system_ca_certs_pool", "clients are checked against `client_ca_file` alone; remove the key"),
     ("max_version", "clients may always speak the newest version; remove the key"),
     ("cipher_suites", "only suites without known weakness are spoken; remove the key"),
+    ("include_insecure_cipher_suites", "insecure suites are not spoken; remove the key"),
     ("curve_preferences", "only groups without known weakness are spoken; remove the key"),
     ("reload_interval", "certificates are read at start; remove the key and restart when they change"),
     ("client_ca_file_reload", "authorities are read at start; remove the key and restart when they change"),

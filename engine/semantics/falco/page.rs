@@ -35,7 +35,24 @@ fn write(out: &mut String) -> std::fmt::Result {
     identity(out)?;
     threats(out)?;
     oddities(out)?;
-    crate::semantics::audit::page::section(out)
+    crate::semantics::audit::page::section(out)?;
+    carried(out)
+}
+
+/// What a record keeps of the one that carried the event.
+fn carried(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n# Events that other agents carry\n\n\
+         `falco_parse` and `k8s_audit_parse` make the same records of events in the bodies of log records. The scope is\n\
+         `lanner.processor.falco_parse` or `lanner.processor.k8s_audit_parse`.\n\n\
+         | of the record that carried the event | becomes |\n|---|---|\n\
+         | resource attributes | stay and win; what the event says differently is an attribute of the record |\n\
+         | record attributes | stay, unless the event has one of that name; then they count in `dropped_attributes_count` |\n\
+         | `observed_time_unix_nano`, trace and span id, flags | stay |\n\
+         | `time_unix_nano` | for an event that has none |\n\
+         | other keys of a body that is a map | `lanner.body.<key>`; a map or list as compact JSON |"
+    )
 }
 
 fn severity(out: &mut String) -> std::fmt::Result {

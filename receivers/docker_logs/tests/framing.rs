@@ -92,6 +92,20 @@ fn a_part_without_a_repeated_time_goes_on() {
     assert_eq!(events[1], part(Stream::Stdout, &format!("{}\r", &STAMP[..20]), true));
 }
 
+/// Scenario: the daemon's own text goes on without a line end for more than a part, and a line of the container follows;
+/// whole and in pieces. Found by fuzzing.
+/// Guarantee: the same events each time; the container's line is there.
+#[test]
+fn long_text_of_the_daemon_cut_anywhere_changes_nothing() {
+    let text = format!("oops\n{}\n{STAMP} last\r\n", "x".repeat(PART_BYTES + 40));
+    let whole = decode(true, &[text.as_bytes()]);
+    assert_eq!(whole.0.last(), Some(&part(Stream::Stdout, "last\r", true)));
+    for step in [1, 7, 1000, PART_BYTES, PART_BYTES + 1] {
+        let pieces: Vec<&[u8]> = text.as_bytes().chunks(step).collect();
+        assert!(decode(true, &pieces) == whole, "in steps of {step}");
+    }
+}
+
 /// Scenario: unknown stream numbers, absurd lengths, a frame without a time (C5).
 /// Guarantee: the damage is named, and what came before it stays.
 #[test]

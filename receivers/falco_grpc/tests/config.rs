@@ -1,7 +1,12 @@
 //! Configuration.
 
 use crate::falco_grpc::{Address, Config, FalcoGrpc};
-use lanner_engine::{component::Component, config::Duration, net::tls::ClientTlsConfig, testing::planning};
+use lanner_engine::{
+    component::Component,
+    config::{Duration, plan_body},
+    net::tls::ClientTlsConfig,
+    testing::planning,
+};
 
 fn findings(config: Config) -> Vec<String> {
     let (plan, findings) = planning(|cx| FalcoGrpc::plan(config, cx));
@@ -55,4 +60,21 @@ fn every_mistake_is_reported() {
     let wrong =
         Config { endpoint: "x".into(), interval: Duration::default(), max_recv_msg_size_mib: 0, ..Config::default() };
     assert_eq!(findings(wrong).len(), 3);
+}
+
+/// Scenario: the configurations that the README tells users to copy, and one with a misspelled key.
+/// Guarantee: the former are planned without a finding, the latter is refused.
+#[test]
+fn the_readme_is_right() {
+    let factory = lanner_engine::component::Factory::receiver::<FalcoGrpc>();
+    let mut bodies = 0;
+    for block in FalcoGrpc::README.split("```yaml\n").skip(1) {
+        let (_, rest) = block.split_once("  falco_grpc:\n").unwrap();
+        let lines: Vec<&str> = rest.lines().map_while(|line| line.strip_prefix("    ")).collect();
+        let trial = plan_body(&factory, &lines.join("\n"));
+        assert!(trial.planned.is_some() && trial.findings.is_empty(), "{}", trial.rendered());
+        bodies += 1;
+    }
+    assert_eq!(bodies, 2);
+    assert!(!plan_body(&factory, "endpont: unix:///run/falco/falco.sock").findings.is_empty());
 }

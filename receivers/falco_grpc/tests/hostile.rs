@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 use tonic::body::Body;
 
 /// Scenario: between good alerts: one over the size limit, bytes that are no message, an empty message, a time far outside,
-/// an unknown priority and source, text that is not UTF-8, JSON that is broken, JSON that is no alert.
+/// an unknown priority and source, text that is not UTF-8, JSON that is broken, JSON that is no alert, a large one.
 /// Guarantee: each costs at most itself; what can be kept is kept; each is counted under its reason; the stream goes on.
 #[tokio::test]
 async fn a_hostile_message_costs_itself() {
@@ -35,10 +35,11 @@ async fn a_hostile_message_costs_itself() {
     falco.push(broken);
     falco.push(Response { output: r#"{"rule":"Forged","time":"#.into(), ..alert(5) });
     falco.push(Response { output: r#"{"a":1}"#.into(), ..alert(6) });
-    falco.push(alert(7));
+    falco.push(Response { output: vec![b'x'; 1 << 20].into(), ..alert(7) });
+    falco.push(alert(8));
     let lanner = Running::start(Config { max_recv_msg_size_mib: 2, ..config(falco.endpoint()) }).await;
-    lanner.items(7).await;
-    assert_eq!(lanner.numbers(), [0, 2, 3, 4, 5, 6, 7].into());
+    lanner.items(8).await;
+    assert_eq!(lanner.numbers(), [0, 2, 3, 4, 5, 6, 7, 8].into());
     assert_eq!(lanner.metric("lanner.falco_grpc.gaps", ""), 0);
     for (reason, count) in [("bad_time", 1), ("unknown_priority", 1), ("invalid_utf8", 1)] {
         assert_eq!(lanner.metric("lanner_receiver_degraded", reason), count, "{reason}");
@@ -49,6 +50,7 @@ async fn a_hostile_message_costs_itself() {
     let command = Key::intern("process.command_line");
     assert_eq!(records[3].attrs.get_str(&command), Some("sh -c \u{fffd}\u{fffd}"));
     assert_eq!(records[4].body.as_str(), Some(r#"{"rule":"Forged","time":"#));
+    assert_eq!(records[6].body.as_str().map(str::len), Some(1 << 20));
 }
 
 fn headers(status: &'static str) -> HeaderMap {

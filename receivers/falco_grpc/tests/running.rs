@@ -89,6 +89,13 @@ impl Running {
         panic!("the health stays {last:?}");
     }
 
+    /// Drops the receiver in the middle of what it does.
+    pub async fn abort(self) -> Capture {
+        self.task.abort();
+        assert!(self.task.await.is_err_and(|error| error.is_cancelled()));
+        self.capture
+    }
+
     /// Stops the receiver.
     pub async fn stop(self) -> Capture {
         self.drain.request();

@@ -96,3 +96,61 @@ fn depth_and_length_are_bounded() {
     let line = split("x".repeat(10_000_000).as_bytes(), 4096, 1 << 20);
     assert_eq!(line.len(), 1);
 }
+
+/// Scenario: bodies that end inside an event, in a list and alone, found by fuzzing.
+/// Guarantee: the text that is kept is what came, without a line feed that nobody sent.
+#[test]
+fn what_is_cut_short_is_kept_as_it_came() {
+    let part = &EVENT[..200];
+    for body in [format!("{{\"items\":[{EVENT},{part}"), part.to_owned(), format!("[{part}\n")] {
+        let mut broken = Vec::new();
+        let mut found = |piece: Piece<'_>| {
+            if let Piece::Broken { bytes, .. } = piece {
+                broken.push(String::from_utf8_lossy(bytes).into_owned());
+            }
+        };
+        let mut splitter = Splitter::new(1 << 20);
+        splitter.feed(body.as_bytes(), &mut found);
+        splitter.finish(&mut found);
+        assert_eq!(broken.len(), 1);
+        assert!(body.trim_end_matches('\n').ends_with(broken[0].trim_end_matches('\n')), "{broken:?}");
+        assert_eq!(broken[0].ends_with('\n'), body.ends_with('\n'));
+    }
+}
+
+/// Scenario: events over the limit, whole, broken and cut short, with what is too large inside and outside of their objects,
+/// and a line over 64 KiB; in steps of every kind. Found by fuzzing.
+/// Guarantee: the same pieces to the byte, so that a batch that is sent again gives the same ids.
+#[test]
+fn cutting_does_not_matter_over_the_limit() {
+    let large = |inside: &str| EVENT.replacen('{', &format!("{{{inside},"), 1);
+    let object = large(&format!("\"requestObject\":{{\"a\":\"{}\"}}", "o".repeat(900)));
+    let text = large(&format!("\"auditID\":\"{}\"", "t".repeat(900)));
+    let pieces = |body: &str, step: usize| {
+        let mut pieces = Vec::new();
+        let mut found = |piece: Piece<'_>| {
+            pieces.push(match piece {
+                Piece::Item { bytes, removed } => (bytes.to_vec(), removed, ""),
+                Piece::Broken { bytes, reason } => (bytes.to_vec(), None, reason),
+            });
+        };
+        let mut splitter = Splitter::new(600);
+        body.as_bytes().chunks(step).for_each(|part| splitter.feed(part, &mut found));
+        splitter.finish(&mut found);
+        pieces
+    };
+    let broken = text.replacen("ttt", "t\"]\"t", 1);
+    for body in [
+        format!("{{\"items\":[{object},{text},{{\"x\":1}}]}}"),
+        format!("{{\"items\":[{broken},{object}]}}"),
+        format!("{{\"items\":[{},{object}]}}", text.replace("ttt\"", "ttt\"]")),
+        format!("{{\"items\":[{}", &text[..text.len() - 9]),
+        format!("{}\n{EVENT}", "s".repeat(70_000)),
+    ] {
+        let whole = pieces(&body, body.len());
+        assert!(whole.iter().all(|(bytes, _, _)| bytes.len() <= 64 << 10));
+        for step in [1, 2, 17, 599, 601] {
+            assert!(pieces(&body, step) == whole, "{} in steps of {step}", &body[..40]);
+        }
+    }
+}

@@ -17,6 +17,8 @@ fn mistakes_are_found_before_start() {
         ("protocols: {thrift: }", "thrift"),
         ("protocols: {grpc: {max_recv_msg_size_mib: 0}}", "max_recv_msg_size_mib"),
         ("protocols: {grpc: {keepalive: {server_parameters: {time: 1ms}}}}", "at least `1s`"),
+        ("protocols: {grpc: {keepalive: {server_parameters: {max_connection_age: 1ms}}}}", "at least `1s`"),
+        ("protocols: {http: {idle_timeout: 0s}}", "at least `1s`"),
         ("protocols: {grpc: {auth: {}}}", "exactly one of"),
         ("protocols: {grpc: {auth: {bearer_token: ''}}}", "credentials are empty"),
         ("protocols: {http: {auth: {basic: {username: 'a:b', password: x}}}}", "without a colon"),
@@ -31,6 +33,74 @@ fn mistakes_are_found_before_start() {
         assert!(trial.planned.is_none(), "{yaml}");
         assert!(trial.rendered().contains(text), "{yaml}: {}", trial.rendered());
     }
+}
+
+/// Scenario: every key that the Collector's receiver has (v0.159), in its own place.
+/// Guarantee: it is taken, or answered with what to do instead; never only "unknown key".
+#[test]
+fn every_key_of_the_collector_has_an_answer() {
+    let factory = Factory::receiver::<Otlp>();
+    let grpc = [
+        "transport: tcp",
+        "transport: unix",
+        "tls: {cert_file: a, key_file: b, min_version: '1.2', client_ca_file: c}",
+        "tls: {cert_file: a, key_file: b, ca_file: c}",
+        "tls: {cert_file: a, key_file: b, ca_pem: c}",
+        "tls: {cert_file: a, key_file: b, include_system_ca_certs_pool: true}",
+        "tls: {cert_file: a, key_file: b, max_version: '1.3'}",
+        "tls: {cert_file: a, key_file: b, cipher_suites: [x]}",
+        "tls: {cert_file: a, key_file: b, include_insecure_cipher_suites: true}",
+        "tls: {cert_file: a, key_file: b, curve_preferences: [x]}",
+        "tls: {cert_file: a, key_file: b, reload_interval: 1h}",
+        "tls: {cert_file: a, key_file: b, client_ca_file_reload: true}",
+        "tls: {cert_file: a, key_file: b, tpm: {enabled: true}}",
+        "max_recv_msg_size_mib: 8",
+        "max_concurrent_streams: 8",
+        "read_buffer_size: 1024",
+        "write_buffer_size: 1024",
+        "keepalive: {server_parameters: {max_connection_idle: 1m, max_connection_age: 1h, max_connection_age_grace: 1m}}",
+        "keepalive: {server_parameters: {time: 1m, timeout: 10s}}",
+        "keepalive: {enforcement_policy: {min_time: 1m, permit_without_stream: true}}",
+        "auth: {authenticator: bearertokenauth}",
+        "auth: {bearer_token: x, request_params: [token]}",
+        "include_metadata: false",
+        "include_metadata: true",
+        "middlewares: [{id: x}]",
+    ];
+    let http = [
+        "transport: tcp",
+        "tls: {cert_file: a, key_file: b}",
+        "cors: {allowed_origins: ['https://a.b'], allowed_headers: [x], exposed_headers: [y], max_age: 7}",
+        "auth: {authenticator: basicauth}",
+        "max_request_body_size: 1024",
+        "include_metadata: true",
+        "response_headers: {x: y}",
+        "compression_algorithms: [gzip]",
+        "read_timeout: 10s",
+        "read_header_timeout: 10s",
+        "write_timeout: 10s",
+        "idle_timeout: 1m",
+        "keep_alives_enabled: true",
+        "middlewares: [{id: x}]",
+        "logs_url_path: /l",
+        "metrics_url_path: /m",
+        "traces_url_path: /t",
+    ];
+    let (mut taken, mut answered) = (0, 0);
+    for (protocol, keys) in [("grpc", &grpc[..]), ("http", &http[..])] {
+        for key in keys {
+            let trial = plan_body(&factory, &format!("protocols: {{{protocol}: {{{key}}}}}"));
+            let text = trial.rendered();
+            assert!(!text.contains("unknown key"), "{protocol}: {key}: {text}");
+            if trial.planned.is_some() {
+                taken += 1;
+            } else {
+                answered += 1;
+                assert!(text.contains("is not offered") && text.contains("help"), "{protocol}: {key}: {text}");
+            }
+        }
+    }
+    assert_eq!((taken, answered), (16, 26));
 }
 
 /// Scenario: protocols without a value, one of them, and an address that all can reach, with TLS and without.

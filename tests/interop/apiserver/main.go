@@ -56,6 +56,7 @@ func run() error {
 	}{
 		{"batches of 400 are taken", takesBatches},
 		{"events over the limit are truncated by the API server and counted by Lanner", countsTruncated},
+		{"300 batches at once on one connection are answered", takesThreeHundredAtOnce},
 		{"a full pipeline is 429, and nothing is lost", waitsOutOverload},
 		{"a restart loses nothing", survivesRestart},
 		{"a renewed certificate is used", renewsCertificate},

@@ -10,7 +10,7 @@ target="$(realpath -m "${CARGO_TARGET_DIR:-../../../target}")/interop"
 mkdir -p "$target"
 start=$SECONDS
 # Go's own cache makes this a second when nothing has changed.
-go build -mod=readonly -trimpath -o "$target/collector" .
+go build -mod=readonly -ldflags "-s -w" -o "$target/collector" .
 echo "collector: built in $((SECONDS - start)) s, $(du -m "$target/collector" | cut -f1) MB"
 cd ../../..
 COLLECTOR_BINARY="$target/collector" \

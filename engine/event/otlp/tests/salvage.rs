@@ -29,13 +29,16 @@ fn attribute(levels: usize) -> Vec<KeyValue> {
     vec![KeyValue { key: "k".into(), value: Some(nested(levels)), ..Default::default() }]
 }
 
-fn request(groups: Vec<(usize, Vec<(usize, Vec<LogRecord>)>)>) -> ExportLogsServiceRequest {
-    let scope = |(levels, log_records): (usize, Vec<LogRecord>)| ScopeLogs {
+/// Levels of an attribute of the scope, and its records.
+type ScopeOf = (usize, Vec<LogRecord>);
+
+fn request(groups: Vec<(usize, Vec<ScopeOf>)>) -> ExportLogsServiceRequest {
+    let scope = |(levels, log_records): ScopeOf| ScopeLogs {
         scope: Some(InstrumentationScope { attributes: attribute(levels), ..Default::default() }),
         log_records,
         schema_url: "s".into(),
     };
-    let resource = |(levels, scopes): (usize, Vec<(usize, Vec<LogRecord>)>)| ResourceLogs {
+    let resource = |(levels, scopes): (usize, Vec<ScopeOf>)| ResourceLogs {
         resource: Some(Resource { attributes: attribute(levels), ..Default::default() }),
         scope_logs: scopes.into_iter().map(scope).collect(),
         schema_url: "r".into(),
