@@ -175,6 +175,8 @@ impl Splitter {
                 Step::Complete if open.envelope => {}
                 Step::Complete => self.emit(open, &mut found),
                 Step::Broken if open.envelope => {
+                    // What was read over stays so, wherever a step ended.
+                    self.start = self.pos;
                     open = Open::new(Mode::Seek, false);
                     self.open = Some(open);
                 }
@@ -310,7 +312,8 @@ impl Splitter {
                         return Step::Complete;
                     }
                 }
-                b':' if open.at_top() => {
+                // Another colon behind the first is damage, and no other place for the value to begin.
+                b':' if open.at_top() && open.expects_name => {
                     open.expects_name = false;
                     if open.name == Name::Object && !open.envelope && !open.too_large {
                         open.object = Some(self.pos + 1);
