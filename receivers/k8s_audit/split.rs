@@ -135,21 +135,7 @@ impl Splitter {
     }
 
     /// Looks at more of the body and calls `found` for every item that ends in it.
-    pub fn feed(&mut self, mut bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
-        // In steps that end where an item crosses its limit, so that this happens at the same byte however the body was cut.
-        while !bytes.is_empty() {
-            let step = match &self.open {
-                Some(open) if open.mode == Mode::Composite && open.too_large => bytes.len(),
-                Some(open) if open.mode != Mode::Composite => bytes.len(),
-                _ => (self.max_item + 1).saturating_sub(self.buf.len() - self.start).max(1),
-            };
-            let (now, later) = bytes.split_at(step.min(bytes.len()));
-            self.step(now, &mut found);
-            bytes = later;
-        }
-    }
-
-    fn step(&mut self, bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
+    pub fn feed(&mut self, bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
         self.buf.extend_from_slice(bytes);
         loop {
             let Some(mut open) = self.open.take() else {
@@ -181,10 +167,7 @@ impl Splitter {
                     self.open = Some(open);
                 }
                 Step::Broken => {
-                    if open.too_large {
-                        let kept = (self.start + self.most_kept()).min(self.pos);
-                        self.buf.drain(kept..self.pos);
-                    }
+                    self.limit_broken(&mut open);
                     // What follows may be inside the broken item, so it is looked at again from its start.
                     self.pos = self.start + 1;
                     open.mode = Mode::Seek;
@@ -292,8 +275,11 @@ impl Splitter {
                 b'{' | b'[' => {
                     let list = byte == b'[' && open.at_top() && !open.expects_name && open.name == Name::Items;
                     if list && open.document {
-                        self.pos += 1;
-                        return Step::ListBegins;
+                        self.note_size(open);
+                        if !open.too_large {
+                            self.pos += 1;
+                            return Step::ListBegins;
+                        }
                     }
                     if open.stack.len() < MAX_STACK { open.stack.push(byte) } else { open.deeper += 1 }
                 }
@@ -362,6 +348,28 @@ impl Splitter {
             open.object = open.object.map(shift);
         }
         open.removed = Some(hasher);
+    }
+
+    /// Notes whether the item was over its limit up to here. `bound` does so only where a read ends.
+    fn note_size(&mut self, open: &mut Open) {
+        if self.pos - self.start > self.max_item {
+            self.strip(open);
+        }
+        let object = open.object.filter(|_| open.removed.is_some());
+        open.too_large |= object.unwrap_or(self.pos) - self.start > self.max_item;
+    }
+
+    /// Leaves of a broken item what would be left of it if every byte had come alone: `bound` may have seen none of it.
+    fn limit_broken(&mut self, open: &mut Open) {
+        self.note_size(open);
+        if let (true, Some(from)) = (open.removed.is_some(), open.object) {
+            self.buf.drain(from..self.pos);
+            self.pos = from;
+        }
+        if open.too_large {
+            let kept = (self.start + self.most_kept()).min(self.pos);
+            self.buf.drain(kept..self.pos);
+        }
     }
 
     /// Keeps an incomplete item inside its bound. Everything was looked at.
@@ -450,7 +458,7 @@ impl Splitter {
             self.strip(&mut open);
         }
         let bytes = &self.buf[self.start..self.pos];
-        let most = if open.mode == Mode::Seek { MAX_PLAIN_BYTES } else { self.most_kept() };
+        let most = if open.mode == Mode::Seek && !open.too_large { MAX_PLAIN_BYTES } else { self.most_kept() };
         let kept = &bytes[..bytes.len().min(most)];
         let scalar_too_large = open.mode == Mode::Scalar && bytes.len() > MAX_PLAIN_BYTES + OVERLAP;
         if open.mode == Mode::Seek {

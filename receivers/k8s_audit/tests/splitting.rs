@@ -147,6 +147,7 @@ fn cutting_does_not_matter_over_the_limit() {
         format!("{{\"items\":[{}", &text[..text.len() - 9]),
         format!("{}\n{EVENT}", "s".repeat(70_000)),
         format!("{{\"items\":[{},{{\"x\":1}}]}}", object.replacen("{\"a\"", "\"a\":{\"a\"", 1)),
+        format!("{},\"items\":[{EVENT}]}}", &text[..text.len() - 1]),
         "{\"items\":[{}],\"metadata\":{\"a\":1],\n{\"x\":1}".to_owned(),
     ] {
         let whole = pieces(&body, body.len());
