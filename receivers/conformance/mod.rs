@@ -8,6 +8,7 @@ mod file_log;
 mod generator;
 mod k8s_audit;
 mod otlp;
+mod stdin;
 
 use lanner_engine::testing::receiver::{pull::PullSubject, push::PushSubject, table};
 use std::collections::BTreeSet;
@@ -42,12 +43,10 @@ conformance! {
         falco_grpc_rows: crate::conformance::falco_grpc::subject,
         docker_logs_rows: crate::conformance::docker_logs::subject,
         file_log_rows: crate::conformance::file_log::subject,
+        stdin_rows: crate::conformance::stdin::subject,
         generator_rows: crate::conformance::generator::subject,
     }
 }
-
-/// Receivers that a test program cannot have several of: it has one standard input. Their own tests run them as a process.
-const ELSEWHERE: [&str; 1] = ["stdin"];
 
 /// `depth` opening brackets and as many closing ones around nothing.
 fn nested(depth: usize) -> String {
@@ -60,7 +59,7 @@ fn nested(depth: usize) -> String {
 fn every_receiver_is_a_subject() {
     let push = push_subjects().into_iter().map(|subject| subject.factory.type_name);
     let pull = pull_subjects().into_iter().map(|subject| subject.factory.type_name);
-    let subjects: BTreeSet<&str> = push.chain(pull).chain(ELSEWHERE).collect();
+    let subjects: BTreeSet<&str> = push.chain(pull).collect();
     let receivers: BTreeSet<&str> = crate::ALL.iter().map(|factory| factory.type_name).collect();
     assert_eq!(subjects, receivers, "describe the missing ones in receivers/conformance/");
 }

@@ -50,7 +50,7 @@ pub struct Plan {
 }
 
 impl Config {
-    pub(super) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
+    pub(crate) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
         let valid = (64..=64 << 20).contains(&self.max_log_size.0);
         if !valid {
             cx.error("max_log_size", OutOfRange(self.max_log_size));
@@ -77,7 +77,7 @@ impl ReceiverPlan for Plan {
 }
 
 impl Plan {
-    pub(super) fn open(self, input: Input, cx: &BuildCx) -> Reader {
+    pub(crate) fn open(self, input: Input, cx: &BuildCx) -> Reader {
         let Self { config, mapper } = self;
         Reader { input, mapper, config, degraded: ByReason::degraded(cx), unusable: ByReason::unusable(cx) }
     }

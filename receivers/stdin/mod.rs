@@ -8,8 +8,8 @@
 //!   is counted.
 //! - Memory is bounded by a batch, one line and what is read ahead.
 
-mod config;
-mod input;
+pub(crate) mod config;
+pub(crate) mod input;
 mod lines;
 #[cfg(test)]
 mod tests;
@@ -48,7 +48,7 @@ impl Component for Stdin {
 }
 
 /// A receiver that is built.
-struct Reader {
+pub(crate) struct Reader {
     input: Input,
     mapper: Mapper,
     config: Config,
