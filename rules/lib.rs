@@ -5,4 +5,9 @@
 //! ([`output`]) become messages. [`audit`] has the fields of Kubernetes audit events. The crate knows nothing of the
 //! engine: it works on bytes.
 
+pub mod compile;
+pub mod evaluate;
+pub mod generic;
 pub mod language;
+pub mod schema;
+pub mod syscall;

@@ -1,5 +1,8 @@
 //! The test data of the Falco projects, as `CONTRIBUTING.md` describes it: read from beside the project, never copied.
 //! A clone without it skips these tests; with `CI` set it must be there. Each test prints how many cases it ran.
 
+mod compiler;
 mod data;
+mod evaluation;
+mod event;
 mod parser;
