@@ -9,5 +9,6 @@ pub mod compile;
 pub mod evaluate;
 pub mod generic;
 pub mod language;
+pub mod output;
 pub mod schema;
 pub mod syscall;

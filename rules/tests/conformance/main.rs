@@ -5,4 +5,5 @@ mod compiler;
 mod data;
 mod evaluation;
 mod event;
+mod output;
 mod parser;
