@@ -5,10 +5,14 @@
 //! ([`output`]) become messages. [`audit`] has the fields of Kubernetes audit events. The crate knows nothing of the
 //! engine: it works on bytes.
 
+pub mod audit;
 pub mod compile;
 pub mod evaluate;
+pub mod file;
 pub mod generic;
 pub mod language;
 pub mod output;
+pub mod priority;
+pub mod ruleset;
 pub mod schema;
 pub mod syscall;

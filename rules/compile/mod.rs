@@ -10,6 +10,7 @@ mod check;
 mod error;
 mod logic;
 mod operand;
+mod posix;
 mod right;
 mod warning;
 

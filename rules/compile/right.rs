@@ -190,7 +190,7 @@ impl Compiler<'_> {
 
     /// The whole text must match; inside, `^` and `$` are the ends of lines.
     fn regex(&mut self, value: &Value) -> Option<Regex> {
-        let pattern = String::from_utf8_lossy(&value.text);
+        let pattern = super::posix::translated(&String::from_utf8_lossy(&value.text));
         // On its own first: `)|(` must not become valid by what is put around it.
         let build = |pattern: &str| {
             RegexBuilder::new(pattern).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_CACHE).nest_limit(100).build()

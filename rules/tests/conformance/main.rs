@@ -5,5 +5,6 @@ mod compiler;
 mod data;
 mod evaluation;
 mod event;
+mod loader;
 mod output;
 mod parser;
