@@ -5,6 +5,7 @@ mod compiler;
 mod data;
 mod evaluation;
 mod event;
+mod k8saudit;
 mod loader;
 mod output;
 mod parser;
