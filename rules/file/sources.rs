@@ -20,33 +20,47 @@ impl Spot {
 
 /// The texts of all files.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Files(Vec<(Arc<str>, Arc<str>)>);
+pub(super) struct Files(Vec<File>);
+
+#[derive(Debug, Clone)]
+struct File {
+    name: Arc<str>,
+    text: Arc<str>,
+    /// Where each line begins: there may be many findings, and a file may be large.
+    lines: Arc<[usize]>,
+}
 
 impl Files {
     pub fn add(&mut self, name: &str, text: &str) -> u32 {
-        self.0.push((name.into(), text.into()));
+        let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
+        let lines = std::iter::once(0).chain(breaks).collect();
+        self.0.push(File { name: name.into(), text: text.into(), lines });
         u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX)
     }
 
     pub fn bytes(&self) -> usize {
-        self.0.iter().map(|(_, text)| text.len()).sum()
-    }
-
-    pub fn text(&self, file: u32) -> &str {
-        self.0.get(file as usize).map_or("", |(_, text)| text)
+        self.0.iter().map(|file| file.text.len()).sum()
     }
 
     /// What stands at a spot.
     pub fn slice(&self, spot: Spot) -> &str {
-        self.text(spot.file).get(spot.start as usize..spot.end as usize).unwrap_or_default()
+        let file = self.0.get(spot.file as usize);
+        file.and_then(|file| file.text.get(spot.start as usize..spot.end as usize)).unwrap_or_default()
     }
 
     /// The file's name, the place, and the line with carets.
     pub fn describe(&self, spot: Spot) -> (Arc<str>, Place, String) {
-        let Some((name, text)) = self.0.get(spot.file as usize) else {
+        let Some(File { name, text, lines }) = self.0.get(spot.file as usize) else {
             return ("".into(), Place { line: 1, column: 1 }, String::new());
         };
-        let span = Span { text: 0, start: spot.start, end: spot.end };
-        (Arc::clone(name), span.place(text), excerpt(text, span))
+        let start = spot.start as usize;
+        let number = lines.partition_point(|line| *line <= start).max(1);
+        let begin = lines.get(number - 1).copied().unwrap_or_default();
+        let line = text.get(begin..lines.get(number).copied().unwrap_or(text.len())).unwrap_or_default();
+        let offset = |n: usize| u32::try_from(n - begin.min(n)).unwrap_or(u32::MAX);
+        let span = Span { text: 0, start: offset(start), end: offset((spot.end as usize).min(begin + line.len())) };
+        let column = span.place(line).column;
+        let place = Place { line: u32::try_from(number).unwrap_or(u32::MAX), column };
+        (Arc::clone(name), place, excerpt(line.trim_end_matches(['\n', '\r']), span))
     }
 }
