@@ -11,67 +11,108 @@ use crate::{
 use std::collections::HashMap;
 
 /// More types than this make a condition too broad.
-const BROAD: usize = 100;
+const BROAD: u32 = 100;
 
 /// The types of system call events.
 #[derive(Debug)]
 pub(super) struct EventTypes {
     places: HashMap<&'static [u8], usize>,
-    count: usize,
+    all: Set,
     macros: HashMap<String, Possible>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 struct Possible {
-    holds: Vec<bool>,
-    fails: Vec<bool>,
+    holds: Set,
+    fails: Set,
+}
+
+/// A set of types, a bit for each. Events that have no bit are as if they were the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Set([u64; WORDS]);
+
+/// Room for 512 types.
+const WORDS: usize = 8;
+
+impl Set {
+    const NONE: Self = Self([0; WORDS]);
+
+    fn all(count: usize) -> Self {
+        let mut all = Self::NONE;
+        (0..count).for_each(|place| all.insert(place));
+        all
+    }
+
+    fn insert(&mut self, place: usize) {
+        let place = place.min(WORDS * 64 - 1);
+        self.0[place / 64] |= 1 << (place % 64);
+    }
+
+    fn combined(self, other: Self, combine: fn(u64, u64) -> u64) -> Self {
+        Self(std::array::from_fn(|word| combine(self.0[word], other.0[word])))
+    }
+
+    fn both(self, other: Self) -> Self {
+        self.combined(other, |a, b| a & b)
+    }
+
+    fn either(self, other: Self) -> Self {
+        self.combined(other, |a, b| a | b)
+    }
+
+    fn without(self, other: Self) -> Self {
+        self.combined(other, |a, b| a & !b)
+    }
+
+    fn len(self) -> u32 {
+        self.0.iter().map(|word| word.count_ones()).sum()
+    }
+}
+
+impl Possible {
+    fn negated(self) -> Self {
+        Self { holds: self.fails, fails: self.holds }
+    }
 }
 
 impl EventTypes {
     pub fn new() -> Self {
         let places: HashMap<_, _> =
             syscall::event_names().enumerate().map(|(place, name)| (name.as_bytes(), place)).collect();
-        Self { count: places.len(), places, macros: HashMap::new() }
+        Self { all: Set::all(places.len()), places, macros: HashMap::new() }
     }
 
     /// Whether a condition has to be tried for very many types. One that can never be true is not.
     pub fn is_broad(&mut self, condition: &Expr, macros: &dyn Macros) -> bool {
-        self.possible(condition, macros).holds.iter().filter(|possible| **possible).count() > BROAD
+        self.possible(condition, macros).holds.len() > BROAD
     }
 
     fn possible(&mut self, expr: &Expr, macros: &dyn Macros) -> Possible {
         match &expr.kind {
-            ExprKind::Not(inner) => {
-                let Possible { holds, fails } = self.possible(inner, macros);
-                Possible { holds: fails, fails: holds }
-            }
+            ExprKind::Not(inner) => self.possible(inner, macros).negated(),
             ExprKind::And(parts) => {
-                let mut all = Possible { holds: vec![true; self.count], fails: vec![false; self.count] };
-                for part in parts {
+                let all = Possible { holds: self.all, fails: Set::NONE };
+                parts.iter().fold(all, |all, part| {
                     let part = self.possible(part, macros);
-                    both(&mut all.holds, &part.holds);
-                    either(&mut all.fails, &part.fails);
-                }
-                all
+                    Possible { holds: all.holds.both(part.holds), fails: all.fails.either(part.fails) }
+                })
             }
             ExprKind::Or(parts) => {
-                let mut any = Possible { holds: vec![false; self.count], fails: vec![true; self.count] };
-                for part in parts {
+                let any = Possible { holds: Set::NONE, fails: self.all };
+                parts.iter().fold(any, |any, part| {
                     let part = self.possible(part, macros);
-                    either(&mut any.holds, &part.holds);
-                    both(&mut any.fails, &part.fails);
-                }
-                any
+                    Possible { holds: any.holds.either(part.holds), fails: any.fails.both(part.fails) }
+                })
             }
             ExprKind::Macro(name) => {
                 if let Some(known) = self.macros.get(name) {
-                    return known.clone();
+                    return *known;
                 }
                 let possible = match macros.tree(name) {
                     Some(tree) => self.possible(tree, macros),
                     None => self.any(),
                 };
-                self.macros.insert(name.clone(), possible.clone());
+                self.macros.insert(name.clone(), possible);
                 possible
             }
             ExprKind::Compare(comparison) => {
@@ -85,15 +126,12 @@ impl EventTypes {
                     ("evt.type", Operator::Equal | Operator::EqualTwice | Operator::In | Operator::Intersects) => {
                         self.named(values)
                     }
-                    ("evt.type", Operator::NotEqual) => {
-                        let Possible { holds, fails } = self.named(values);
-                        Possible { holds: fails, fails: holds }
-                    }
+                    ("evt.type", Operator::NotEqual) => self.named(values).negated(),
                     // Events are counted from 1.
                     ("evt.num", Operator::Equal | Operator::EqualTwice)
                         if values.iter().all(|value| value.text == b"0") =>
                     {
-                        Possible { holds: vec![false; self.count], fails: vec![true; self.count] }
+                        Possible { holds: Set::NONE, fails: self.all }
                     }
                     _ => self.any(),
                 }
@@ -103,27 +141,16 @@ impl EventTypes {
     }
 
     fn any(&self) -> Possible {
-        Possible { holds: vec![true; self.count], fails: vec![true; self.count] }
+        Possible { holds: self.all, fails: self.all }
     }
 
     fn named(&self, values: &[Value]) -> Possible {
-        let mut holds = vec![false; self.count];
+        let mut holds = Set::NONE;
         for value in values {
-            if let Some(place) = self.places.get(value.text.as_slice())
-                && let Some(possible) = holds.get_mut(*place)
-            {
-                *possible = true;
+            if let Some(place) = self.places.get(value.text.as_slice()) {
+                holds.insert(*place);
             }
         }
-        let fails = holds.iter().map(|possible| !possible).collect();
-        Possible { holds, fails }
+        Possible { holds, fails: self.all.without(holds) }
     }
-}
-
-fn both(all: &mut [bool], part: &[bool]) {
-    all.iter_mut().zip(part).for_each(|(all, part)| *all &= part);
-}
-
-fn either(any: &mut [bool], part: &[bool]) {
-    any.iter_mut().zip(part).for_each(|(any, part)| *any |= part);
 }

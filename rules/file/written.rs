@@ -27,8 +27,10 @@ impl Written {
 
     /// Adds text that does not stand in a file, but is there because of a spot.
     pub fn push(&mut self, text: &str, spot: Spot) {
-        self.pieces.push(Piece { at: self.text.len(), spot, from: None });
-        self.text.push_str(text);
+        if !text.is_empty() {
+            self.pieces.push(Piece { at: self.text.len(), spot, from: None });
+            self.text.push_str(text);
+        }
     }
 
     /// Adds a part of another text, with where it came from.
@@ -59,7 +61,9 @@ impl Written {
     /// Cuts the text.
     pub fn truncate(&mut self, length: usize) {
         self.text.truncate(length);
-        self.pieces.retain(|piece| piece.at <= length);
+        while self.pieces.last().is_some_and(|piece| piece.at > length) {
+            self.pieces.pop();
+        }
     }
 
     /// What the piece at an offset is about.
