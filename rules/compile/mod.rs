@@ -191,6 +191,7 @@ impl<'s> Compiler<'s> {
             return *id;
         }
         let id = OperandId(u32::try_from(self.program.operands.len()).unwrap_or(u32::MAX));
+        self.program.has_made |= matches!(operand, Operand::List(_) | Operand::Transform { .. });
         self.program.operands.push(operand.clone());
         self.types.push(kind);
         self.operand_ids.insert(operand, id);

@@ -12,6 +12,7 @@ macro_rules! id {
 
         impl $name {
             /// As an index into what has one entry for each.
+            #[inline]
             pub fn index(self) -> usize {
                 self.0 as usize
             }
@@ -43,6 +44,8 @@ pub struct Program {
     pub(crate) checks: Vec<Check>,
     pub(crate) operands: Vec<Operand>,
     pub(crate) fields: Vec<Field>,
+    /// Whether there is an operand that is made of others.
+    pub(crate) has_made: bool,
 }
 
 impl Program {

@@ -37,7 +37,8 @@ impl<'e, F: Fields + ?Sized> Run<'e, F> {
     /// Begins with an event.
     pub fn new(program: &'e Program, fields: &'e F, arena: &'e Arena) -> Self {
         let known = arena.bump().alloc_slice_fill_copy(program.nodes.len(), Known::No);
-        let made = arena.bump().alloc_slice_fill_copy(program.operands.len(), None);
+        let makes = if program.has_made { program.operands.len() } else { 0 };
+        let made = arena.bump().alloc_slice_fill_copy(makes, None);
         Self {
             program,
             fields,
@@ -45,6 +46,11 @@ impl<'e, F: Fields + ?Sized> Run<'e, F> {
             known: Cell::from_mut(known).as_slice_of_cells(),
             made: Cell::from_mut(made).as_slice_of_cells(),
         }
+    }
+
+    /// The memory of this event.
+    pub(crate) fn arena(&self) -> &'e Arena {
+        self.arena
     }
 
     /// Whether a condition of the program holds.

@@ -28,11 +28,13 @@ pub enum Value<'a> {
 
 impl<'a> Value<'a> {
     /// Whether there is a value.
+    #[inline]
     pub fn exists(&self) -> bool {
         !matches!(self, Self::Absent | Self::List([]))
     }
 
     /// The bytes of a text or of bytes.
+    #[inline]
     pub fn bytes(&self) -> Option<&'a [u8]> {
         match self {
             Self::Text(bytes) | Self::Bytes(bytes) => Some(bytes),

@@ -177,13 +177,7 @@ impl<'b> Build<'b> {
         for (name, members) in by_source {
             let Some(schema) = self.options.schema(name) else { continue };
             let mut compiler = Compiler::new(schema);
-            let mut source = SourceRules {
-                name: name.into(),
-                program: crate::evaluate::Program::default(),
-                rules: Vec::new(),
-                enabled: Vec::new(),
-                minimum: self.options.minimum_priority,
-            };
+            let (mut compiled, mut enabled) = (Vec::new(), Vec::new());
             for index in members {
                 let (Some(info), Some(rule)) = (self.collected.rules.entries.get(index), ruleset.rules.get_mut(index))
                 else {
@@ -195,12 +189,12 @@ impl<'b> Build<'b> {
                 rule.compiled = true;
                 rule.compiled_condition = condition;
                 if rule.enabled && rule.priority.is_at_least(self.options.minimum_priority) {
-                    source.enabled.push(source.rules.len());
+                    enabled.push(compiled.len());
                 }
-                source.rules.push(CompiledRule { rule: index, template, node });
+                compiled.push(CompiledRule { rule: index, template, node });
             }
-            source.program = compiler.finish();
-            ruleset.sources.push(source);
+            let minimum = self.options.minimum_priority;
+            ruleset.sources.push(SourceRules::new(name, compiler.finish(), compiled, enabled, minimum));
         }
         ruleset.lists = self
             .collected

@@ -39,10 +39,6 @@ impl<T> Named<T> {
         self.entries.get_mut(*self.by_name.get(name)?)
     }
 
-    pub fn position(&self, name: &str) -> Option<usize> {
-        self.by_name.get(name).copied()
-    }
-
     fn insert(&mut self, name: &str, entry: T) {
         self.by_name.insert(name.to_owned(), self.entries.len());
         self.entries.push(entry);

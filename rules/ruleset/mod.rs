@@ -3,6 +3,7 @@
 //! Promises: rules are tried in the order of their first definitions (one that was switched off and on again comes
 //! last), rules that are off are never tried; evaluation allocates nothing but from the arena.
 
+mod gates;
 mod select;
 mod source;
 
@@ -88,5 +89,6 @@ impl Ruleset {
                 source.select(choice, &self.rules);
             }
         }
+        self.sources.iter_mut().for_each(SourceRules::find_gates);
     }
 }

@@ -1,7 +1,8 @@
 //! The rules of one source.
 
+use super::gates::Gates;
 use crate::{
-    evaluate::{Field, Fields, NodeId, Program, Run},
+    evaluate::{Field, FieldId, Fields, NodeId, Program, Run},
     output::Template,
     priority::Priority,
 };
@@ -17,6 +18,7 @@ pub struct SourceRules {
     pub(crate) enabled: Vec<usize>,
     /// Less severe rules cannot be switched on.
     pub(crate) minimum: Priority,
+    gates: Gates,
 }
 
 /// A rule that can be evaluated.
@@ -30,6 +32,25 @@ pub struct CompiledRule {
 }
 
 impl SourceRules {
+    /// `enabled`: see the field.
+    pub(crate) fn new(
+        name: &str,
+        program: Program,
+        rules: Vec<CompiledRule>,
+        enabled: Vec<usize>,
+        minimum: Priority,
+    ) -> Self {
+        let mut source = Self { name: name.into(), program, rules, enabled, minimum, gates: Gates::default() };
+        source.find_gates();
+        source
+    }
+
+    /// To be called whenever other rules are on.
+    pub(super) fn find_gates(&mut self) {
+        let conditions: Vec<NodeId> = self.enabled.iter().map(|index| self.rules[*index].node).collect();
+        self.gates = Gates::new(&conditions, &self.program);
+    }
+
     /// The name of the source.
     pub fn name(&self) -> &str {
         &self.name
@@ -43,6 +64,11 @@ impl SourceRules {
     /// The fields that an event is asked for.
     pub fn fields(&self) -> &[Field] {
         self.program.fields()
+    }
+
+    /// The numbers of these fields.
+    pub fn field_ids(&self) -> impl Iterator<Item = FieldId> {
+        (0..self.program.fields().len()).map(|index| FieldId(u32::try_from(index).unwrap_or(u32::MAX)))
     }
 
     /// How many rules are on.
@@ -59,7 +85,8 @@ impl SourceRules {
     /// Every rule whose condition holds, in order: Falco's `rule_matching: all`.
     #[inline]
     pub fn all<'r, 'e, F: Fields + ?Sized>(&'r self, run: &'r Run<'e, F>) -> Hits<'r, 'e, F> {
-        Hits { source: self, run, next: 0 }
+        let candidates = self.gates.candidates(run);
+        Hits { source: self, run, candidates, word: candidates.first().copied().unwrap_or(0), base: 0 }
     }
 }
 
@@ -67,7 +94,12 @@ impl SourceRules {
 pub struct Hits<'r, 'e, F: Fields + ?Sized> {
     source: &'r SourceRules,
     run: &'r Run<'e, F>,
-    next: usize,
+    /// Those that may hold and were not tried yet.
+    candidates: &'e [u64],
+    /// What is left of the first word.
+    word: u64,
+    /// The place of the first bit of that word.
+    base: usize,
 }
 
 impl<'r, F: Fields + ?Sized> Iterator for Hits<'r, '_, F> {
@@ -75,13 +107,18 @@ impl<'r, F: Fields + ?Sized> Iterator for Hits<'r, '_, F> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        while let Some(index) = self.source.enabled.get(self.next) {
-            self.next += 1;
-            let rule = &self.source.rules[*index];
+        loop {
+            while self.word == 0 {
+                self.candidates = self.candidates.get(1..)?;
+                self.word = *self.candidates.first()?;
+                self.base += 64;
+            }
+            let place = self.base + self.word.trailing_zeros() as usize;
+            self.word &= self.word - 1;
+            let rule = &self.source.rules[self.source.enabled[place]];
             if self.run.holds(rule.node) {
                 return Some(rule);
             }
         }
-        None
     }
 }
