@@ -15,7 +15,7 @@ use super::{
 use crate::{
     compile::{CompileErrorKind, Compiler, WarningKind},
     evaluate::NodeId,
-    language::{Expr, Limits, Span, parse_with},
+    language::{Expr, ExprKind, Limits, Modifier, Operator, Right, Span, parse_with},
     output::Template,
     ruleset::{CompiledRule, Rule, Ruleset, SourceRules},
 };
@@ -40,6 +40,7 @@ pub(super) fn build(collected: &Collected, options: &Options, files: &Files, fin
         event_types: EventTypes::new(),
     };
     build.check_plugins();
+    build.check_list_names();
     build.read_macros();
     let ruleset = build.rules();
     build.unused();
@@ -97,6 +98,51 @@ impl<'b> Build<'b> {
         }
     }
 
+    /// A list's name is replaced wherever it stands in a condition, so it must not be a word that means something else.
+    fn check_list_names(&mut self) {
+        let collected = self.collected;
+        for list in &collected.lists.entries {
+            let is_word = Operator::from_word(&list.name).is_some()
+                || Modifier::from_word(&list.name).is_some()
+                || matches!(list.name.as_str(), "and" | "or" | "not" | "exists" | "val");
+            let what = if is_word {
+                "a word of the language"
+            } else if collected.macros.get(&list.name).is_some() {
+                "the name of a macro"
+            } else {
+                continue;
+            };
+            let name = crate::language::shown(&list.name);
+            let message = format!(
+                "the list's name '{name}' is {what} too, and is replaced by its items wherever it stands; rename the list"
+            );
+            self.about(Severity::Warning, Code::Surprise, &list.about, message);
+        }
+    }
+
+    /// A list that is not defined is just a text; one that is almost called so was probably meant.
+    fn check_values(&mut self, tree: &Expr, about: &About) {
+        match &tree.kind {
+            ExprKind::And(parts) | ExprKind::Or(parts) => parts.iter().for_each(|part| self.check_values(part, about)),
+            ExprKind::Not(inner) => self.check_values(inner, about),
+            ExprKind::Compare(comparison) => {
+                let Right::List(values, _) = &comparison.right else { return };
+                let [value] = values.as_slice() else { return };
+                let Ok(text) = std::str::from_utf8(&value.text) else { return };
+                if !text.contains('_') || self.lists.items(text).is_some() {
+                    return;
+                }
+                let known = self.collected.lists.entries.iter().map(|list| list.name.as_str());
+                if let Some(meant) = crate::schema::nearest(text, known) {
+                    let text = crate::language::shown(text);
+                    let message = format!("there is no list '{text}', so this is a text; did you mean `{meant}`?");
+                    self.report(Severity::Warning, Code::Surprise, about, value.span, message);
+                }
+            }
+            ExprKind::Exists(_) | ExprKind::Macro(_) => {}
+        }
+    }
+
     /// Puts lists into a condition and reads it.
     fn read(&mut self, condition: &Written, about: &About) -> Result<Expr, Failed> {
         let expanded = match self.lists.expand(condition) {
@@ -119,10 +165,16 @@ impl<'b> Build<'b> {
                 "a list's name stands in a quoted string and is replaced there too; rename the list".to_owned();
             self.about(Severity::Warning, Code::Surprise, about, message);
         }
-        parsed.map_err(|error| {
-            self.report(Severity::Error, Code::CompileCondition, about, error.span, error.kind.to_string());
-            Failed
-        })
+        match parsed {
+            Ok(tree) => {
+                self.check_values(&tree, about);
+                Ok(tree)
+            }
+            Err(error) => {
+                self.report(Severity::Error, Code::CompileCondition, about, error.span, error.kind.to_string());
+                Err(Failed)
+            }
+        }
     }
 
     fn read_macros(&mut self) {

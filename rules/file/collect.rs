@@ -172,7 +172,7 @@ impl Collected {
     fn rule(&mut self, item: RuleItem, known: &Known<'_>, reader: &mut Reader<'_>) -> Result<(), Wrong> {
         let RuleItem { name, about, action } = item;
         match action {
-            Action::Define(definition) => self.define(name, definition, about, known, reader),
+            Action::Define(definition) => self.define(name, *definition, about, known, reader),
             Action::Enable(enabled) => match self.rules.get_mut(&name) {
                 Some(rule) => {
                     rule.definition.enabled = enabled;
@@ -202,10 +202,10 @@ impl Collected {
                 }
                 let schema = if rule.is_unknown { None } else { (known.schema)(&rule.definition.source) };
                 if let Some(update) = append {
-                    self::append(rule, update, &about, schema, reader)?;
+                    self::append(rule, *update, &about, schema, reader)?;
                 }
                 if let Some(update) = replace {
-                    self::replace(rule, update, schema, reader)?;
+                    self::replace(rule, *update, schema, reader)?;
                 }
                 Ok(())
             }

@@ -22,11 +22,11 @@ pub(super) struct RuleItem {
 
 #[derive(Debug)]
 pub(super) enum Action {
-    Define(Definition),
+    Define(Box<Definition>),
     /// Appends come before replacements. The source is only compared.
     Update {
-        append: Option<Update>,
-        replace: Option<Update>,
+        append: Option<Box<Update>>,
+        replace: Option<Box<Update>>,
         source: Option<String>,
     },
     Enable(bool),
@@ -183,7 +183,7 @@ pub(super) fn read(item: &Node, reader: &mut Reader<'_>) -> Result<RuleItem, Wro
             exceptions: exceptions(item, true, &about, reader)?,
             ..Update::default()
         };
-        Action::Update { append: Some(update), replace: None, source: source(item) }
+        Action::Update { append: Some(Box::new(update)), replace: None, source: source(item) }
     } else if ["condition", "output", "desc", "priority"].iter().all(|key| item.get(key).is_none()) {
         let Some(enabled) = reader.optional_bool(item, "enabled", &about)? else {
             let message = "Item has no mapping for key 'enabled'; a rule needs condition, output, desc and priority, \
@@ -193,7 +193,7 @@ pub(super) fn read(item: &Node, reader: &mut Reader<'_>) -> Result<RuleItem, Wro
         reader.warn(Code::DeprecatedItem, &about, spot, ENABLED_DEPRECATED);
         Action::Enable(enabled)
     } else {
-        Action::Define(definition(item, &about, reader)?)
+        Action::Define(Box::new(definition(item, &about, reader)?))
     };
     Ok(RuleItem { name, about, action })
 }
@@ -252,12 +252,12 @@ fn read_overrides(
         }
     }
     let keys = |list: &[(&str, Spot)]| list.iter().map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>();
-    let mut read = |keys: Vec<String>, append: bool| -> Result<Option<Update>, Wrong> {
+    let mut read = |keys: Vec<String>, append: bool| -> Result<Option<Box<Update>>, Wrong> {
         if keys.is_empty() {
             return Ok(None);
         }
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        update(item, &keys, append, about, reader).map(Some)
+        update(item, &keys, append, about, reader).map(|update| Some(Box::new(update)))
     };
     let append = read(keys(&overrides.append), true)?;
     let replace = read(keys(&overrides.replace), false)?;

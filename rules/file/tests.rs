@@ -122,6 +122,22 @@ fn lists_are_text() {
     assert!(report.warnings().any(|finding| finding.code == Code::Surprise), "{report:#?}");
 }
 
+/// Scenario: a list whose name is a macro's, one called `or`, and a misspelt list.
+/// Guarantee: each loads as in Falco, with a warning that names it.
+#[test]
+fn surprising_lists_are_warned_of() {
+    let text = "- list: m\n  items: []\n- macro: m\n  condition: ka.verb = x\n- list: or\n  items: []\n\
+                - list: my_verbs\n  items: [get]\n"
+        .to_owned()
+        + &rule("ka.verb in (my_vrebs)");
+    let (_, report) = load(&text);
+    let said: Vec<_> = report.warnings().filter(|finding| finding.code == Code::Surprise).collect();
+    assert!(report.accepted);
+    assert_eq!(said.len(), 3, "{said:#?}");
+    assert!(said[2].message.contains("did you mean `my_verbs`"), "{said:#?}");
+    assert_eq!((said[2].place.line, said[2].place.column), (14, 26));
+}
+
 /// Scenario: a file of many megabytes, aliases that multiply, lists and macros that multiply, depth without end.
 /// Guarantee: each is an error, soon; nothing overflows.
 #[test]

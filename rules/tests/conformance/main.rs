@@ -1,5 +1,7 @@
-//! The test data of the Falco projects, as `CONTRIBUTING.md` describes it: read from beside the project, never copied.
+//! The test data of the Falco projects, read from beside the project, never copied.
 //! A clone without it skips these tests; with `CI` set it must be there. Each test prints how many cases it ran.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod compiler;
 mod data;
