@@ -200,7 +200,8 @@ impl Compiler<'_> {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let reason = shown(reason);
                 self.error(value.span, CompileErrorKind::Regex { reason });
                 None
             }

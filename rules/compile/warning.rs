@@ -77,7 +77,7 @@ pub(super) fn misused(text: &[u8], schema: &dyn Schema) -> Option<WarningKind> {
     if length != text.len() {
         return None;
     }
-    let value = text.to_owned();
+    let value = crate::language::shown(text);
     match operand {
         Operand::Field(field) => schema.field(&field.name).map(|_| WarningKind::FieldAsText { value }),
         Operand::Transform(transform) => {

@@ -23,8 +23,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// The source for whose rules event types are looked at.
 const SYSCALL: &str = "syscall";
-/// Most parts of a condition that is shown with everything put in, and its depth.
-const SHOWN_PARTS: usize = 20_000;
+/// How deep a condition may be that is shown with everything put in.
 const SHOWN_DEPTH: u32 = 500;
 
 /// Compiles everything that has been collected.
@@ -38,6 +37,7 @@ pub(super) fn build(collected: &Collected, options: &Options, files: &Files, fin
         macros: Trees::default(),
         texts: Vec::new(),
         event_types: EventTypes::new(),
+        shown: limits::ALL_SHOWN,
     };
     build.check_plugins();
     build.check_list_names();
@@ -57,6 +57,8 @@ struct Build<'b> {
     /// Every text that was read, by the number in [`Span::text`], and what it belongs to.
     texts: Vec<(Written, About)>,
     event_types: EventTypes,
+    /// Bytes of conditions that may still be kept to be shown.
+    shown: usize,
 }
 
 /// Something is wrong, and is among the findings.
@@ -88,7 +90,9 @@ impl<'b> Build<'b> {
                 known.is_some_and(|(_, version)| version.satisfies(*required))
             });
             if !satisfied {
-                let wanted = requirement.alternatives.iter().map(|(name, version)| format!("{name} {version}"));
+                let shown = crate::language::shown;
+                let wanted =
+                    requirement.alternatives.iter().map(|(name, version)| format!("{} {version}", shown(name)));
                 let message = format!(
                     "the rules need the plugin {}, which is not there; take rules of an older version",
                     wanted.collect::<Vec<_>>().join(" or ")
@@ -356,8 +360,10 @@ impl<'b> Build<'b> {
                            `evt.type in (...)` to the condition, or `warn_evttypes: false` to the rule";
             self.about(Severity::Warning, Code::NoEventType, about, message.to_owned());
         }
-        let shown = self.macros.expanded(&tree, &mut SHOWN_PARTS.clone(), SHOWN_DEPTH);
+        let mut most = limits::SHOWN.min(self.shown);
+        let shown = self.macros.expanded(&tree, &mut most, SHOWN_DEPTH);
         let shown = shown.map(|tree| tree.canonical()).unwrap_or_default();
+        self.shown = self.shown.saturating_sub(shown.len());
         Ok(Outcome::Compiled(node, template, shown.as_str().into()))
     }
 

@@ -9,7 +9,7 @@ use super::{
     version::Version,
     written::Written,
 };
-use crate::language::{is_blank, is_delimiter, is_name};
+use crate::language::{is_blank, is_delimiter, is_name, shown};
 
 /// What an item says.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ fn engine_version(item: &Node, reader: &mut Reader<'_>) -> Result<Item, Wrong> {
     match Version::parse_engine(&text) {
         Some(version) => Ok(Item::EngineVersion { version, about }),
         None => {
-            let text = crate::language::shown(&text);
+            let text = shown(&text);
             let message = format!(
                 "Unable to parse engine version '{text}' as a semver string. Expected \"x.y.z\" semver format."
             );
@@ -121,7 +121,7 @@ fn plugin(entry: &Node, reader: &mut Reader<'_>) -> Result<(String, Version), Wr
     match Version::parse(&version) {
         Some(version) => Ok((name, version)),
         None => {
-            let version = crate::language::shown(&version);
+            let (name, version) = (shown(&name), shown(&version));
             let message = format!("Invalid required version '{version}' for plugin '{name}'; write it as x.y.z");
             Err(reader.invalid(&about, entry.spot, message))
         }

@@ -8,6 +8,8 @@ pub const TOTAL_BYTES: usize = 32 << 20;
 pub const DEPTH: usize = 32;
 /// Most values in one file, aliases expanded.
 pub const NODES: usize = 400_000;
+/// Most keys of one map.
+pub const KEYS: usize = 1000;
 /// Most lists, macros and rules, each.
 pub const ITEMS: usize = 20_000;
 /// Most bytes of one condition after its lists are put in.
@@ -16,3 +18,7 @@ pub const CONDITION: usize = 1 << 20;
 pub const CONDITIONS: usize = 64 << 20;
 /// Most findings that are reported for one file.
 pub const FINDINGS: usize = 1000;
+/// Most bytes of one condition that is kept with everything put in, to be shown.
+pub const SHOWN: usize = 256 << 10;
+/// Most bytes of all such conditions together.
+pub const ALL_SHOWN: usize = 32 << 20;

@@ -96,9 +96,9 @@ impl Trees {
         loops
     }
 
-    /// A tree with its macros put in, for people; `None` if it would have more parts than `most`.
+    /// A tree with its macros put in, for people; `None` if it would have more than about `most` bytes.
     pub fn expanded(&self, tree: &Expr, most: &mut usize, depth: u32) -> Option<Expr> {
-        *most = most.checked_sub(1)?;
+        *most = most.checked_sub(size(tree))?;
         let depth = depth.checked_sub(1)?;
         let mut all =
             |parts: &[Expr]| parts.iter().map(|part| self.expanded(part, most, depth)).collect::<Option<Vec<_>>>();
@@ -110,6 +110,16 @@ impl Trees {
             ExprKind::Exists(_) | ExprKind::Compare(_) => tree.kind.clone(),
         };
         Some(Expr { kind, span: tree.span })
+    }
+}
+
+/// About how many bytes a node has as text, without what is below it.
+fn size(tree: &Expr) -> usize {
+    /// What a word and the blanks around it have.
+    const WORD: usize = 8;
+    match &tree.kind {
+        ExprKind::Compare(_) | ExprKind::Exists(_) => WORD + tree.span.end.saturating_sub(tree.span.start) as usize,
+        _ => WORD,
     }
 }
 

@@ -155,6 +155,8 @@ fn hostile_files_are_bounded() {
         lists += &format!("- list: l{}\n  items: [l{}, l{}]\n", level, level + 1, level + 1);
     }
     assert_eq!(codes(&(lists + &rule("ka.verb in (l0)"))), [Code::TooLarge]);
+    let keys: String = (0..2000).map(|key| format!("  k{key}: v\n")).collect();
+    assert_eq!(codes(&format!("- rule: x\n{keys}")), [Code::TooLarge]);
     // Macros are not copied, so these are small; but they are deep.
     let mut macros = String::from("- macro: m0\n  condition: ka.verb = get\n");
     for level in 1..30 {
@@ -165,6 +167,21 @@ fn hostile_files_are_bounded() {
         macros += &format!("- macro: m{level}\n  condition: not m{} or ka.uri = {level}\n", level - 1);
     }
     assert_eq!(codes(&(macros + &rule("m4999"))), [Code::CompileCondition]);
+}
+
+/// Scenario: terminal control sequences in names, keys, values, patterns and plugins.
+/// Guarantee: no finding has a control character in it but line breaks.
+#[test]
+fn findings_are_harmless() {
+    let text = "- \"ru\\e[31mle\": x\n- rule: \"a\\e[1m\"\n  desc: d\n  priority: info\n  output: \"%\\e[1m\"\n  \"k\\e\": 1\n  source: k8s_audit\n  \
+                condition: \"ka.verb regex '\\e(' or ka.verb = 'ka.uri.param[\\\"\\e\\\"]'\"\n\
+                - required_plugin_versions: [{name: \"\\e\", version: 1.0.0}]\n- list: \"\\e\"\n  items: []\n";
+    let (_, report) = load(text);
+    assert!(report.diagnostics.len() > 4, "{report:#?}");
+    for finding in &report.diagnostics {
+        let shown = finding.to_string();
+        assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
+    }
 }
 
 /// Scenario: versions of plugins and of the engine that are there, and that are not.

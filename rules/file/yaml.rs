@@ -158,6 +158,11 @@ impl Builder<'_> {
         };
         frame.nodes += nodes;
         frame.depth = frame.depth.max(depth);
+        let is_full = matches!(&frame.content, Content::Map { entries, .. } if entries.len() >= limits::KEYS);
+        if is_full {
+            return Err(self.unreadable(span, &format!("a map with more than {} keys", limits::KEYS), true));
+        }
+        let Some(frame) = self.stack.last_mut() else { return Ok(()) };
         match &mut frame.content {
             Content::List(items) => items.push(node),
             Content::Map { entries, key } => match key.take() {

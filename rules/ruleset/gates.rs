@@ -7,6 +7,9 @@
 use crate::evaluate::{Fields, Node, NodeId, Program, Run};
 use std::collections::HashMap;
 
+/// More gates than this cost more than they save.
+const MOST: usize = 64;
+
 /// The gates of a source's rules that are on.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gates {
@@ -32,6 +35,7 @@ impl Gates {
         }
         let mut gates: Vec<_> = needed.into_iter().filter(|(_, rules)| count(rules) > 1).collect();
         gates.sort_by_key(|(node, rules)| (std::cmp::Reverse(count(rules)), *node));
+        gates.truncate(MOST);
         Self { gates, all }
     }
 

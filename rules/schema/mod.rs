@@ -155,7 +155,7 @@ pub(crate) fn resolve(
 ) -> Result<(FieldSpec, Option<String>), FieldProblem> {
     let Some(spec) = schema.field(name) else {
         let suggestion = nearest(name, schema.names()).map(str::to_owned);
-        return Err(FieldProblem::Unknown { name: name.to_owned(), suggestion });
+        return Err(FieldProblem::Unknown { name: crate::language::shown(name), suggestion });
     };
     let name = || name.to_owned();
     let argument = match (&spec.implied, argument) {
