@@ -6,6 +6,8 @@
 mod gates;
 mod select;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use select::{Choice, Selection};
 pub use source::{CompiledRule, Hits, SourceRules};

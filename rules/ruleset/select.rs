@@ -28,6 +28,8 @@ impl SourceRules {
             Selection::Name(pattern) => Some(Glob::new(pattern.as_bytes(), false)),
             Selection::Tag(_) => None,
         };
+        let mut is_on = vec![false; self.rules.len()];
+        self.enabled.iter().for_each(|index| is_on[*index] = true);
         for (index, compiled) in self.rules.iter().enumerate() {
             let Some(rule) = rules.get(compiled.rule) else { continue };
             let chosen = match (&choice.selection, &glob) {
@@ -35,12 +37,14 @@ impl SourceRules {
                 (Selection::Name(_), Some(glob)) => glob.matches(rule.name.as_bytes()),
                 (Selection::Name(_), None) => false,
             };
-            let is_on = self.enabled.contains(&index);
             match (chosen, choice.enable) {
-                (true, true) if !is_on && rule.priority.is_at_least(self.minimum) => self.enabled.push(index),
-                (true, false) => self.enabled.retain(|known| *known != index),
+                (true, true) if !is_on[index] && rule.priority.is_at_least(self.minimum) => self.enabled.push(index),
+                (true, false) => is_on[index] = false,
                 _ => {}
             }
+        }
+        if !choice.enable {
+            self.enabled.retain(|index| is_on[*index]);
         }
     }
 }
