@@ -1,11 +1,11 @@
 //! From what has been collected to rules that can be evaluated.
 
 use super::{
-    collect::{Collected, MacroInfo, RuleInfo},
+    collect::{Collected, RuleInfo},
     decode::{About, Findings, Reader},
     diagnostic::{Code, Severity},
     event_types::EventTypes,
-    exception, limits,
+    exception_text, limits,
     lists::{Lists, TooMuch},
     loader::{AppendOutput, Options},
     macros::Trees,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     compile::{CompileErrorKind, Compiler, WarningKind},
     evaluate::NodeId,
-    language::{Expr, ExprKind, Limits, Modifier, Operator, Right, Span, parse_with},
+    language::{Expr, Limits, Span, parse_with},
     output::Template,
     ruleset::{CompiledRule, Rule, Ruleset, SourceRules},
 };
@@ -47,13 +47,13 @@ pub(super) fn build(collected: &Collected, options: &Options, files: &Files, fin
     ruleset
 }
 
-struct Build<'b> {
-    collected: &'b Collected,
+pub(super) struct Build<'b> {
+    pub(super) collected: &'b Collected,
     options: &'b Options,
     files: &'b Files,
     findings: &'b mut Findings,
-    lists: Lists,
-    macros: Trees,
+    pub(super) lists: Lists,
+    pub(super) macros: Trees,
     /// Every text that was read, by the number in [`Span::text`], and what it belongs to.
     texts: Vec<(Written, About)>,
     event_types: EventTypes,
@@ -62,7 +62,7 @@ struct Build<'b> {
 }
 
 /// Something is wrong, and is among the findings.
-struct Failed;
+pub(super) struct Failed;
 
 /// What became of a rule.
 enum Outcome {
@@ -71,7 +71,7 @@ enum Outcome {
 }
 
 impl<'b> Build<'b> {
-    fn report(&mut self, severity: Severity, code: Code, about: &About, span: Span, message: String) {
+    pub(super) fn report(&mut self, severity: Severity, code: Code, about: &About, span: Span, message: String) {
         let spot = match self.texts.get(span.text as usize) {
             Some((text, _)) => text.spot(span.start as usize, span.end as usize, self.files),
             None => about.spot,
@@ -79,7 +79,7 @@ impl<'b> Build<'b> {
         self.findings.add(severity, code, about, spot, message, self.files);
     }
 
-    fn about(&mut self, severity: Severity, code: Code, about: &About, message: String) {
+    pub(super) fn about(&mut self, severity: Severity, code: Code, about: &About, message: String) {
         self.findings.add(severity, code, about, about.spot, message, self.files);
     }
 
@@ -102,53 +102,8 @@ impl<'b> Build<'b> {
         }
     }
 
-    /// A list's name is replaced wherever it stands in a condition, so it must not be a word that means something else.
-    fn check_list_names(&mut self) {
-        let collected = self.collected;
-        for list in &collected.lists.entries {
-            let is_word = Operator::from_word(&list.name).is_some()
-                || Modifier::from_word(&list.name).is_some()
-                || matches!(list.name.as_str(), "and" | "or" | "not" | "exists" | "val");
-            let what = if is_word {
-                "a word of the language"
-            } else if collected.macros.get(&list.name).is_some() {
-                "the name of a macro"
-            } else {
-                continue;
-            };
-            let name = crate::language::shown(&list.name);
-            let message = format!(
-                "the list's name '{name}' is {what} too, and is replaced by its items wherever it stands; rename the list"
-            );
-            self.about(Severity::Warning, Code::Surprise, &list.about, message);
-        }
-    }
-
-    /// A list that is not defined is just a text; one that is almost called so was probably meant.
-    fn check_values(&mut self, tree: &Expr, about: &About) {
-        match &tree.kind {
-            ExprKind::And(parts) | ExprKind::Or(parts) => parts.iter().for_each(|part| self.check_values(part, about)),
-            ExprKind::Not(inner) => self.check_values(inner, about),
-            ExprKind::Compare(comparison) => {
-                let Right::List(values, _) = &comparison.right else { return };
-                let [value] = values.as_slice() else { return };
-                let Ok(text) = std::str::from_utf8(&value.text) else { return };
-                if !text.contains('_') || self.lists.items(text).is_some() {
-                    return;
-                }
-                let known = self.collected.lists.entries.iter().map(|list| list.name.as_str());
-                if let Some(meant) = crate::schema::nearest(text, known) {
-                    let text = crate::language::shown(text);
-                    let message = format!("there is no list '{text}', so this is a text; did you mean `{meant}`?");
-                    self.report(Severity::Warning, Code::Surprise, about, value.span, message);
-                }
-            }
-            ExprKind::Exists(_) | ExprKind::Macro(_) => {}
-        }
-    }
-
     /// Puts lists into a condition and reads it.
-    fn read(&mut self, condition: &Written, about: &About) -> Result<Expr, Failed> {
+    pub(super) fn read(&mut self, condition: &Written, about: &About) -> Result<Expr, Failed> {
         let expanded = match self.lists.expand(condition) {
             Ok(expanded) => expanded,
             Err(TooMuch) => {
@@ -178,46 +133,6 @@ impl<'b> Build<'b> {
                 self.report(Severity::Error, Code::CompileCondition, about, error.span, error.kind.to_string());
                 Err(Failed)
             }
-        }
-    }
-
-    fn read_macros(&mut self) {
-        for MacroInfo { name, condition, about, .. } in &self.collected.macros.entries {
-            if let Ok(tree) = self.read(condition, about) {
-                self.macros.insert(name, tree);
-            }
-        }
-        for MacroInfo { name, about, position, .. } in &self.collected.macros.entries {
-            let Some(tree) = self.macros.get(name).cloned() else { continue };
-            self.check_names(&tree, Some(position.visibility), about);
-        }
-        let loops: Vec<String> = self.macros.loops().into_iter().map(str::to_owned).collect();
-        for name in loops {
-            let Some(known) = self.collected.macros.get(&name) else { continue };
-            let message = format!(
-                "reference loop in macro '{name}': it needs itself; take it out of one of the macros it is made of"
-            );
-            self.about(Severity::Error, Code::Validate, &known.about, message);
-        }
-    }
-
-    /// Reports names that are not macros which can be seen.
-    fn check_names(&mut self, tree: &Expr, visibility: Option<usize>, about: &About) {
-        for (name, span) in self.macros.unknown(tree, visibility, self.collected) {
-            let shown = crate::language::shown(&name);
-            let remedy = match self.collected.macros.get(&name) {
-                Some(_) => "; it is defined further down, move it before this macro".to_owned(),
-                None if self.collected.lists.get(&name).is_some() => {
-                    "; there is a list of this name, write for example `field in (...)`".to_owned()
-                }
-                None => {
-                    let known = self.collected.macros.entries.iter().map(|known| known.name.as_str());
-                    let nearest = crate::schema::nearest(&name, known);
-                    nearest.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default()
-                }
-            };
-            let message = format!("Undefined macro '{shown}' used in filter.{remedy}");
-            self.report(Severity::Error, Code::Validate, about, span, message);
         }
     }
 
@@ -307,7 +222,7 @@ impl<'b> Build<'b> {
         let about = &info.about;
         let condition = {
             let mut reader = Reader { files: self.files, findings: self.findings };
-            exception::expand(&definition.condition, &definition.exceptions, &mut reader).map_err(|_| Failed)?
+            exception_text::expand(&definition.condition, &definition.exceptions, &mut reader).map_err(|_| Failed)?
         };
         let tree = self.read(&condition, about)?;
         self.check_names(&tree, None, about);
@@ -373,21 +288,6 @@ impl<'b> Build<'b> {
         text.push("*", info.about.spot);
         text.push_all(&info.definition.output);
         text
-    }
-
-    fn unused(&mut self) {
-        let collected = self.collected;
-        for known in &collected.macros.entries {
-            if !self.macros.is_used(&known.name) {
-                let message = "Macro not referred to by any other rule/macro".to_owned();
-                self.about(Severity::Warning, Code::UnusedMacro, &known.about, message);
-            }
-        }
-        let unused: Vec<usize> = self.lists.unused().collect();
-        for list in unused.into_iter().filter_map(|index| collected.lists.entries.get(index)) {
-            let message = "List not referred to by any other rule/macro".to_owned();
-            self.about(Severity::Warning, Code::UnusedList, &list.about, message);
-        }
     }
 }
 

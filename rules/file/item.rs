@@ -30,8 +30,7 @@ pub(super) struct PluginRequirement {
 
 pub(super) const APPEND_DEPRECATED: &str =
     "'append' key is deprecated. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
-pub(super) const OVERRIDE_AND_APPEND: &str =
-    "Keys 'override' and 'append: true' cannot be used together. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
+pub(super) const OVERRIDE_AND_APPEND: &str = "Keys 'override' and 'append: true' cannot be used together. Add an 'append' entry (e.g. 'condition: append') under 'override' instead.";
 
 /// Reads an item. `None`: it is nothing known, or wrong.
 pub(super) fn read(item: &Node, reader: &mut Reader<'_>) -> Option<Item> {

@@ -6,7 +6,7 @@
 
 use super::{
     collect::{Collected, ListInfo},
-    exception::quoted,
+    exception_text::quoted,
     limits,
     sources::Spot,
     written::Written,

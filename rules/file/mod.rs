@@ -6,7 +6,7 @@
 //!
 //! The way of a file: text, YAML tree with spans ([`yaml`]), items ([`item`]), what has been collected over all files
 //! so far ([`collect`]: redefinition, append, override), then everything is compiled: exceptions become part of
-//! conditions ([`exception`]), lists are substituted in their text ([`lists`]), macros are resolved as trees
+//! conditions ([`exception_text`]), lists are substituted in their text ([`lists`]), macros are resolved as trees
 //! ([`macros`]), conditions and outputs are compiled per source ([`build`]).
 
 mod build;
@@ -15,11 +15,13 @@ mod decode;
 mod diagnostic;
 mod event_types;
 mod exception;
+mod exception_text;
 mod item;
 pub mod limits;
 mod lists;
 mod loader;
 mod macros;
+mod names;
 mod node;
 mod rule_item;
 mod sources;
