@@ -1,7 +1,7 @@
 //! The Falco rules language.
 //!
 //! Conditions ([`language`]) are compiled against a schema of fields ([`schema`], [`compile`]) and evaluated over
-//! anything that has such fields ([`evaluate`]). Rule files ([`file`]) become a [`ruleset`]; output templates
+//! anything that has such fields ([`evaluate`]). Rule files ([`mod@file`]) become a [`ruleset`]; output templates
 //! ([`output`]) become messages. [`audit`] has the fields of Kubernetes audit events. The crate knows nothing of the
 //! engine: it works on bytes. The README has an example and the deviations from Falco.
 

@@ -5,7 +5,7 @@
 //! or has another shape is missing.
 //!
 //! An [`AuditPlan`] knows, for the fields of a compiled program, where they are; an [`AuditEvent`] is one event seen
-//! through it. Objects are split into their members when something in them is asked for first ([`json`]): most events
+//! through it. Objects are split into their members when something in them is asked for first (`json`): most events
 //! are decided by their stage, verb and resource, and their large objects are skipped once and never looked at.
 //!
 //! The values follow the plugins k8saudit 0.18 and json 0.7. Mistakes of those plugins are corrected

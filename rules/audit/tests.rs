@@ -154,3 +154,53 @@ fn hostile_json() {
     let surrogate = r#"{"auditID":"x","verb":"\ud800"}"#;
     assert_eq!(shown("ka.verb", surrogate, Parity::Corrected), "\\ud800");
 }
+
+/// Scenario: an event that is cut off anywhere, and one in which any byte is another one; every field is asked for.
+/// Guarantee: an error or values, never a panic.
+#[test]
+fn damaged_events() {
+    use crate::{
+        language::{FieldRef, Operand, Span},
+        schema::{ArgumentSpec, Schema},
+    };
+    let schema = schema();
+    let mut compiler = Compiler::new(&schema);
+    let operands: Vec<_> = schema
+        .names()
+        .into_iter()
+        .map(|name| {
+            let needs_key = schema.field(name).is_some_and(|field| field.argument == ArgumentSpec::Key);
+            let field = FieldRef {
+                name: name.to_owned(),
+                argument: needs_key.then(|| "/requestObject/spec".to_owned()),
+                span: Span::default(),
+            };
+            compiler.operand(&Operand::Field(field)).unwrap()
+        })
+        .collect();
+    let program = compiler.finish();
+    let plan = AuditPlan::new(program.fields(), Parity::Corrected);
+    let mut arena = Arena::new();
+    let (mut read, mut refused) = (0, 0);
+    let mut ask = |text: &[u8]| {
+        arena.reset();
+        let Ok(event) = AuditEvent::new(text, Meta::default(), &plan, &arena) else {
+            refused += 1;
+            return;
+        };
+        read += 1;
+        let run = Run::new(&program, &event, &arena);
+        for operand in &operands {
+            std::hint::black_box(run.value(*operand).to_string());
+        }
+    };
+    for at in 0..POD.len() {
+        ask(&POD.as_bytes()[..at]);
+        for byte in [b'"', b'{', b']', b'\\', b'0', 0xff] {
+            let mut text = POD.as_bytes().to_vec();
+            text[at] = byte;
+            ask(&text);
+        }
+    }
+    assert!(read > 1000 && refused > 1000, "{read} {refused}");
+}

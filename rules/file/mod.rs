@@ -4,10 +4,10 @@
 //! file, line, column and what to do; nothing in a file makes loading panic, or take more than bounded time and memory
 //! ([`limits`]). Codes and the wording of messages that Falco's tests assert are Falco's, so that they can be looked up.
 //!
-//! The way of a file: text, YAML tree with spans ([`yaml`]), items ([`item`]), what has been collected over all files
-//! so far ([`collect`]: redefinition, append, override), then everything is compiled: exceptions become part of
-//! conditions ([`exception_text`]), lists are substituted in their text ([`lists`]), macros are resolved as trees
-//! ([`macros`]), conditions and outputs are compiled per source ([`build`]).
+//! The way of a file: text, YAML tree with spans (`yaml`), items (`item`), what has been collected over all files
+//! so far (`collect`: redefinition, append, override), then everything is compiled: exceptions become part of
+//! conditions (`exception_text`), lists are substituted in their text (`lists`), macros are resolved as trees
+//! (`macros`), conditions and outputs are compiled per source (`build`).
 
 mod build;
 mod collect;
