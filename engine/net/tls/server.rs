@@ -10,7 +10,7 @@ use std::path::PathBuf;
 const RELOAD: Duration = Duration::from_secs(60);
 
 /// Keys of the Collector.
-const NOT_OFFERED: [(&str, &str); 10] = [
+const NOT_OFFERED: [(&str, &str); 9] = [
     ("ca_file", "a listener trusts nobody by it; write `client_ca_file` for the authorities of client certificates"),
     ("ca_pem", "a listener trusts nobody by it; write `client_ca_file` for the authorities of client certificates"),
     ("include_system_ca_certs_pool", "clients are checked against `client_ca_file` alone; remove the key"),
@@ -18,8 +18,7 @@ const NOT_OFFERED: [(&str, &str); 10] = [
     ("cipher_suites", "only suites without known weakness are spoken; remove the key"),
     ("include_insecure_cipher_suites", "insecure suites are not spoken; remove the key"),
     ("curve_preferences", "only groups without known weakness are spoken; remove the key"),
-    ("reload_interval", "certificates are read at start; remove the key and restart when they change"),
-    ("client_ca_file_reload", "authorities are read at start; remove the key and restart when they change"),
+    ("client_ca_file_reload", "authorities are looked at every `reload_interval`; remove the key"),
     ("tpm", "keys are read from files or PEM text; write `key_file` or `key_pem`"),
 ];
 
