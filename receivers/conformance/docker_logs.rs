@@ -38,10 +38,7 @@ impl Daemon {
     }
 
     fn alert(&self, output: &str) -> String {
-        format!(
-            r#"{{"output":"{output} {}","priority":"Notice","rule":"Terminal shell in container","source":"syscall","time":"2026-11-22T12:00:00Z","output_fields":{{}}}}"#,
-            self.lines
-        )
+        super::alert(output, usize::try_from(self.lines).unwrap())
     }
 }
 

@@ -53,6 +53,13 @@ fn nested(depth: usize) -> String {
     "[".repeat(depth) + &"]".repeat(depth)
 }
 
+/// The line of an alert; the number makes it another one.
+fn alert(output: &str, number: usize) -> String {
+    format!(
+        r#"{{"output":"{output} {number}","priority":"Notice","rule":"Terminal shell in container","source":"syscall","time":"2026-11-22T12:00:00Z","output_fields":{{}}}}"#
+    )
+}
+
 /// Scenario: somebody adds a receiver.
 /// Guarantee: it is a subject of the conformance kit, so every row is tested for it.
 #[test]

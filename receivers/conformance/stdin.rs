@@ -89,10 +89,7 @@ impl Writer {
 
     fn alert(&mut self, output: &str) {
         self.lines += 1;
-        self.line(&format!(
-            r#"{{"output":"{output} {}","priority":"Notice","rule":"Terminal shell in container","source":"syscall","time":"2026-11-22T12:00:00Z","output_fields":{{}}}}"#,
-            self.lines
-        ));
+        self.line(&super::alert(output, self.lines));
     }
 }
 
