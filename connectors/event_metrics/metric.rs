@@ -6,7 +6,6 @@
 
 use super::{
     label::{self, Source},
-    sets::PROMETHEUS_NAME,
     table::{Cell, Grouping, Point},
 };
 use bytes::Bytes;
@@ -21,6 +20,9 @@ use lanner_proto::{
     resource::v1,
 };
 use prost::Message as _;
+
+/// Key of `Metric.metadata` that says under which exact name the `prometheus` exporter shows a metric.
+pub const PROMETHEUS_NAME: &str = "lanner.prometheus.name";
 
 /// A request is closed when it has this many points.
 const POINTS_PER_REQUEST: usize = 4000;

@@ -2,7 +2,7 @@
 //!
 //! Names, labels and priority scales are those of `docs/mapping.md`, section 6. Compatibility metrics carry their
 //! Prometheus names already in OTLP, so that any exporter shows them as the dashboards expect; only `falco_events`,
-//! a counter without `_total`, needs the hint [`PROMETHEUS_NAME`].
+//! a counter without `_total`, needs the hint [`PROMETHEUS_NAME`](super::metric::PROMETHEUS_NAME).
 
 use super::{
     label::{Label, Scale, Source},
@@ -11,9 +11,6 @@ use super::{
     table::Grouping,
 };
 use lanner_engine::prelude::*;
-
-/// Key of `Metric.metadata` that says under which exact name the `prometheus` exporter shows a metric.
-pub const PROMETHEUS_NAME: &str = "lanner.prometheus.name";
 
 /// The compatibility sets, as `compat` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -254,8 +254,12 @@ async fn expand(
         let before = out.len();
         if out.capacity() - before < STEP {
             // Doubling leaves the smaller pieces behind, together as much again. Memory that is asked for and not written
-            // to costs nothing, so a long body gets all that it may need in one piece.
-            let capacity = if before < LONG { (2 * before).max(STEP) } else { limit.saturating_add(STEP) };
+            // to costs nothing, so a long body gets more at once, up to all that it may need.
+            let capacity = if before < LONG {
+                (2 * before).max(STEP)
+            } else {
+                limit.saturating_add(STEP).min(before.saturating_mul(8))
+            };
             let capacity = capacity.max(before.saturating_add(STEP));
             out.reserve_exact(capacity - before);
         }

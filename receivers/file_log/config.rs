@@ -4,10 +4,10 @@ use super::{
     blocks,
     checkpoints::Checkpoints,
     files::Files,
-    follow::{Follower, Shared},
+    follow::Follower,
     metrics::Metrics,
     search::Search,
-    tail::Start,
+    shared::{Shared, Start},
 };
 use crate::{
     container::Wrapping,

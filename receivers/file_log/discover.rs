@@ -13,7 +13,8 @@ use super::{
     identity::FileKey,
     metrics::Trouble,
     search::{Found, Obstacle, folder_of, siblings},
-    tail::{Start, Tail},
+    shared::Start,
+    tail::Tail,
 };
 use std::{
     collections::{BTreeMap, HashMap, HashSet},

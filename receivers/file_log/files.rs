@@ -9,12 +9,12 @@
 
 use super::{
     checkpoints::{Checkpoint, Checkpoints},
-    follow::Shared,
     identity::FileKey,
     metrics::Trouble,
     read::Work,
     search::{Search, folder_of, siblings},
-    tail::{Start, Tail},
+    shared::{Shared, Start},
+    tail::Tail,
 };
 use crate::formats::Records;
 use std::{

@@ -7,45 +7,16 @@
 use super::{
     files::{Files, Round},
     metrics::Metrics,
-    tail::Start,
 };
-use crate::{container::Wrapping, counters::ByReason, formats::Mapper};
+use crate::counters::ByReason;
 use lanner_engine::prelude::*;
-use std::{fs::File, io, path::Path, time::Duration};
+use std::time::Duration;
 use tokio::{task::spawn_blocking, time::Instant};
 
 /// How often checkpoints are written at most.
 const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Searching may take one part in so many.
 const SEARCH_SHARE: u32 = 10;
-
-/// What all files of a receiver share.
-pub struct Shared {
-    pub mapper: Mapper,
-    pub wrapping: Wrapping,
-    /// Half a line is worthless.
-    pub whole_lines: bool,
-    pub max_line: usize,
-    pub fingerprint_size: usize,
-    pub force_flush: Option<Duration>,
-    pub start_at: Start,
-    pub max_open: usize,
-    pub max_files: usize,
-    pub name: Option<Key>,
-    pub path: Option<Key>,
-    pub metrics: Metrics,
-    /// How files are opened.
-    pub open: fn(&Path) -> io::Result<File>,
-}
-
-impl Shared {
-    /// The attributes of the records of a file.
-    pub fn attributes(&self, path: &Path) -> Vec<(Key, Value)> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-        let both = [(&self.name, name), (&self.path, path.to_string_lossy())];
-        both.into_iter().filter_map(|(key, value)| Some((key.clone()?, Value::text(&*value)))).collect()
-    }
-}
 
 /// A receiver that is built.
 pub struct Follower {

@@ -22,6 +22,7 @@ mod identity;
 mod metrics;
 mod read;
 mod search;
+mod shared;
 
 mod tail;
 #[cfg(test)]

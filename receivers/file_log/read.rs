@@ -12,8 +12,8 @@
 use super::{
     blocks,
     checkpoints::Cursor,
-    follow::Shared,
     identity::{self, Fingerprint},
+    shared::Shared,
     tail::Tail,
 };
 use crate::{

@@ -5,8 +5,8 @@
 use super::{
     blocks,
     checkpoints::{Checkpoint, Cursor},
-    follow::Shared,
     identity::{FileKey, Fingerprint},
+    shared::{Shared, Start},
 };
 use crate::{container::Unwrapper, formats::Source};
 use std::{
@@ -58,14 +58,6 @@ pub struct Tail {
     pub(super) grew: bool,
     /// Its size when an unfinished line was found at `position`.
     pub(super) unfinished: Option<u64>,
-}
-
-/// Where to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    Beginning,
-    End,
-    At(Cursor),
 }
 
 impl Tail {

@@ -10,10 +10,12 @@
 
 mod audit;
 mod json;
+mod mapper;
 mod options;
 mod records;
 #[cfg(test)]
 mod tests;
 
+pub use mapper::{Mapper, Source};
 pub use options::{Format, NonJson, Options, Semantics};
-pub use records::{Mapper, Records, Source};
+pub use records::Records;

@@ -7,6 +7,7 @@ use super::{
     field::{Field, FieldSeed, MAX_ITEMS, TextSeed},
     fields::Fields,
     reasons,
+    table::FieldId,
     time::{Time, TimeSeed},
 };
 use crate::semantics::Reasons;
@@ -32,6 +33,37 @@ pub(super) struct Alert<'a> {
     pub tags: Vec<Cow<'a, str>>,
     pub fields: Fields<'a>,
     pub degraded: Reasons,
+}
+
+/// The fields that can hold the path of a file, best first.
+const PATHS: [FieldId; 4] = [FieldId::FdName, FieldId::EvtArgPath, FieldId::EvtArgName, FieldId::EvtArgNewpath];
+
+impl Alert<'_> {
+    /// Whether the event has Kubernetes fields.
+    pub fn in_pod(&self) -> bool {
+        let ids = [FieldId::K8sNsName, FieldId::K8sPodName, FieldId::K8sPodUid, FieldId::K8sPodId];
+        ids.into_iter().any(|id| self.fields.has(id))
+    }
+
+    /// Whether the container is the host itself.
+    pub fn is_host(&self) -> bool {
+        [FieldId::ContainerId, FieldId::ContainerFullId].into_iter().any(|id| self.fields.text(id) == Some("host"))
+    }
+
+    /// The field that `file.path` comes from.
+    pub fn file_field(&self) -> Option<FieldId> {
+        PATHS.into_iter().find(|id| {
+            let is_path = self.fields.text(*id).is_some_and(|text| text.starts_with('/'));
+            let of_a_file = *id != FieldId::FdName
+                || self.fields.text(FieldId::FdType).is_none_or(|kind| matches!(kind, "file" | "directory"));
+            is_path && of_a_file
+        })
+    }
+
+    /// The path of the file it is about.
+    pub fn file_path(&self) -> Option<&str> {
+        self.fields.text(self.file_field()?)
+    }
 }
 
 impl<'de> Deserialize<'de> for Alert<'de> {

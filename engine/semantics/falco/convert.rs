@@ -7,7 +7,6 @@ use super::{
     Settings,
     alert::Alert,
     field::Field,
-    record::{file_field, in_pod},
     table::{As, FieldId},
     time,
 };
@@ -43,7 +42,7 @@ pub(super) fn convert(
         As::Text => as_text(),
         As::TextUnless(other) if alert.fields.has(other) => Converted::Elsewhere,
         As::TextUnless(_) => as_text(),
-        As::TextInPod if in_pod(alert) => as_text(),
+        As::TextInPod if alert.in_pod() => as_text(),
         As::TextInPod => Converted::NotForThis,
         As::Int => number(field.as_int().map(Value::Int)),
         As::LoginId => match field.as_int() {
@@ -66,7 +65,7 @@ pub(super) fn convert(
             Some("ipv4" | "ipv6") => as_text(),
             _ => Converted::NotForThis,
         },
-        As::FilePath if file_field(alert) == Some(id) => as_text(),
+        As::FilePath if alert.file_field() == Some(id) => as_text(),
         As::FilePath => Converted::NotForThis,
         As::Labels if field.as_str().is_some_and(|text| text.contains([':', '='])) => Converted::Labels,
         As::Labels => Converted::Unfit,

@@ -244,7 +244,7 @@ impl Mapping<'_> {
         }
         if let Some(hostname) = &alert.hostname {
             let host = self.value_of(hostname);
-            if in_pod(alert) {
+            if alert.in_pod() {
                 self.resource.push(&keys::NODE_NAME, host.clone());
             }
             self.resource.push(&keys::HOST_NAME, host);
@@ -253,7 +253,7 @@ impl Mapping<'_> {
 
     /// Every output field, by its row or as `falco.output_fields.<field>`.
     fn fields(&mut self, alert: &Alert<'_>) {
-        let on_host = is_host(alert);
+        let on_host = alert.is_host();
         let mut rewritten = false;
         for field in &alert.fields.list {
             if field.value.is_absent() {
@@ -345,7 +345,7 @@ impl Mapping<'_> {
             self.text(&keys::EXECUTABLE_NAME, name);
         }
         self.ancestors(alert);
-        if let Some(path) = file_path(alert) {
+        if let Some(path) = alert.file_path() {
             let name = last_part(path);
             if let Some(name) = name {
                 self.text(&keys::FILE_NAME, name);
@@ -365,7 +365,7 @@ impl Mapping<'_> {
         if fields.list.iter().any(|field| field.name.starts_with("ka.")) {
             self.audit(alert);
         }
-        if !is_host(alert)
+        if !alert.is_host()
             && let (Some(repository), Some(digest)) =
                 (fields.text(FieldId::ContainerImageRepository), fields.text(FieldId::ContainerImageDigest))
         {
@@ -442,36 +442,6 @@ fn source<'a>(alert: &'a Alert<'_>) -> Cow<'a, str> {
             _ => "syscall".into(),
         },
     }
-}
-
-/// Whether the event has Kubernetes fields.
-pub(super) fn in_pod(alert: &Alert<'_>) -> bool {
-    [FieldId::K8sNsName, FieldId::K8sPodName, FieldId::K8sPodUid, FieldId::K8sPodId]
-        .into_iter()
-        .any(|id| alert.fields.has(id))
-}
-
-/// Whether the container is the host itself.
-fn is_host(alert: &Alert<'_>) -> bool {
-    alert.fields.text(FieldId::ContainerId) == Some("host")
-        || alert.fields.text(FieldId::ContainerFullId) == Some("host")
-}
-
-/// The fields that can hold the path of a file, best first.
-const PATHS: [FieldId; 4] = [FieldId::FdName, FieldId::EvtArgPath, FieldId::EvtArgName, FieldId::EvtArgNewpath];
-
-/// The field that `file.path` comes from.
-pub(super) fn file_field(alert: &Alert<'_>) -> Option<FieldId> {
-    PATHS.into_iter().find(|id| {
-        let is_path = alert.fields.text(*id).is_some_and(|text| text.starts_with('/'));
-        let of_a_file = *id != FieldId::FdName
-            || alert.fields.text(FieldId::FdType).is_none_or(|kind| matches!(kind, "file" | "directory"));
-        is_path && of_a_file
-    })
-}
-
-fn file_path<'a>(alert: &'a Alert<'_>) -> Option<&'a str> {
-    alert.fields.text(file_field(alert)?)
 }
 
 /// What is behind the last slash.

@@ -7,7 +7,7 @@
 //! - [`pull`]: the receiver fetches, and nobody waits. Its rows are the same table from the other side.
 //! - [`table`]: the status table as a page for users, made of the same descriptions.
 //!
-//! ```ignore
+//! ```text
 //! fn subject() -> PushSubject {
 //!     PushSubject {
 //!         title: "`mailbox`",

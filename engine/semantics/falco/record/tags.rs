@@ -1,6 +1,6 @@
 //! What the tags of an alert say: maturity, ATT&CK tactics and techniques, compliance, categories.
 
-use super::{Mapping, file_path};
+use super::Mapping;
 use crate::{
     event::{Text, Value},
     semantics::{
@@ -146,7 +146,7 @@ fn judge_by_fields(alert: &Alert<'_>, categories: &mut Categories) {
     if alert.fields.has(FieldId::FdSip) || alert.fields.has(FieldId::FdRip) {
         categories.add(Category::Network);
     }
-    if file_path(alert).is_some() {
+    if alert.file_path().is_some() {
         categories.add(Category::FileSystem);
     }
     if matches!(alert.fields.text(FieldId::EvtType), Some("execve" | "execveat")) {
