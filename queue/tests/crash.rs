@@ -1,0 +1,70 @@
+//! The machine stops, anywhere (D1, D2, D3).
+
+use super::model::{Model, Op};
+use crate::fs::simulated::{Fault, Simulated, Stop};
+
+/// Appends to one and to several queues, through several rotations, with a queue that is stuck so that segments are
+/// spilled, one that drops, acknowledgements in and out of order, deletions and a restart.
+fn script() -> Vec<Op> {
+    let mut script = Vec::new();
+    for round in 0..14 {
+        script.push(Op::Append(vec![0, 1], 300 + round * 37));
+        script.push(Op::Append(vec![0, 2], 900));
+        if round % 3 == 0 {
+            script.push(Op::Append(vec![0, 1, 2, 3], 60));
+        }
+        script.push(Op::SettleSome(0, 4));
+        script.push(Op::Settle(0, 3));
+        script.push(Op::Settle(1, 2));
+        if round % 4 == 1 {
+            script.push(Op::WriteAcknowledgements);
+            script.push(Op::Hold(1, 1));
+        }
+        if round % 5 == 2 {
+            script.push(Op::Reclaim);
+        }
+        if round == 8 {
+            script.push(Op::Restart);
+        }
+    }
+    script
+}
+
+fn stops() -> impl Iterator<Item = Stop> {
+    std::iter::once(Stop::Process).chain((0..6).map(Stop::Power))
+}
+
+/// Scenario: the script runs undisturbed.
+/// Guarantee: it does what the other tests rely on: it rotates, spills, drops and deletes.
+#[test]
+fn the_script_goes_everywhere() {
+    let (fs, mut model) = (Simulated::new(), Model::default());
+    model.run(&fs, &script());
+    model.check(&fs.after(Stop::Process), "undisturbed");
+    let core = super::model::open(&fs).unwrap();
+    let index = core.index.lock();
+    let files: Vec<_> = index.files.values().map(|file| file.kind).collect();
+    assert!(files.contains(&crate::format::names::FileKind::Spill), "{files:?}");
+    assert!(index.sequence > 60);
+    let first = *index.files.keys().next().unwrap();
+    assert!(first > 3, "old segments are gone: {first}");
+}
+
+/// Scenario: the process is killed, or the power goes, at every single operation of the file system.
+/// Guarantee: what was acknowledged is there, what was not is whole or absent, order holds, nothing comes twice.
+#[test]
+fn d2_stop_at_every_operation() {
+    let script = script();
+    let fs = Simulated::new();
+    Model::default().run(&fs, &script);
+    let operations = fs.operations();
+    assert!(operations > 300, "{operations}");
+    for at in 0..=operations {
+        let (fs, mut model) = (Simulated::new(), Model::default());
+        fs.plan(move |index, _| (index == at).then_some(Fault::Stop));
+        model.run(&fs, &script);
+        for stop in stops() {
+            model.check(&fs.after(stop), &format!("stopped at {at}, {stop:?}"));
+        }
+    }
+}
