@@ -7,7 +7,7 @@ use crate::fs::simulated::{Fault, Simulated, Stop};
 /// spilled, one that drops, acknowledgements in and out of order, deletions and a restart.
 fn script() -> Vec<Op> {
     let mut script = Vec::new();
-    for round in 0..14 {
+    for round in 0..26 {
         script.push(Op::Append(vec![0, 1], 300 + round * 37));
         script.push(Op::Append(vec![0, 2], 900));
         if round % 3 == 0 {
@@ -23,7 +23,7 @@ fn script() -> Vec<Op> {
         if round % 5 == 2 {
             script.push(Op::Reclaim);
         }
-        if round == 8 {
+        if round == 17 {
             script.push(Op::Restart);
         }
     }
@@ -41,6 +41,7 @@ fn the_script_goes_everywhere() {
     let (fs, mut model) = (Simulated::new(), Model::default());
     model.run(&fs, &script());
     model.check(&fs.after(Stop::Process), "undisturbed");
+    assert_eq!(model.refused(), 0, "there is room for everything");
     let core = super::model::open(&fs).unwrap();
     let index = core.index.lock();
     let files: Vec<_> = index.files.values().map(|file| file.kind).collect();
@@ -67,4 +68,50 @@ fn d2_stop_at_every_operation() {
             model.check(&fs.after(stop), &format!("stopped at {at}, {stop:?}"));
         }
     }
+}
+
+/// Scenario: the machine stops while the log is used, again while it recovers and begins to write, and again at the
+/// next start, at every operation of the recovery.
+/// Guarantee: each start finds the same; a recovery that does not finish changes nothing that matters.
+#[test]
+fn d2_stop_again_in_each_recovery() {
+    let script = script();
+    let counted = Simulated::new();
+    Model::default().run(&counted, &script);
+    for at in (0..counted.operations()).step_by(7) {
+        let (fs, mut model) = (Simulated::new(), Model::default());
+        fs.plan(move |index, _| (index == at).then_some(Fault::Stop));
+        model.run(&fs, &script);
+        let first = if at % 2 == 0 { Stop::Process } else { Stop::Power(at) };
+        let mut again = 0;
+        loop {
+            // What the second life does: it recovers, settles, appends enough to rotate, and deletes.
+            let second = fs.after(first);
+            second.plan(move |index, _| (index == again).then_some(Fault::Stop));
+            let mut second_life = model.clone();
+            second_life.run(&second, &second_script());
+            for stop in [Stop::Process, Stop::Power(again), Stop::Power(again + 1000)] {
+                second_life.check(&second.after(stop), &format!("stopped at {at}, then at {again}, {stop:?}"));
+            }
+            if !second.stopped() {
+                break;
+            }
+            again += 1;
+        }
+        assert!(again > 20, "the second life has {again} operations");
+    }
+}
+
+fn second_script() -> Vec<Op> {
+    vec![
+        Op::Reclaim,
+        Op::SettleSome(0, 4),
+        Op::Append(vec![0, 1, 3], 700),
+        Op::Append(vec![1, 2], 1500),
+        Op::Settle(1, 3),
+        Op::Append(vec![0, 2], 1500),
+        Op::WriteAcknowledgements,
+        Op::Append(vec![0], 1500),
+        Op::Reclaim,
+    ]
 }

@@ -219,6 +219,11 @@ impl Model {
         open.take(count as usize).for_each(|end| *end = End::Done);
     }
 
+    /// How many appends found no room.
+    pub fn refused(&self) -> usize {
+        self.sent.iter().filter(|sent| sent.fate == Fate::Refused).count()
+    }
+
     /// Everything that a start finds agrees with the rules. `disk_failed` allows what was done and written down to come
     /// back, if a write of it failed.
     pub fn check(&mut self, fs: &Simulated, context: &str) {
