@@ -96,9 +96,9 @@ impl Options {
     }
 
     /// What live entries may take: the budget without the segment that is written, the next one, what a spill takes
-    /// before it pays off, and one that is partly consumed.
+    /// before it pays off, what a start takes before it can make room, and a segment that is partly consumed.
     pub(crate) fn capacity(&self) -> u64 {
-        self.max_bytes - 4 * self.segment_bytes
+        self.max_bytes - 5 * self.segment_bytes
     }
 
     /// The largest append.

@@ -5,7 +5,7 @@
 //! operation has an index, at which the machine can be stopped or the operation made to fail.
 
 use super::{File, Fs};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use std::{
     collections::BTreeMap,
     io::{self, ErrorKind, IoSlice},
@@ -73,7 +73,14 @@ struct State {
 
 /// See the head of the module. Clones are the same file system.
 #[derive(Clone)]
-pub struct Simulated(Arc<Mutex<State>>);
+pub struct Simulated(Arc<Mutex<State>>, Arc<Gate>);
+
+/// Where syncs of files wait while it is closed.
+#[derive(Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    opened: Condvar,
+}
 
 impl Simulated {
     pub fn new() -> Self {
@@ -88,7 +95,17 @@ impl Simulated {
             plan: Box::new(|_, _| None),
             room: u64::MAX,
             random: fastrand::Rng::with_seed(0),
-        })))
+        })), Arc::default())
+    }
+
+    /// Syncs of files take until [`Simulated::let_syncs_go`].
+    pub fn hold_syncs(&self) {
+        *self.1.closed.lock() = true;
+    }
+
+    pub fn let_syncs_go(&self) {
+        *self.1.closed.lock() = false;
+        self.1.opened.notify_all();
     }
 
     /// From now on operation `index` (counted from here) of `kind` meets what the plan says.
@@ -247,6 +264,7 @@ impl State {
 
 struct Handle {
     state: Arc<Mutex<State>>,
+    gate: Arc<Gate>,
     node: u64,
 }
 
@@ -268,14 +286,14 @@ impl Fs for Simulated {
         state.nodes.insert(node, Node::default());
         state.names.insert(name.to_owned(), node);
         state.changes.push(Change::Name(name.to_owned(), node));
-        Ok(Arc::new(Handle { state: Arc::clone(&self.0), node }))
+        Ok(Arc::new(Handle { state: Arc::clone(&self.0), gate: Arc::clone(&self.1), node }))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let mut state = self.0.lock();
         state.enter("open")?;
         let node = *state.names.get(name).ok_or(ErrorKind::NotFound)?;
-        Ok(Arc::new(Handle { state: Arc::clone(&self.0), node }))
+        Ok(Arc::new(Handle { state: Arc::clone(&self.0), gate: Arc::clone(&self.1), node }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -374,6 +392,7 @@ impl File for Handle {
     }
 
     fn sync(&self) -> io::Result<()> {
+        self.gate.opened.wait_while(&mut self.gate.closed.lock(), |closed| *closed);
         let mut state = self.state.lock();
         let fault = state.enter("sync")?;
         let seed = state.random.u64(..);

@@ -13,6 +13,8 @@ pub struct FileInfo {
     pub end: u64,
     /// Live entries in it.
     pub live: u64,
+    /// What those take of the budget.
+    pub live_bytes: u64,
     /// Nothing is appended to it any more.
     pub sealed: bool,
 }
@@ -78,9 +80,15 @@ impl Index {
         self.spill_used -= dead.map(|file| file.size).sum::<u64>().min(self.spill_used);
     }
 
+    /// What all files may come to take: entries that share a payload in a segment do not share it in spills.
+    pub fn budgeted_bytes(&self) -> u64 {
+        self.files.values().map(|file| file.size.max(file.live_bytes)).sum()
+    }
+
     pub(super) fn born(&mut self, number: u64, entries: u64, bytes: u64) {
         if let Some(file) = self.files.get_mut(&number) {
             file.live += entries;
+            file.live_bytes += bytes;
             if file.kind == FileKind::Segment {
                 self.segment_live += bytes;
             }
@@ -90,6 +98,7 @@ impl Index {
     pub(super) fn died(&mut self, number: u64, entries: u64, bytes: u64) {
         let Some(file) = self.files.get_mut(&number) else { return };
         file.live = file.live.saturating_sub(entries);
+        file.live_bytes = file.live_bytes.saturating_sub(bytes);
         let dead = file.live == 0 && file.sealed;
         if file.kind == FileKind::Segment {
             self.segment_live = self.segment_live.saturating_sub(bytes);

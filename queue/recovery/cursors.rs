@@ -20,24 +20,16 @@ use std::{io, sync::Arc};
 /// Reads cursors, and finds out how much of each file was surely synced.
 pub(super) fn read(log: &LogId, candidates: &mut [Candidate]) -> Result<Cursors, OpenError> {
     let mut cursors = Cursors::new();
-    let (mut newest, mut whole) = (true, false);
+    let mut whole = false;
     for candidate in candidates.iter_mut().rev() {
-        let failed = unreadable(names::name(candidate.kind, candidate.number));
-        if candidate.kind == FileKind::Spill {
-            candidate.synced = candidate.size;
+        // Whoever finished the head of a newer segment had synced this file.
+        if whole || candidate.kind == FileKind::Spill {
+            candidate.synced = candidate.end.unwrap_or(candidate.size);
             continue;
         }
-        // Whoever began the next segment had synced this one.
-        candidate.synced = if std::mem::take(&mut newest) && candidate.end.is_none() {
-            last_stamp(log, candidate)
-        } else {
-            Ok(candidate.end.unwrap_or(candidate.size))
-        }
-        .map_err(failed)?;
-        if !whole {
-            let failed = unreadable(names::name(candidate.kind, candidate.number));
-            whole = unite(log, candidate, &mut cursors).map_err(failed)?;
-        }
+        let name = names::name(candidate.kind, candidate.number);
+        candidate.synced = last_stamp(log, candidate).map_err(unreadable(name.clone()))?;
+        whole = unite(log, candidate, &mut cursors).map_err(unreadable(name))?;
     }
     Ok(cursors)
 }
@@ -77,7 +69,8 @@ fn unite(log: &LogId, candidate: &Candidate, cursors: &mut Cursors) -> io::Resul
                     known.acked.raise(row.below);
                     row.ranges.iter().for_each(|(start, end)| known.acked.insert(*start, *end));
                     known.next = known.next.max(row.next);
-                    if at < candidate.synced {
+                    // All cursors are written when everything before them is synced.
+                    if at < candidate.synced || header.kind != Kind::Commit {
                         known.sure = known.sure.max(row.next);
                     }
                 }

@@ -71,7 +71,7 @@ impl Pass<'_> {
     ) -> std::io::Result<u64> {
         let counted = candidate.end.unwrap_or(candidate.size).min(candidate.size);
         let info =
-            FileInfo { kind: candidate.kind, size: candidate.size, end: counted, live: 0, sealed: true };
+            FileInfo { kind: candidate.kind, size: candidate.size, end: counted, live: 0, live_bytes: 0, sealed: true };
         self.index.add_file(candidate.number, info);
         let mut scanner =
             Scanner::new(Arc::clone(&candidate.file), Salt::new(log, candidate.number), 0, counted);
@@ -79,7 +79,7 @@ impl Pass<'_> {
         loop {
             match scanner.step()? {
                 Step::End => break,
-                Step::Damage { from, to } if newest && from >= candidate.synced => torn += to - from,
+                Step::Damage { from, to } if from >= candidate.synced => torn += to - from,
                 Step::Damage { from, to } => {
                     self.found.corrupt_records += 1;
                     self.found.corrupt_bytes += to - from;
@@ -106,10 +106,12 @@ impl Pass<'_> {
         self.found.torn_bytes += torn;
         let end = end.min(counted);
         self.index.grow(candidate.number, end);
-        if access == Access::Write && newest && candidate.size > end {
-            candidate.file.truncate(end)?;
+        // What was set aside for a segment and not used is given back; that may have got lost the first time.
+        let size = if newest { end } else { counted };
+        if access == Access::Write && candidate.size > size {
+            candidate.file.truncate(size)?;
             if let Some(file) = self.index.files.get_mut(&candidate.number) {
-                file.size = end;
+                file.size = size;
             }
         }
         Ok(end)

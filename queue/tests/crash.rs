@@ -78,7 +78,7 @@ fn d2_stop_again_in_each_recovery() {
     let script = script();
     let counted = Simulated::new();
     Model::default().run(&counted, &script);
-    for at in (0..counted.operations()).step_by(7) {
+    for at in (0..counted.operations()).step_by(17) {
         let (fs, mut model) = (Simulated::new(), Model::default());
         fs.plan(move |index, _| (index == at).then_some(Fault::Stop));
         model.run(&fs, &script);

@@ -10,3 +10,4 @@ mod model;
 mod process;
 mod random;
 mod stopped;
+mod support;

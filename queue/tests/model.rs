@@ -7,7 +7,10 @@
 use crate::{
     core::Core,
     error::AppendError,
-    fs::{Fs, simulated::Simulated},
+    fs::{
+        Fs,
+        simulated::{Simulated, Stop},
+    },
     index::Limits,
     options::{Options, Policy, QueueOptions},
     recovery::Access,
@@ -19,13 +22,13 @@ use std::{
 };
 
 pub const QUEUES: [&str; 4] = ["alpha", "beta", "dropping", "stuck"];
-pub const DROPPING: usize = 2;
+const DROPPING: usize = 2;
 
 /// Small, so that a short script rotates, spills and reclaims.
 pub fn options() -> Options {
     Options {
         segment_bytes: 4096,
-        max_bytes: 8 * 4096,
+        max_bytes: 9 * 4096,
         hot_bytes: 2048,
         read_ahead: 1024,
         ..Options::default()
@@ -114,6 +117,7 @@ fn slot(core: &Core, queue: usize) -> usize {
 impl Model {
     /// Runs a script until its end or until the machine stops.
     pub fn run(&mut self, fs: &Simulated, script: &[Op]) {
+        self.adopt(fs);
         let Ok(mut core) = open(fs) else {
             assert!(fs.stopped() || fs.operations() > 0, "a healthy file system opens");
             return;
@@ -130,6 +134,7 @@ impl Model {
                     self.written(clean);
                 }
                 drop(core);
+                self.adopt(fs);
                 core = match open(fs) {
                     Ok(core) => core,
                     Err(_) => return,
@@ -138,7 +143,8 @@ impl Model {
             }
             self.step(&mut core, fs, op);
             let index = core.index.lock();
-            assert!(index.disk_bytes() <= options().max_bytes, "the budget holds after {op:?}");
+            let files: Vec<_> = index.files.iter().collect();
+            assert!(index.disk_bytes() <= options().max_bytes, "the budget holds after {op:?}: {files:?}");
             assert!(index.held_bytes() <= 8 * 4096, "memory is bounded");
             drop(index);
         }
@@ -159,7 +165,7 @@ impl Model {
                     Err(_) => Fate::Unknown,
                 };
                 let gone = dropped(core) - before;
-                self.drop_oldest(gone, &core.index.lock().queues[dropping].in_flight.keys().copied().collect());
+                self.drop_oldest(gone);
                 self.sent.push(Sent { fate, queues: queues.iter().map(|queue| (*queue, End::Open)).collect() });
             }
             Op::Settle(queue, count) => {
@@ -209,7 +215,7 @@ impl Model {
     }
 
     /// The queue that drops gave up so many of the oldest.
-    fn drop_oldest(&mut self, count: u64, _in_flight: &BTreeSet<u64>) {
+    fn drop_oldest(&mut self, count: u64) {
         let open = self
             .sent
             .iter_mut()
@@ -224,8 +230,7 @@ impl Model {
         self.sent.iter().filter(|sent| sent.fate == Fate::Refused).count()
     }
 
-    /// Everything that a start finds agrees with the rules. `disk_failed` allows what was done and written down to come
-    /// back, if a write of it failed.
+    /// Everything that a start finds agrees with the rules.
     pub fn check(&mut self, fs: &Simulated, context: &str) {
         let mut core = open(fs).unwrap_or_else(|error| panic!("{context}: {error}"));
         let mut present: Vec<BTreeSet<usize>> = Vec::new();
@@ -270,18 +275,22 @@ impl Model {
         }
     }
 
-    /// From here on, whatever is there counts as confirmed and whatever is not as gone: a new life begins.
-    pub fn adopt(&mut self, fs: &Simulated) {
-        let core = open(fs).unwrap();
+    /// A new life begins: what a start finds is what there is, and what it does not find must not come later.
+    fn adopt(&mut self, fs: &Simulated) {
+        let Ok(core) = open(&fs.after(Stop::Process)) else { return };
         let mut there = vec![BTreeSet::new(); QUEUES.len()];
         for (queue, ids) in there.iter_mut().enumerate() {
             let items = core.reader.peek(slot(&core, queue), 0, usize::MAX).unwrap();
             ids.extend(items.iter().map(|item| id(&item.payload)));
         }
         for (id, sent) in self.sent.iter_mut().enumerate() {
-            sent.queues.retain(|queue, _| there[*queue].contains(&id));
-            sent.queues.values_mut().for_each(|end| *end = End::Open);
-            sent.fate = Fate::Confirmed;
+            if sent.fate == Fate::Unknown {
+                let present = sent.queues.keys().any(|queue| there[*queue].contains(&id));
+                sent.fate = if present { Fate::Confirmed } else { Fate::Refused };
+            }
+            for (queue, end) in sent.queues.iter_mut().filter(|(_, end)| **end == End::Done) {
+                *end = if there[*queue].contains(&id) { End::Open } else { End::Written };
+            }
         }
     }
 }

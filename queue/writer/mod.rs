@@ -102,12 +102,18 @@ impl Writer {
     /// The last words of a writer: all cursors, so that the next start knows where every queue ended.
     pub fn close(&mut self) {
         self.flush();
-        if self.active.is_none() {
+        let Some(active) = &self.active else {
             let _ = self.write_acknowledgements();
             return;
+        };
+        let mut index = self.index.lock();
+        let (pieces, sequence) = (index.all_cursors(), index.sequence);
+        drop(index);
+        for piece in pieces {
+            let at = active.at + self.group.bytes;
+            self.group.push(active.salt, at, Kind::Cursors, sequence, active.synced, piece, &[]);
         }
-        self.index.lock().cursors_failed();
-        let _ = self.persist_cursors(0);
+        self.flush();
         if let Some(active) = self.active.take() {
             self.retire(active);
         }

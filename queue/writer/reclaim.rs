@@ -61,7 +61,7 @@ impl Writer {
         loop {
             let (used, segments, oldest) = {
                 let index = self.index.lock();
-                (index.disk_bytes(), index.sealed_segments(), index.oldest_segment())
+                (index.budgeted_bytes(), index.sealed_segments(), index.oldest_segment())
             };
             let enough = used + free <= self.options.max_bytes && segments <= most_segments;
             let Some(oldest) = oldest.filter(|_| !enough) else { return };

@@ -40,21 +40,22 @@ enum Begun {
 }
 
 impl Writer {
-    /// A new segment, with room made for it within the budget.
+    /// A new segment, with room made for it within the budget. Two more segments stay free: one for a spill, one for
+    /// the segment that a start after a crash begins before it can make room.
     ///
     /// # Errors
     /// The disk refused, or nothing can be freed although there should be something.
     pub(super) fn rotate(&mut self) -> Result<(), DiskError> {
         let segment = self.options.segment_bytes;
         if self.active.is_some() {
-            self.make_room(2 * segment);
-            if self.index.lock().disk_bytes() + segment > self.options.max_bytes {
+            self.make_room(3 * segment);
+            if self.index.lock().budgeted_bytes() + segment > self.options.max_bytes {
                 return Err(DiskError::new("make room within the budget", io::ErrorKind::StorageFull.into()));
             }
             return self.switch();
         }
         self.switch()?;
-        self.make_room(segment);
+        self.make_room(2 * segment);
         if self.active.is_some() { Ok(()) } else { Err(DiskError::new("begin a segment", io::ErrorKind::Other.into())) }
     }
 
@@ -69,7 +70,7 @@ impl Writer {
         match self.begin(number, &name) {
             Ok(active) => {
                 let size = self.options.segment_bytes.max(active.at);
-                let info = FileInfo { kind: FileKind::Segment, size, end: active.at, live: 0, sealed: false };
+                let info = FileInfo { kind: FileKind::Segment, size, end: active.at, live: 0, live_bytes: 0, sealed: false };
                 self.index.lock().add_file(number, info);
                 if let Some(old) = self.active.replace(active) {
                     self.retire(old);

@@ -55,7 +55,7 @@ impl Writer {
         let (moved, size) = done.inspect_err(|_| {
             let _ = self.fs.remove(&unfinished);
         })?;
-        let info = FileInfo { kind: FileKind::Spill, size, end: size, live: 0, sealed: false };
+        let info = FileInfo { kind: FileKind::Spill, size, end: size, live: 0, live_bytes: 0, sealed: false };
         let mut index = self.index.lock();
         index.counts.written_bytes += size;
         index.add_file(number, info);
