@@ -165,6 +165,12 @@ impl Log {
         self.shared.index.lock().stats(writer::now())
     }
 
+    /// Appends that have not been answered.
+    #[cfg(test)]
+    pub fn pending_appends(&self) -> usize {
+        self.shared.pending_steps as usize - self.shared.pending.available_permits()
+    }
+
     /// Refuses what comes, writes what has come and all acknowledgements, and returns when the directory is free.
     /// Entries that are taken then stay in the log.
     pub async fn close(&self) {
@@ -228,8 +234,7 @@ impl Admission {
         let waiting = pending.acquire_many_owned(steps).await.map_err(|_| AppendError::Closed)?;
         let (done, answer) = oneshot::channel();
         let settles = self.settles.iter().filter_map(|entry| Some((entry.slot, entry.item.as_ref()?.offset))).collect();
-        let job =
-            Job { puts: std::mem::take(&mut self.puts), settles, done: Some(done), waiting: Some(waiting) };
+        let job = Job { puts: std::mem::take(&mut self.puts), settles, done: Some(done), waiting: Some(waiting) };
         if let Err(back) = self.shared.ends.inbox.submit(job) {
             self.puts = back.puts;
             return Err(AppendError::Closed);

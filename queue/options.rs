@@ -86,11 +86,7 @@ impl Options {
         }
         let needed = self.segment_bytes * 8;
         if self.max_bytes < needed {
-            return Err(BadOptions::Budget {
-                max_bytes: self.max_bytes,
-                segment_bytes: self.segment_bytes,
-                needed,
-            });
+            return Err(BadOptions::Budget { max_bytes: self.max_bytes, segment_bytes: self.segment_bytes, needed });
         }
         Ok(())
     }

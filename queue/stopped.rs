@@ -69,7 +69,7 @@ impl Stopped {
     }
 
     fn open_as(directory: &Path, options: Options, access: Access) -> Result<Self, OpenError> {
-        let fs: Arc<dyn Fs> = Arc::new(Directory::open(directory)?);
+        let fs: Arc<dyn Fs> = Arc::new(Directory::existing(directory)?);
         let max_append = options.max_append();
         Ok(Self { core: Core::open(fs, options, access)?, max_append })
     }
@@ -92,11 +92,8 @@ impl Stopped {
     /// There is no such queue, or a file cannot be read.
     pub fn peek(&self, queue: &str, count: usize) -> Result<Vec<Peeked>, StoppedError> {
         let items = self.core.reader.peek(self.slot(queue)?, 0, count)?;
-        let peeked = |item: crate::index::Item| Peeked {
-            offset: item.offset,
-            appended: item.appended,
-            payload: item.payload,
-        };
+        let peeked =
+            |item: crate::index::Item| Peeked { offset: item.offset, appended: item.appended, payload: item.payload };
         Ok(items.into_iter().map(peeked).collect())
     }
 

@@ -63,6 +63,15 @@ impl Directory {
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(failed(errno)),
         }
+        Self::existing(path)
+    }
+
+    /// Opens `path` for this process alone, if it is there.
+    ///
+    /// # Errors
+    /// See [`DirectoryError`].
+    pub fn existing(path: &Path) -> Result<Self, DirectoryError> {
+        let failed = |errno: Errno| DirectoryError::Io { path: path.to_owned(), source: errno.into() };
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| match errno {
             Errno::NOTDIR | Errno::LOOP => DirectoryError::NoDirectory(path.to_owned()),

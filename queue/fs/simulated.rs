@@ -84,18 +84,21 @@ struct Gate {
 
 impl Simulated {
     pub fn new() -> Self {
-        Self(Arc::new(Mutex::new(State {
-            nodes: BTreeMap::new(),
-            names: BTreeMap::new(),
-            durable_names: BTreeMap::new(),
-            changes: Vec::new(),
-            next_node: 0,
-            operations: 0,
-            stopped: false,
-            plan: Box::new(|_, _| None),
-            room: u64::MAX,
-            random: fastrand::Rng::with_seed(0),
-        })), Arc::default())
+        Self(
+            Arc::new(Mutex::new(State {
+                nodes: BTreeMap::new(),
+                names: BTreeMap::new(),
+                durable_names: BTreeMap::new(),
+                changes: Vec::new(),
+                next_node: 0,
+                operations: 0,
+                stopped: false,
+                plan: Box::new(|_, _| None),
+                room: u64::MAX,
+                random: fastrand::Rng::with_seed(0),
+            })),
+            Arc::default(),
+        )
     }
 
     /// Syncs of files take until [`Simulated::let_syncs_go`].
@@ -155,7 +158,10 @@ impl Simulated {
         let mut state = self.0.lock();
         let id = state.next_node;
         state.next_node += 1;
-        state.nodes.insert(id, Node { cached: bytes.to_vec(), durable: bytes.to_vec(), unsynced: Vec::new(), poisoned: false });
+        state.nodes.insert(
+            id,
+            Node { cached: bytes.to_vec(), durable: bytes.to_vec(), unsynced: Vec::new(), poisoned: false },
+        );
         state.names.insert(name.to_owned(), id);
         state.durable_names.insert(name.to_owned(), id);
     }

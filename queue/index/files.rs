@@ -108,4 +108,3 @@ impl Index {
         self.deaths |= dead;
     }
 }
-

@@ -179,15 +179,8 @@ pub(super) fn extend(
             span.bytes += cost;
             span.size += cost;
         }
-        _ => spans.push_back(Span {
-            file,
-            at,
-            first: offset,
-            end: offset + 1,
-            live: 1,
-            bytes: cost,
-            size: cost,
-            since,
-        }),
+        _ => {
+            spans.push_back(Span { file, at, first: offset, end: offset + 1, live: 1, bytes: cost, size: cost, since })
+        }
     }
 }

@@ -62,19 +62,12 @@ fn name(candidate: &Candidate) -> String {
 
 impl Pass<'_> {
     /// Goes through one file; returns where its last whole record ends.
-    fn file(
-        &mut self,
-        log: &LogId,
-        candidate: &Candidate,
-        newest: bool,
-        access: Access,
-    ) -> std::io::Result<u64> {
+    fn file(&mut self, log: &LogId, candidate: &Candidate, newest: bool, access: Access) -> std::io::Result<u64> {
         let counted = candidate.end.unwrap_or(candidate.size).min(candidate.size);
         let info =
             FileInfo { kind: candidate.kind, size: candidate.size, end: counted, live: 0, live_bytes: 0, sealed: true };
         self.index.add_file(candidate.number, info);
-        let mut scanner =
-            Scanner::new(Arc::clone(&candidate.file), Salt::new(log, candidate.number), 0, counted);
+        let mut scanner = Scanner::new(Arc::clone(&candidate.file), Salt::new(log, candidate.number), 0, counted);
         let (mut end, mut torn) = (segment::HEADER as u64, 0);
         loop {
             match scanner.step()? {

@@ -1,13 +1,15 @@
 //! Room: who gets it, and what happens at its end.
 
-use super::support::{TempDir, open};
+use super::support::open;
 use crate::{
     error::{AppendError, Full, TooLarge},
     fs::simulated::Simulated,
     index::Limits,
+    log::Log,
     options::{BadOptions, Options, Policy, QueueOptions},
 };
 use bytes::Bytes;
+use std::sync::Arc;
 
 fn options() -> Options {
     Options { segment_bytes: 8192, max_bytes: 12 * 8192, hot_bytes: 4096, read_ahead: 2048, ..Options::default() }
@@ -144,10 +146,7 @@ fn what_never_fits_is_refused_at_once() {
     let mut core = open(&fs, &options());
     let wide = core.declare("wide", QueueOptions::default());
     let narrow = core.declare("narrow", QueueOptions { max_bytes: 1000, ..QueueOptions::default() });
-    assert!(matches!(
-        core.put(wide, vec![0; 8192]),
-        Err(AppendError::TooLarge(TooLarge { limit: 7168, .. }))
-    ));
+    assert!(matches!(core.put(wide, vec![0; 8192]), Err(AppendError::TooLarge(TooLarge { limit: 7168, .. }))));
     assert!(matches!(core.put(narrow, vec![0; 1000]), Err(AppendError::TooLarge(TooLarge { limit: 1000, .. }))));
     let largest = 7168 - 80 - "wide".len();
     core.put(wide, vec![7; largest]).unwrap();
@@ -175,7 +174,8 @@ fn entries_in_flight_are_bounded() {
 /// Guarantee: what memory holds of payloads stays below the bounds; the index has a step for many entries, not one each.
 #[test]
 fn memory_does_not_grow_with_what_waits() {
-    let options = Options { segment_bytes: 1 << 20, max_bytes: 16 << 20, hot_bytes: 8192, read_ahead: 4096, ..options() };
+    let options =
+        Options { segment_bytes: 1 << 20, max_bytes: 16 << 20, hot_bytes: 8192, read_ahead: 4096, ..options() };
     let mut core = open(&Simulated::new(), &options);
     let slot = core.declare("a", QueueOptions::default());
     for batch in 0..200 {
@@ -206,9 +206,8 @@ fn memory_does_not_grow_with_what_waits() {
 /// Guarantee: each is refused before anything is made, with a remedy.
 #[test]
 fn bad_options_say_what_to_write() {
-    let dir = TempDir::new();
     let bad = Options { max_bytes: 1 << 20, ..Options::default() };
-    let error = crate::stopped::Stopped::open(&dir.log(), bad).err().unwrap();
+    let error = Log::start(Arc::new(Simulated::new()), bad).err().unwrap();
     assert!(error.to_string().contains("use at least 268435456"), "{error}");
     let core = open(&Simulated::new(), &options());
     let mut index = core.index.lock();

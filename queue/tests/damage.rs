@@ -73,7 +73,11 @@ fn d4_a_flipped_bit_costs_one_record() {
             assert_eq!(found.lost_entries, missing, "{context}");
             assert!(found.corrupt_records <= 1, "{context}");
             assert!(missing == 0 || found.corrupt_records == 1, "{context}");
-            if missing == 0 { harmless += 1 } else { costly += 1 }
+            if missing == 0 {
+                harmless += 1
+            } else {
+                costly += 1
+            }
             fs.damage(&name, at, 1 << (at % 8));
         }
     }

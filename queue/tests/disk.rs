@@ -3,7 +3,10 @@
 use super::support::open;
 use crate::{
     error::AppendError,
-    fs::{Fs, simulated::{Fault, Simulated, Stop}},
+    fs::{
+        Fs,
+        simulated::{Fault, Simulated, Stop},
+    },
     options::{Options, QueueOptions},
 };
 use bytes::Bytes;

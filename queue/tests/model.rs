@@ -26,13 +26,7 @@ const DROPPING: usize = 2;
 
 /// Small, so that a short script rotates, spills and reclaims.
 pub fn options() -> Options {
-    Options {
-        segment_bytes: 4096,
-        max_bytes: 9 * 4096,
-        hot_bytes: 2048,
-        read_ahead: 1024,
-        ..Options::default()
-    }
+    Options { segment_bytes: 4096, max_bytes: 9 * 4096, hot_bytes: 2048, read_ahead: 1024, ..Options::default() }
 }
 
 #[derive(Clone, Debug)]

@@ -70,7 +70,8 @@ impl Writer {
         match self.begin(number, &name) {
             Ok(active) => {
                 let size = self.options.segment_bytes.max(active.at);
-                let info = FileInfo { kind: FileKind::Segment, size, end: active.at, live: 0, live_bytes: 0, sealed: false };
+                let info =
+                    FileInfo { kind: FileKind::Segment, size, end: active.at, live: 0, live_bytes: 0, sealed: false };
                 self.index.lock().add_file(number, info);
                 if let Some(old) = self.active.replace(active) {
                     self.retire(old);

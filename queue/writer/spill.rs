@@ -63,13 +63,7 @@ impl Writer {
         Ok(())
     }
 
-    fn write_spill(
-        &self,
-        slot: Slot,
-        number: u64,
-        unfinished: &str,
-        from: &[u64],
-    ) -> io::Result<(Vec<Moved>, u64)> {
+    fn write_spill(&self, slot: Slot, number: u64, unfinished: &str, from: &[u64]) -> io::Result<(Vec<Moved>, u64)> {
         let file = self.fs.create(unfinished)?;
         let header = segment::Header { log: self.log, kind: FileKind::Spill, number, previous: None }.encode();
         write_full(&*file, &mut [IoSlice::new(&header)], 0)?;
