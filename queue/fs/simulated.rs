@@ -228,8 +228,8 @@ impl Node {
                     if bytes.len() < stop {
                         bytes.resize(stop, 0);
                     }
-                    for place in at..stop {
-                        bytes[place] = self.cached.get(place).copied().unwrap_or(0);
+                    for (place, byte) in bytes.iter_mut().enumerate().take(stop).skip(at) {
+                        *byte = self.cached.get(place).copied().unwrap_or(0);
                     }
                 }
                 at = stop;

@@ -62,6 +62,16 @@ enum Piece {
     Whole(Bytes),
 }
 
+/// Where a record goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub salt: Salt,
+    /// Where it starts in the file.
+    pub position: u64,
+    /// So much of the file is on disk.
+    pub synced: u64,
+}
+
 /// An entry that has its place and is not on disk yet.
 pub struct Placed {
     pub slot: Slot,
@@ -87,27 +97,18 @@ impl Group {
         Tables::new(std::mem::take(&mut self.tables))
     }
 
-    /// Adds a record that starts at `position` of the file.
-    pub fn push(
-        &mut self,
-        salt: Salt,
-        position: u64,
-        kind: Kind,
-        sequence: u64,
-        synced: u64,
-        tables: Vec<u8>,
-        payloads: &[Bytes],
-    ) {
+    /// Adds a record.
+    pub fn push(&mut self, place: Place, kind: Kind, sequence: u64, tables: Vec<u8>, payloads: &[Bytes]) {
         let body = tables.len() + payloads.iter().map(Bytes::len).sum::<usize>();
         let header = Header {
             kind,
             // Both are below the largest segment, which is 1 GiB.
             body: u32::try_from(body).unwrap_or(u32::MAX),
             sequence,
-            synced: u32::try_from(synced).unwrap_or(u32::MAX),
+            synced: u32::try_from(place.synced).unwrap_or(u32::MAX),
         };
         let parts = std::iter::once(tables.as_slice()).chain(payloads.iter().map(|payload| &payload[..]));
-        let head = header.encode(salt, position, parts);
+        let head = header.encode(place.salt, place.position, parts);
         self.copy(&head);
         self.copy(&tables);
         for payload in payloads {

@@ -111,7 +111,7 @@ impl Writer {
         drop(index);
         for piece in pieces {
             let at = active.at + self.group.bytes;
-            self.group.push(active.salt, at, Kind::Cursors, sequence, active.synced, piece, &[]);
+            self.group.push(active.place(at), Kind::Cursors, sequence, piece, &[]);
         }
         self.flush();
         if let Some(active) = self.active.take() {
@@ -171,7 +171,7 @@ impl Writer {
             }
         }
         drop(index);
-        self.group.push(active.salt, at, Kind::Commit, sequence, active.synced, tables.finish(), &payloads);
+        self.group.push(active.place(at), Kind::Commit, sequence, tables.finish(), &payloads);
         self.group.jobs.push(job);
     }
 
@@ -244,7 +244,7 @@ impl Writer {
         index.drain_dirty(&mut tables);
         let sequence = index.sequence;
         drop(index);
-        self.group.push(active.salt, at, Kind::Commit, sequence, active.synced, tables.finish(), &[]);
+        self.group.push(active.place(at), Kind::Commit, sequence, tables.finish(), &[]);
     }
 
     fn write_group(&mut self) -> Result<(), DiskError> {
@@ -273,7 +273,7 @@ impl Writer {
                 index.drain_dirty(&mut tables);
                 let sequence = index.sequence;
                 drop(index);
-                self.group.push(active.salt, at, Kind::Commit, sequence, active.synced, tables.finish(), &[]);
+                self.group.push(active.place(at), Kind::Commit, sequence, tables.finish(), &[]);
                 self.flush();
                 return match &self.active {
                     Some(_) => Ok(()),

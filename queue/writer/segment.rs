@@ -1,6 +1,9 @@
 //! Beginning and ending segments.
 
-use super::{Writer, group::Group};
+use super::{
+    Writer,
+    group::{Group, Place},
+};
 use crate::{
     error::DiskError,
     format::{
@@ -29,6 +32,13 @@ pub(super) struct Active {
     pub synced: u64,
     /// Where the first append goes; there it fits whatever its size.
     pub fresh: u64,
+}
+
+impl Active {
+    /// For a record at `position`.
+    pub fn place(&self, position: u64) -> Place {
+        Place { salt: self.salt, position, synced: self.synced }
+    }
 }
 
 /// How much of a new segment was done when it failed.
@@ -116,7 +126,7 @@ impl Writer {
         for (position, piece) in pieces.into_iter().enumerate() {
             let kind = if position == last { Kind::LastCursors } else { Kind::Cursors };
             let at = segment::HEADER as u64 + group.bytes;
-            group.push(salt, at, kind, sequence, 0, piece, &[]);
+            group.push(Place { salt, position: at, synced: 0 }, kind, sequence, piece, &[]);
         }
         let mut parts = vec![IoSlice::new(&header)];
         parts.append(&mut group.slices());

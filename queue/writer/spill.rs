@@ -4,7 +4,10 @@
 //! in between leaves entries twice, and recovery takes one. Small spills of a queue are joined, so that their number
 //! is bounded. Memory is one record.
 
-use super::Writer;
+use super::{
+    Writer,
+    group::{Group, Place},
+};
 use crate::{
     format::{
         body::Body,
@@ -137,7 +140,7 @@ impl Spill<'_> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let mut group = super::group::Group::default();
+        let mut group = Group::default();
         let mut tables = group.tables();
         let mut start = 0;
         let mut payloads = Vec::with_capacity(self.waiting.len());
@@ -149,7 +152,8 @@ impl Spill<'_> {
             self.moved.push(Moved { offset, appended, cost, at: self.at });
             payloads.push(payload);
         }
-        group.push(self.salt, self.at, Kind::Commit, 0, 0, tables.finish(), &payloads);
+        let place = Place { salt: self.salt, position: self.at, synced: 0 };
+        group.push(place, Kind::Commit, 0, tables.finish(), &payloads);
         write_full(&*self.file, &mut group.slices(), self.at)?;
         self.at += group.bytes;
         self.bytes = 0;
