@@ -22,6 +22,7 @@ const MOVED_AT_ONCE: usize = 256;
 pub struct Stopped {
     core: Core,
     max_append: u64,
+    access: Access,
 }
 
 /// An entry that was looked at.
@@ -38,6 +39,8 @@ pub struct Peeked {
 pub enum StoppedError {
     #[error("there is no queue `{name}`; there are: {known}")]
     NoQueue { name: String, known: String },
+    #[error("the log was opened for looking only; open it for changes")]
+    LookOnly,
     #[error("`{0}` cannot be moved into itself; name another queue")]
     Itself(String),
     #[error("cannot read the log: {0}")]
@@ -51,8 +54,7 @@ pub enum StoppedError {
 }
 
 impl Stopped {
-    /// Opens a log for looking at it; nothing is changed, and [`Stopped::drop_queue`] and [`Stopped::redrive`] should
-    /// not be called.
+    /// Opens a log for looking at it; nothing is changed, not even what a crash has left.
     ///
     /// # Errors
     /// See [`OpenError`]; a running process has it locked.
@@ -71,7 +73,7 @@ impl Stopped {
     fn open_as(directory: &Path, options: Options, access: Access) -> Result<Self, OpenError> {
         let fs: Arc<dyn Fs> = Arc::new(Directory::existing(directory)?);
         let max_append = options.max_append();
-        Ok(Self { core: Core::open(fs, options, access)?, max_append })
+        Ok(Self { core: Core::open(fs, options, access)?, max_append, access })
     }
 
     /// What was found on disk.
@@ -102,6 +104,7 @@ impl Stopped {
     /// # Errors
     /// There is no such queue, or the disk refused.
     pub fn drop_queue(&mut self, queue: &str) -> Result<u64, StoppedError> {
+        self.may_change()?;
         let slot = self.slot(queue)?;
         let dropped = self.core.index.lock().drop_all(slot);
         self.core.writer.write_acknowledgements()?;
@@ -115,6 +118,7 @@ impl Stopped {
     /// # Errors
     /// There is no such queue, a file cannot be read, or there is no room; what was moved until then stays moved.
     pub fn redrive(&mut self, from: &str, to: &str) -> Result<u64, StoppedError> {
+        self.may_change()?;
         if from == to {
             return Err(StoppedError::Itself(from.to_owned()));
         }
@@ -139,6 +143,10 @@ impl Stopped {
         }
         self.core.writer.reclaim()?;
         Ok(moved)
+    }
+
+    fn may_change(&self) -> Result<(), StoppedError> {
+        if self.access == Access::Write { Ok(()) } else { Err(StoppedError::LookOnly) }
     }
 
     fn slot(&self, name: &str) -> Result<Slot, StoppedError> {

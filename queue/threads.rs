@@ -58,6 +58,15 @@ impl Inbox {
         }
     }
 
+    /// There is no writer any more; whoever waits for it is told so.
+    pub fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.closing = true;
+        let jobs = std::mem::take(&mut state.jobs);
+        drop(state);
+        drop(jobs);
+    }
+
     /// Lets the writer finish what it has, and end.
     pub fn close(&self) {
         self.state.lock().closing = true;
@@ -65,8 +74,18 @@ impl Inbox {
     }
 }
 
+/// Also when the writer panics nobody may wait for ever.
+struct Abandoned<'i>(&'i Inbox);
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
 /// Writes until the inbox is closed and empty.
 pub fn write(mut writer: Writer, inbox: &Inbox, index: &Mutex<Index>, ack_interval: Duration) {
+    let _end = Abandoned(inbox);
     let mut pause = ack_interval;
     let mut due: Option<Instant> = None;
     loop {

@@ -5,8 +5,8 @@
 
 use super::{File, Fs};
 use rustix::{
-    fs::{AtFlags, CWD, FallocateFlags, FlockOperation, Mode, OFlags},
-    io::Errno,
+    fs::{AtFlags, CWD, FallocateFlags, FileType, FlockOperation, Mode, OFlags},
+    io::{Errno, retry_on_intr},
 };
 use std::{
     io::{self, IoSlice},
@@ -95,7 +95,11 @@ impl Directory {
 
     fn openat(&self, name: &str, more: OFlags) -> io::Result<Arc<dyn File>> {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | more;
-        Ok(Arc::new(Opened(rustix::fs::openat(&self.fd, name, flags, FILE_MODE)?)))
+        let fd = retry_on_intr(|| rustix::fs::openat(&self.fd, name, flags, FILE_MODE))?;
+        if !FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode).is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
+        }
+        Ok(Arc::new(Opened(fd)))
     }
 }
 
@@ -157,14 +161,14 @@ impl File for Opened {
     }
 
     fn allocate(&self, size: u64) -> io::Result<()> {
-        match rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, size) {
+        match retry_on_intr(|| rustix::fs::fallocate(&self.0, FallocateFlags::empty(), 0, size)) {
             Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
             other => Ok(other?),
         }
     }
 
     fn truncate(&self, size: u64) -> io::Result<()> {
-        Ok(rustix::fs::ftruncate(&self.0, size)?)
+        Ok(retry_on_intr(|| rustix::fs::ftruncate(&self.0, size))?)
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -11,6 +11,7 @@ use crate::{
     recovery::Access,
 };
 use bytes::Bytes;
+use proptest::prelude::*;
 use std::{collections::BTreeSet, sync::Arc};
 
 const COUNT: usize = 34;
@@ -148,6 +149,63 @@ fn s_a_payload_never_becomes_a_record() {
     assert_eq!(core.found.lost_entries, 1);
     let slot = core.declare("a", QueueOptions::default());
     assert_eq!(core.drain(slot), [Bytes::from("first"), Bytes::from("last")]);
+}
+
+/// One change to a file: where in it (in thousandths), and what.
+#[derive(Clone, Copy, Debug)]
+enum Harm {
+    Flip(u8),
+    Zero(usize),
+    Cut,
+    /// Bytes of elsewhere in the file.
+    Copy(usize),
+    /// Zeros behind the end.
+    Grow(usize),
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    prop_oneof![
+        (1u8..=255).prop_map(Harm::Flip),
+        (1usize..1500).prop_map(Harm::Zero),
+        Just(Harm::Cut),
+        (1usize..1500).prop_map(Harm::Copy),
+        (1usize..5000).prop_map(Harm::Grow),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Scenario: files are damaged in several places and ways at once (Z5).
+    /// Guarantee: the log opens, what it hands out is what was appended, in order and once, and it takes appends.
+    #[test]
+    fn z5_any_damage_can_be_opened(harms in prop::collection::vec((0usize..4, 0usize..1000, harm()), 1..8)) {
+        let fs = written();
+        let names = segments(&fs);
+        for (file, place, harm) in harms {
+            let Some(name) = names.get(file) else { continue };
+            let mut bytes = fs.contents(name);
+            let at = bytes.len() * place / 1000;
+            let reach = |size: usize| (at + size).min(bytes.len());
+            match harm {
+                Harm::Flip(mask) if at < bytes.len() => bytes[at] ^= mask,
+                Harm::Flip(_) => {}
+                Harm::Zero(size) => { let end = reach(size); bytes[at..end].fill(0) }
+                Harm::Cut => bytes.truncate(at),
+                Harm::Copy(size) => { let size = reach(size) - at; bytes.copy_within(0..size, at) }
+                Harm::Grow(size) => bytes.extend(std::iter::repeat_n(0, size)),
+            }
+            fs.put(name, &bytes);
+        }
+        let mut core = open(&fs, &options());
+        let slot = core.declare("a", QueueOptions::default());
+        core.put(slot, model::payload(COUNT, 100)).unwrap();
+        prop_assert!(ids(&mut core, "a").contains(&COUNT));
+        ids(&mut core, "b");
+        core.writer.reclaim().unwrap();
+        let stats = core.stats();
+        prop_assert!(stats.queues.iter().all(|queue| queue.entries == 0 && queue.bytes == 0), "{:?}", stats);
+    }
 }
 
 /// Scenario: a newer build has written to the directory (D18).

@@ -45,7 +45,9 @@ async fn looking_changes_nothing() {
     let dir = TempDir::new();
     written(&dir.log()).await;
     let before = files(&dir.log());
-    let log = Stopped::look(&dir.log(), options()).unwrap();
+    let mut log = Stopped::look(&dir.log(), options()).unwrap();
+    assert!(matches!(log.drop_queue("letters"), Err(StoppedError::LookOnly)));
+    assert!(matches!(log.redrive("letters", "sink"), Err(StoppedError::LookOnly)));
     let list = log.list();
     assert_eq!(
         list.iter().map(|queue| (&*queue.name, queue.entries)).collect::<Vec<_>>(),
