@@ -18,15 +18,20 @@ impl Index {
         }
     }
 
-    /// All cursors, in pieces; at least one. Queues that nobody uses and that are empty are left out and so forgotten.
+    /// All cursors, in pieces; at least one. Queues that nobody uses and of which no file has entries any more are
+    /// left out and so forgotten: that counts once the names are synced with the new segment, and with them every
+    /// deletion of what they had.
     /// If they cannot be written, [`Index::cursors_failed`] must be called.
     pub fn all_cursors(&mut self) -> Vec<Vec<u8>> {
         self.dirty = false;
+        let oldest = self.files.keys().next().copied();
         let mut pieces = Vec::new();
         let mut tables = Tables::new(Vec::new());
         for queue in &mut self.queues {
             queue.dirty = Default::default();
-            if queue.declared || queue.entries > 0 || self.names_dirty {
+            // As long as a file has entries of it that are done, something must say so.
+            let remembered = queue.last_file.is_some_and(|last| oldest.is_some_and(|oldest| oldest <= last));
+            if queue.declared || queue.entries > 0 || remembered {
                 tables.cursor(&queue.name, queue.next, queue.acked.below(), queue.acked.ranges());
             }
             if tables.size() > PIECE {

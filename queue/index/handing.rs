@@ -59,6 +59,7 @@ impl Index {
         let Some(queue) = self.queues.get_mut(slot) else { return };
         queue.entries += 1;
         queue.bytes += cost;
+        queue.last_file = queue.last_file.max(Some(file));
         extend(&mut queue.spans, span_bytes, file, at, offset, since, cost);
         self.born(file, 1, cost);
     }

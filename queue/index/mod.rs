@@ -61,8 +61,6 @@ pub struct Index {
     pub(crate) dirty: bool,
     /// A file died since the writer looked.
     pub(crate) deaths: bool,
-    /// A removed name may come back with the power, so no queue may be forgotten yet.
-    pub(crate) names_dirty: bool,
     /// Rings when there may be room for those who hold.
     pub(crate) room: Arc<Notify>,
     pub(crate) counts: LogCounts,
@@ -88,7 +86,6 @@ impl Index {
             hot_bytes: 0,
             dirty: false,
             deaths: false,
-            names_dirty: false,
             room: Arc::default(),
             counts: LogCounts::default(),
         }

@@ -67,6 +67,7 @@ impl Index {
         queue.entries = (queue.entries + is.0).saturating_sub(was.0);
         queue.bytes = (queue.bytes + is.1).saturating_sub(was.1);
         let born: Vec<(u64, u64)> = new.iter().map(|span| (span.live, span.bytes)).collect();
+        queue.last_file = queue.last_file.max(Some(to));
         queue.spans.append(&mut new);
         queue.spans.append(&mut rest);
         for (live, bytes) in born {

@@ -58,6 +58,8 @@ pub struct QueueState {
     pub acked: Acked,
     /// Done since cursors were written last.
     pub dirty: Acked,
+    /// The newest file that has any of its entries, done or not.
+    pub last_file: Option<u64>,
     /// By offset.
     pub spans: VecDeque<Span>,
     pub entries: u64,
@@ -92,6 +94,7 @@ impl QueueState {
             next: start,
             acked: Acked::starting_at(start),
             dirty: Acked::default(),
+            last_file: None,
             spans: VecDeque::new(),
             entries: 0,
             bytes: 0,

@@ -119,6 +119,7 @@ impl Pass<'_> {
         };
         let expected = self.expected.entry(slot).or_insert(offset);
         let Some(queue) = self.index.queues.get_mut(slot) else { return };
+        queue.last_file = queue.last_file.max(Some(file));
         if queue.acked.contains(offset) {
             return;
         }

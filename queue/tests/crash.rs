@@ -10,6 +10,11 @@ fn script() -> Vec<Op> {
     for round in 0..26 {
         script.push(Op::Append(vec![0, 1], 300 + round * 37));
         script.push(Op::Append(vec![0, 2], 900));
+        if round % 3 == 1 {
+            script.push(Op::Group(vec![(vec![0, 1], 520), (vec![1], 30), (vec![0], 700), (vec![3, 0], 40)]));
+            script.push(Op::Settle(0, 3));
+            script.push(Op::Settle(1, 2));
+        }
         if round % 3 == 0 {
             script.push(Op::Append(vec![0, 1, 2, 3], 60));
         }
@@ -107,7 +112,7 @@ fn second_script() -> Vec<Op> {
         Op::Reclaim,
         Op::SettleSome(0, 4),
         Op::Append(vec![0, 1, 3], 700),
-        Op::Append(vec![1, 2], 1500),
+        Op::Group(vec![(vec![0], 600), (vec![1, 2], 1500), (vec![1], 9)]),
         Op::Settle(1, 3),
         Op::Append(vec![0, 2], 1500),
         Op::WriteAcknowledgements,

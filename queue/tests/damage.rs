@@ -208,6 +208,51 @@ proptest! {
     }
 }
 
+/// Scenario: a queue was drained and is not used any more; another queue pins the segment with its entries, and is drained
+/// later.
+/// Guarantee: nothing of it comes back while the segment is there; once that is gone the queue is forgotten, and when it
+/// is used again it does not inherit what old cursors say, even if recovery has to believe those.
+#[test]
+fn a_forgotten_queue_leaves_no_trace() {
+    let fs = Simulated::new();
+    let mut core = open(&fs, &options());
+    let (other, past) = (core.declare("other", QueueOptions::default()), core.declare("past", QueueOptions::default()));
+    core.put(other, "pin").unwrap();
+    for id in 0..20 {
+        core.put(past, model::payload(id, 20)).unwrap();
+    }
+    assert_eq!(core.drain(past).len(), 20);
+    core.writer.close();
+    // A life without it, in which segments are begun.
+    let mut core = open(&fs, &options());
+    let other = core.declare("other", QueueOptions::default());
+    for _ in 0..2 {
+        core.put(other, vec![0; 3400]).unwrap();
+    }
+    core.writer.close();
+    let mut core = open(&fs, &options());
+    let stats = core.stats();
+    let past = stats.queues.iter().find(|queue| &*queue.name == "past").expect("remembered while it can be seen");
+    assert_eq!(past.entries, 0);
+    // Now the pin goes, and with it the segment.
+    let other = core.declare("other", QueueOptions::default());
+    assert_eq!(core.drain(other).len(), 3);
+    core.writer.reclaim().unwrap();
+    core.put(other, "pin").unwrap();
+    core.put(other, vec![0; 3400]).unwrap();
+    core.writer.close();
+    let mut core = open(&fs, &options());
+    assert!(core.index.lock().slot("past").is_none(), "it is forgotten");
+    let past = core.declare("past", QueueOptions::default());
+    core.put(past, "new").unwrap();
+    core.writer.close();
+    // The cursors of its first life, as a segment that is still there might have them.
+    assert!(core.index.lock().queues[past].next > 20, "offsets are not used twice");
+    let mut core = open(&fs, &options());
+    let past = core.declare("past", QueueOptions::default());
+    assert_eq!(core.drain(past), ["new"]);
+}
+
 /// Scenario: a newer build has written to the directory (D18).
 /// Guarantee: opening is refused with the versions and the remedy, and no byte is changed.
 #[test]

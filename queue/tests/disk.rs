@@ -109,6 +109,70 @@ fn d6_a_failed_sync_ends_the_segment() {
     assert_eq!(core.drain(slot), ["before", "after"]);
 }
 
+/// Scenario: a sync fails, and the segment cannot be cut either, so that pieces of what was refused stay in the file.
+/// Guarantee: the next segment says where that one ends; the pieces are neither handed out nor taken for damage.
+#[test]
+fn d6_what_was_refused_is_no_damage() {
+    let fs = Simulated::new();
+    let mut core = open(&fs, &options());
+    let slot = core.declare("a", QueueOptions::default());
+    core.put(slot, "before").unwrap();
+    fs.plan(|index, kind| (kind == "truncate" || (kind == "sync" && index < 2)).then_some(Fault::Error));
+    let refused: Vec<_> = (0..5).map(|id| (slot, numbered(id))).collect();
+    assert!(core.append(&refused, &[]).is_err());
+    core.put(slot, "after").unwrap();
+    let (mut pieces, name) = (0, "0000000000000000.segment");
+    for seed in 0..20 {
+        let after = fs.after(Stop::Power(seed));
+        pieces += usize::from(after.contents(name).iter().filter(|byte| **byte == b'.').count() > 0);
+        let mut restarted = open(&after, &options());
+        let found = restarted.found.clone();
+        assert_eq!((found.corrupt_records, found.torn_bytes, found.lost_entries), (0, 0, 0), "{seed}: {found:?}");
+        let again = restarted.declare("a", QueueOptions::default());
+        assert_eq!(restarted.drain(again), ["before", "after"], "{seed}");
+    }
+    assert!(pieces > 0, "some of what was refused was on disk");
+}
+
+/// Scenario: a new segment fails after its header was written, and cannot be removed, so that it may be there after a
+/// crash and say that the old one ended.
+/// Guarantee: the old one has ended: what is confirmed later is found.
+#[test]
+fn d6_a_segment_that_failed_half_way_does_not_hide_another() {
+    let fs = Simulated::new();
+    let mut core = open(&fs, &options());
+    let slot = core.declare("a", QueueOptions::default());
+    core.put(slot, "before").unwrap();
+    fs.plan(|_, kind| matches!(kind, "sync" | "remove").then_some(Fault::Error));
+    assert!(core.put(slot, vec![0; 3500]).is_err(), "it needs a new segment");
+    fs.plan(|_, _| None);
+    core.put(slot, "small enough for the old one").unwrap();
+    for stop in [Stop::Process, Stop::Power(0), Stop::Power(1), Stop::Power(2)] {
+        let mut restarted = open(&fs.after(stop), &options());
+        let again = restarted.declare("a", QueueOptions::default());
+        assert_eq!(restarted.drain(again), ["before", "small enough for the old one"], "{stop:?}");
+    }
+}
+
+/// Scenario: something is settled, then a new segment cannot be made, and the acknowledgements go to the old one.
+/// Guarantee: all of them are on disk once that is reported.
+#[test]
+fn d5_acknowledgements_survive_a_failed_rotation() {
+    let fs = Simulated::new();
+    let mut core = open(&fs, &options());
+    let slot = core.declare("a", QueueOptions::default());
+    core.put(slot, "one").unwrap();
+    core.put(slot, "two").unwrap();
+    let item = core.take(slot, crate::index::Limits { entries: 1, bytes: 0 }).unwrap().remove(0);
+    core.index.lock().settle(slot, item.offset);
+    fs.plan(|_, kind| (kind == "allocate").then_some(Fault::NoSpace));
+    assert!(core.put(slot, vec![0; 3500]).is_err());
+    core.writer.write_acknowledgements().unwrap();
+    let mut restarted = open(&fs.after(Stop::Power(5)), &options());
+    let again = restarted.declare("a", QueueOptions::default());
+    assert_eq!(restarted.drain(again), ["two"]);
+}
+
 /// Scenario: every sync and every write fails, for a long time (D6).
 /// Guarantee: every append is refused, files do not pile up, what is on disk can be read, and when the disk is well
 /// again so is the log.

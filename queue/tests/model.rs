@@ -33,6 +33,8 @@ pub fn options() -> Options {
 pub enum Op {
     /// One append of so many bytes to each of these queues.
     Append(Vec<usize>, usize),
+    /// Appends that are written and synced together.
+    Group(Vec<(Vec<usize>, usize)>),
     /// Take up to so many and settle them.
     Settle(usize, usize),
     /// Take up to so many and settle every second one, last first; the others are given back.
@@ -146,22 +148,8 @@ impl Model {
 
     fn step(&mut self, core: &mut Core, fs: &Simulated, op: &Op) {
         match op {
-            Op::Append(queues, size) => {
-                let id = self.sent.len();
-                let bytes = payload(id, *size);
-                let puts: Vec<_> = queues.iter().map(|queue| (slot(core, *queue), bytes.clone())).collect();
-                let dropping = slot(core, DROPPING);
-                let dropped = |core: &Core| core.index.lock().queues[dropping].counts.dropped;
-                let before = dropped(core);
-                let fate = match core.append(&puts, &[]) {
-                    Ok(()) => Fate::Confirmed,
-                    Err(AppendError::Full(_) | AppendError::TooLarge(_)) => Fate::Refused,
-                    Err(_) => Fate::Unknown,
-                };
-                let gone = dropped(core) - before;
-                self.drop_oldest(gone);
-                self.sent.push(Sent { fate, queues: queues.iter().map(|queue| (*queue, End::Open)).collect() });
-            }
+            Op::Append(queues, size) => self.append(core, &[(queues.clone(), *size)]),
+            Op::Group(appends) => self.append(core, appends),
             Op::Settle(queue, count) => {
                 let slot = slot(core, *queue);
                 for item in core.take(slot, Limits { entries: *count, bytes: 0 }).unwrap_or_default() {
@@ -191,6 +179,29 @@ impl Model {
             }
             Op::Reclaim => drop(core.writer.reclaim()),
             Op::Restart => {}
+        }
+    }
+
+    fn append(&mut self, core: &mut Core, appends: &[(Vec<usize>, usize)]) {
+        let first = self.sent.len();
+        let appended = |(index, (queues, size)): (usize, &(Vec<usize>, usize))| {
+            let bytes = payload(first + index, *size);
+            queues.iter().map(|queue| (slot(core, *queue), bytes.clone())).collect::<Vec<_>>()
+        };
+        let appends_of: Vec<_> = appends.iter().enumerate().map(appended).collect();
+        let dropping = slot(core, DROPPING);
+        let dropped = |core: &Core| core.index.lock().queues[dropping].counts.dropped;
+        let before = dropped(core);
+        let results = core.append_together(&appends_of);
+        // What gives way was there before the group.
+        self.drop_oldest(dropped(core) - before);
+        for (result, (queues, _)) in results.into_iter().zip(appends) {
+            let fate = match result {
+                Ok(()) => Fate::Confirmed,
+                Err(AppendError::Full(_) | AppendError::TooLarge(_)) => Fate::Refused,
+                Err(_) => Fate::Unknown,
+            };
+            self.sent.push(Sent { fate, queues: queues.iter().map(|queue| (*queue, End::Open)).collect() });
         }
     }
 

@@ -6,9 +6,12 @@ use proptest::prelude::*;
 
 fn op() -> impl Strategy<Value = Op> {
     let queue = 0..QUEUES.len();
-    let queues = prop::collection::btree_set(0..QUEUES.len(), 1..=3).prop_map(|set| set.into_iter().collect());
+    let queues =
+        prop::collection::btree_set(0..QUEUES.len(), 1..=3).prop_map(|set| set.into_iter().collect::<Vec<_>>());
+    let append = (queues.clone(), 9usize..900);
     prop_oneof![
-        8 => (queues, 9usize..1600).prop_map(|(queues, size): (Vec<usize>, usize)| Op::Append(queues, size)),
+        3 => prop::collection::vec(append, 2..6).prop_map(Op::Group),
+        8 => (queues, 9usize..1600).prop_map(|(queues, size)| Op::Append(queues, size)),
         4 => (queue.clone(), 1usize..8).prop_map(|(queue, count)| Op::Settle(queue, count)),
         3 => (queue.clone(), 1usize..8).prop_map(|(queue, count)| Op::SettleSome(queue, count)),
         // The model knows what is dropped only where nothing is held.

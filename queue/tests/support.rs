@@ -7,6 +7,7 @@ use crate::{
     index::{Limits, Slot},
     options::{Options, QueueOptions},
     recovery::Access,
+    writer::Job,
 };
 use bytes::Bytes;
 use std::{
@@ -16,6 +17,7 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
+use tokio::sync::oneshot;
 
 pub fn open(fs: &Simulated, options: &Options) -> Core {
     Core::open(Arc::new(fs.clone()) as Arc<dyn Fs>, options.clone(), Access::Write).unwrap()
@@ -29,6 +31,25 @@ impl Core {
     /// One entry to one queue.
     pub fn put(&mut self, slot: Slot, payload: impl Into<Bytes>) -> Result<(), AppendError> {
         self.append(&[(slot, payload.into())], &[])
+    }
+
+    /// Several appends in one group.
+    pub fn append_together(&mut self, appends: &[Vec<(Slot, Bytes)>]) -> Vec<Result<(), AppendError>> {
+        let (mut jobs, mut answers) = (Vec::new(), Vec::new());
+        for append in appends {
+            let mut index = self.index.lock();
+            let puts: Vec<_> = append.iter().filter_map(|(slot, bytes)| index.put(*slot, bytes.clone())).collect();
+            let costs: Vec<_> = puts.iter().map(|put| (put.slot, put.cost)).collect();
+            let admitted = index.admit(&costs);
+            drop(index);
+            let (done, answer) = oneshot::channel();
+            answers.push(admitted.map(|()| {
+                jobs.push(Job { puts, done: Some(done), ..Job::default() });
+                answer
+            }));
+        }
+        self.writer.commit(jobs);
+        answers.into_iter().map(|answer| answer?.try_recv().unwrap_or(Err(AppendError::Closed))).collect()
     }
 
     /// All payloads that wait, taken and settled.

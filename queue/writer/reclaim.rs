@@ -30,16 +30,11 @@ impl Writer {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     self.index.lock().counts.write_errors += 1;
                 }
-                _ => {
-                    let mut index = self.index.lock();
-                    index.remove_file(number);
-                    index.names_dirty = true;
-                }
+                _ => self.index.lock().remove_file(number),
             }
         }
-        if self.fs.sync_names().is_ok() {
-            self.index.lock().names_dirty = false;
-        }
+        // What comes back with the power is dead at the next start as well; this only keeps the budget honest.
+        let _ = self.fs.sync_names();
         self.index.lock().room.notify_waiters();
         Ok(())
     }

@@ -26,9 +26,6 @@ use std::{
     sync::Arc,
 };
 
-/// A damaged record costs its entries, so a record of a spill holds no more than this, or one entry.
-const RECORD: usize = 64 << 10;
-
 /// A spill that is being written.
 struct Spill<'w> {
     writer: &'w Writer,
@@ -127,7 +124,8 @@ impl Spill<'_> {
                 expected = row.offset + 1;
                 self.bytes += row.payload.len();
                 self.waiting.push((row.offset, row.appended, Bytes::copy_from_slice(row.payload)));
-                if self.bytes >= RECORD {
+                // A damaged record costs its entries, so it holds no more than a step of the index, or one entry.
+                if self.bytes as u64 >= self.writer.options.span_bytes() {
                     self.write()?;
                 }
             }
