@@ -136,8 +136,8 @@ fn s_a_payload_never_becomes_a_record() {
     core.put(slot, "first").unwrap();
     // The worst case: the image of a segment of this very log, at every alignment.
     let image = fs.contents(&segments(&fs)[0]);
-    let image = image[..400].to_vec();
-    core.put(slot, [image.clone(), vec![0; 4], image].concat()).unwrap();
+    let images: Vec<u8> = (0..8).flat_map(|_| [&image[..320], &[0]].concat()).collect();
+    core.put(slot, images).unwrap();
     core.put(slot, "last").unwrap();
     core.writer.close();
     let name = segments(&fs).remove(0);
@@ -146,7 +146,7 @@ fn s_a_payload_never_becomes_a_record() {
     // The cursors at the head, the first, and the one with the payload.
     fs.damage(&name, records.nth(2).unwrap().0, 0xFF);
     let mut core = open(&fs, &options());
-    assert_eq!(core.found.lost_entries, 1);
+    assert_eq!((core.found.lost_entries, core.found.duplicates), (1, 0));
     let slot = core.declare("a", QueueOptions::default());
     assert_eq!(core.drain(slot), [Bytes::from("first"), Bytes::from("last")]);
 }

@@ -62,6 +62,8 @@ enum End {
     Open,
     /// Done, and that may not be on disk.
     Done,
+    /// It was done and came back, because that was not on disk.
+    Again,
     /// Done, and on disk.
     Written,
 }
@@ -113,7 +115,7 @@ fn slot(core: &Core, queue: usize) -> usize {
 impl Model {
     /// Runs a script until its end or until the machine stops.
     pub fn run(&mut self, fs: &Simulated, script: &[Op]) {
-        self.adopt(fs);
+        self.adopt(fs, true);
         let Ok(mut core) = open(fs) else {
             assert!(fs.stopped() || fs.operations() > 0, "a healthy file system opens");
             return;
@@ -130,7 +132,7 @@ impl Model {
                     self.written(clean);
                 }
                 drop(core);
-                self.adopt(fs);
+                self.adopt(fs, false);
                 core = match open(fs) {
                     Ok(core) => core,
                     Err(_) => return,
@@ -226,7 +228,7 @@ impl Model {
             .iter_mut()
             .filter(|sent| sent.fate == Fate::Confirmed)
             .filter_map(|sent| sent.queues.get_mut(&DROPPING))
-            .filter(|end| **end == End::Open);
+            .filter(|end| matches!(end, End::Open | End::Again));
         open.take(count as usize).for_each(|end| *end = End::Done);
     }
 
@@ -280,8 +282,10 @@ impl Model {
         }
     }
 
-    /// A new life begins: what a start finds is what there is, and what it does not find must not come later.
-    fn adopt(&mut self, fs: &Simulated) {
+    /// A new life begins. When all that it finds is on disk for good (`settled`), that is what there is, and what it does
+    /// not find must not come later. Otherwise a power cut can still take back what the last life failed to write, or
+    /// failed to take back.
+    fn adopt(&mut self, fs: &Simulated, settled: bool) {
         let Ok(core) = open(&fs.after(Stop::Process)) else { return };
         let mut there = vec![BTreeSet::new(); QUEUES.len()];
         for (queue, ids) in there.iter_mut().enumerate() {
@@ -289,12 +293,17 @@ impl Model {
             ids.extend(items.iter().map(|item| id(&item.payload)));
         }
         for (id, sent) in self.sent.iter_mut().enumerate() {
-            if sent.fate == Fate::Unknown {
+            if sent.fate == Fate::Unknown && settled {
                 let present = sent.queues.keys().any(|queue| there[*queue].contains(&id));
                 sent.fate = if present { Fate::Confirmed } else { Fate::Refused };
             }
-            for (queue, end) in sent.queues.iter_mut().filter(|(_, end)| **end == End::Done) {
-                *end = if there[*queue].contains(&id) { End::Open } else { End::Written };
+            for (queue, end) in &mut sent.queues {
+                *end = match (*end, there[*queue].contains(&id)) {
+                    (End::Done | End::Again, true) if settled => End::Open,
+                    (End::Done | End::Again, false) if settled => End::Written,
+                    (End::Done, true) => End::Again,
+                    (other, _) => other,
+                };
             }
         }
     }
