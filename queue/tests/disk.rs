@@ -158,19 +158,22 @@ fn d6_a_segment_that_failed_half_way_does_not_hide_another() {
 /// Guarantee: all of them are on disk once that is reported.
 #[test]
 fn d5_acknowledgements_survive_a_failed_rotation() {
-    let fs = Simulated::new();
-    let mut core = open(&fs, &options());
-    let slot = core.declare("a", QueueOptions::default());
-    core.put(slot, "one").unwrap();
-    core.put(slot, "two").unwrap();
-    let item = core.take(slot, crate::index::Limits { entries: 1, bytes: 0 }).unwrap().remove(0);
-    core.index.lock().settle(slot, item.offset);
-    fs.plan(|_, kind| (kind == "allocate").then_some(Fault::NoSpace));
-    assert!(core.put(slot, vec![0; 3500]).is_err());
-    core.writer.write_acknowledgements().unwrap();
-    let mut restarted = open(&fs.after(Stop::Power(5)), &options());
-    let again = restarted.declare("a", QueueOptions::default());
-    assert_eq!(restarted.drain(again), ["two"]);
+    for fault in ["allocate", "write", "sync"] {
+        let fs = Simulated::new();
+        let mut core = open(&fs, &options());
+        let slot = core.declare("a", QueueOptions::default());
+        core.put(slot, "one").unwrap();
+        core.put(slot, "two").unwrap();
+        let item = core.take(slot, crate::index::Limits { entries: 1, bytes: 0 }).unwrap().remove(0);
+        core.index.lock().settle(slot, item.offset);
+        fs.plan(move |index, kind| (kind == fault && index < 4).then_some(Fault::Error));
+        assert!(core.put(slot, vec![0; 3500]).is_err());
+        core.writer.write_acknowledgements().unwrap();
+        assert_eq!(core.stats().files, 1, "in the old segment");
+        let mut restarted = open(&fs.after(Stop::Power(5)), &options());
+        let again = restarted.declare("a", QueueOptions::default());
+        assert_eq!(restarted.drain(again), ["two"], "{fault}");
+    }
 }
 
 /// Scenario: every sync and every write fails, for a long time (D6).
