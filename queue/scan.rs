@@ -7,12 +7,15 @@
 use crate::{
     format::{
         checksum::Salt,
-        record::{self, ALIGN, Header},
+        record::{self, ALIGN, Header, Kind},
         segment,
     },
-    fs::{File, read_full},
+    fs::{File, read_full, write_full},
 };
-use std::{io, sync::Arc};
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+};
 
 /// So much is read at once.
 const WINDOW: usize = 256 * 1024;
@@ -26,6 +29,20 @@ pub enum Step<'s> {
     Damage { from: u64, to: u64 },
     /// Nothing but zeros from here on.
     End,
+}
+
+/// Makes a record of what lies between two records and is none, so that it is not taken for damage later.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn cover(file: &dyn File, salt: Salt, from: u64, to: u64) -> io::Result<()> {
+    let Some(size) = to.checked_sub(from + record::HEADER as u64) else { return Ok(()) };
+    let Ok(body) = u32::try_from(size) else { return Ok(()) };
+    let mut bytes = vec![0; body as usize];
+    read_full(file, &mut bytes, from + record::HEADER as u64)?;
+    let header = Header { kind: Kind::Hole, body, sequence: 0, synced: 0 };
+    let head = header.encode(salt, from, std::iter::once(&bytes[..]));
+    write_full(file, &mut [IoSlice::new(&head)], from)
 }
 
 /// Goes through a file from a position to an end.
@@ -57,8 +74,14 @@ impl Scanner {
     /// # Errors
     /// The file cannot be read; calling again tries again.
     pub fn step(&mut self) -> io::Result<Step<'_>> {
-        let at = self.at;
-        Ok(match self.find()? {
+        let (mut at, mut found) = (self.at, self.find()?);
+        while let Found::Record(header) = &found
+            && header.kind == Kind::Hole
+        {
+            self.at = at + header.stride();
+            (at, found) = (self.at, self.find()?);
+        }
+        Ok(match found {
             Found::End => Step::End,
             Found::Damage(to) => {
                 self.at = to;

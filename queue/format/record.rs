@@ -21,6 +21,8 @@ pub enum Kind {
     Cursors,
     /// The last piece of all cursors.
     LastCursors,
+    /// A hole that a power cut has torn into what was never acknowledged; its body means nothing.
+    Hole,
 }
 
 /// What is known of a record without its body.
@@ -42,6 +44,7 @@ impl Header {
             Kind::Commit => 1,
             Kind::Cursors => 2,
             Kind::LastCursors => 3,
+            Kind::Hole => 4,
         };
         let mut out = [0; HEADER];
         let fields: [&[u8]; 5] = [
@@ -79,6 +82,7 @@ impl Header {
             1 => Kind::Commit,
             2 => Kind::Cursors,
             3 => Kind::LastCursors,
+            4 => Kind::Hole,
             _ => return None,
         };
         let header =

@@ -13,7 +13,7 @@ use crate::{
         segment,
     },
     index::{FileInfo, Index, Slot, cost},
-    scan::{Scanner, Step},
+    scan::{Scanner, Step, cover},
     stats::Recovered,
 };
 use std::{collections::HashMap, sync::Arc};
@@ -68,11 +68,11 @@ impl Pass<'_> {
             FileInfo { kind: candidate.kind, size: candidate.size, end: counted, live: 0, live_bytes: 0, sealed: true };
         self.index.add_file(candidate.number, info);
         let mut scanner = Scanner::new(Arc::clone(&candidate.file), Salt::new(log, candidate.number), 0, counted);
-        let (mut end, mut torn) = (segment::HEADER as u64, 0);
+        let (mut end, mut torn) = (segment::HEADER as u64, Vec::new());
         loop {
             match scanner.step()? {
                 Step::End => break,
-                Step::Damage { from, to } if from >= candidate.synced => torn += to - from,
+                Step::Damage { from, to } if from >= candidate.synced => torn.push((from, to)),
                 Step::Damage { from, to } => {
                     self.found.corrupt_records += 1;
                     self.found.corrupt_bytes += to - from;
@@ -96,7 +96,15 @@ impl Pass<'_> {
             self.found.corrupt_records += 1;
             self.found.corrupt_bytes += (segment::HEADER as u64).min(candidate.size);
         }
-        self.found.torn_bytes += torn;
+        self.found.torn_bytes += torn.iter().map(|(from, to)| to - from).sum::<u64>();
+        if access == Access::Write {
+            let holes: Vec<_> = torn.iter().filter(|(_, to)| *to <= end).collect();
+            for (from, to) in &holes {
+                cover(&*candidate.file, Salt::new(log, candidate.number), *from, *to)?;
+            }
+            // Nothing depends on it but the count of damages at later starts.
+            let _ = if holes.is_empty() { Ok(()) } else { candidate.file.sync() };
+        }
         let end = end.min(counted);
         self.index.grow(candidate.number, end);
         // What was set aside for a segment and not used is given back; that may have got lost the first time.

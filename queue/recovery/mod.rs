@@ -2,7 +2,8 @@
 //!
 //! Promises
 //! - What was acknowledged to a writer is found again, whatever the moment of the crash, also of a crash in here.
-//!   Recovery changes nothing but the end of the last segment, and removes what nobody can need.
+//!   Recovery changes nothing but the end of the last segment, and removes what nobody can need: it cuts off the torn
+//!   tail, and marks holes in what was never acknowledged so that they are not taken for damage later.
 //! - Damage costs the records it hits. What is missing shows as gaps in the offsets of a queue: gaps in what was
 //!   synced are losses and are counted; gaps in what was not are appends that nobody was told about.
 //! - An entry comes back unless its end is on disk. Where two files have it, one counts.

@@ -254,7 +254,8 @@ impl Model {
             assert!(ids.is_sorted_by(|a, b| a < b), "{context}: `{name}` is in order, each once: {ids:?}");
             present.push(ids.into_iter().collect());
         }
-        assert_eq!(core.found.lost_entries, 0, "{context}: nothing is counted as lost");
+        let found = (core.found.lost_entries, core.found.corrupt_records);
+        assert_eq!(found, (0, 0), "{context}: nothing is counted as lost or damaged");
         for (id, sent) in self.sent.iter().enumerate() {
             for (queue, end) in &sent.queues {
                 let there = present[*queue].contains(&id);
