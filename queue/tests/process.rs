@@ -152,14 +152,14 @@ fn kill_one(
     assert!(ready.is_some() && status.code().is_none(), "the child ended by itself: {status}");
 }
 
-/// Everything that waits, with how often it is there; taken once, never settled.
+/// Everything that waits, with how often it is there.
 async fn all(queue: &Queue) -> BTreeMap<(u64, u64), u64> {
-    let (mut seen, mut held) = (BTreeMap::new(), Vec::new());
-    while queue.stats().entries > queue.stats().in_flight {
-        queue.arrived().await;
+    let mut seen = BTreeMap::new();
+    while queue.stats().entries > 0 {
+        tokio::time::timeout(LONGEST, queue.arrived()).await.expect("what waits can be taken");
         for entry in queue.take(Limits { entries: 100, bytes: 0 }) {
             *seen.entry(parse(&entry.payload())).or_default() += 1;
-            held.push(entry);
+            entry.settle();
         }
     }
     seen
