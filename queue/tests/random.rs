@@ -46,6 +46,7 @@ proptest! {
         power in prop::option::of(any::<u64>()),
     ) {
         let (fs, mut model) = (Simulated::new(), Model::default());
+        model.faulty = true;
         fs.plan(move |index, _| match faults.get(&index) {
             _ if index == stop_at => Some(Fault::Stop),
             other => other.copied(),
