@@ -23,8 +23,7 @@ const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The directory of a log on a real file system.
 pub struct Directory {
     fd: OwnedFd,
-    /// Held for its lock.
-    _lock: OwnedFd,
+    lock: OwnedFd,
 }
 
 /// Why a directory cannot be used.
@@ -87,7 +86,7 @@ impl Directory {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let lock = rustix::fs::openat(&fd, LOCK, flags, FILE_MODE).map_err(failed)?;
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { fd, _lock: lock }),
+            Ok(()) => Ok(Self { fd, lock }),
             Err(Errno::WOULDBLOCK) => Err(DirectoryError::Locked(path.to_owned())),
             Err(errno) => Err(failed(errno)),
         }
@@ -100,6 +99,13 @@ impl Directory {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
         }
         Ok(Arc::new(Opened(fd)))
+    }
+}
+
+impl Drop for Directory {
+    /// Closing alone would not do: a child that is being spawned has a copy of the descriptor until it runs.
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.lock, FlockOperation::Unlock);
     }
 }
 
