@@ -176,8 +176,8 @@ impl Graph {
         extensions.chain(exporters).chain(stages).chain(receivers)
     }
 
-    /// Runs until `drain` is given, a component fails or every receiver has come to its end, then stops in order. Everything has stopped when this
-    /// returns, at the latest `deadline` after the drain began.
+    /// Runs until `drain` is given, a component fails or every receiver has come to its end, then stops in order.
+    /// Everything has stopped when this returns, at the latest `deadline` after the drain began.
     ///
     /// # Errors
     /// The first component that failed.

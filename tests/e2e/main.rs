@@ -10,6 +10,7 @@ mod dead_sink;
 mod docker;
 mod docs;
 mod falco_http;
+mod file_log;
 mod first_minute;
 mod house;
 mod image;
