@@ -20,6 +20,7 @@ const ROTATE: usize = 900;
 const KILLS: usize = 4;
 
 /// Writes the lines as an application does, with logrotate beside it.
+#[allow(clippy::disallowed_methods, reason = "the pace of the writer: the kills are to fall into the writing")]
 fn write(folder: &Path) {
     let path = folder.join("app.log");
     for number in 0..LINES {
@@ -28,7 +29,6 @@ fn write(folder: &Path) {
         }
         let mut file = OpenOptions::new().append(true).create(true).open(&path).unwrap();
         writeln!(file, "line {number}").unwrap();
-        // The pace of the writer is part of the scenario: the kills fall into the writing.
         thread::sleep(Duration::from_millis(1));
     }
 }
