@@ -47,9 +47,13 @@ impl Config {
 
 #[async_trait]
 impl ExtensionPlan for Plan {
-    async fn build(self: Box<Self>, _: &BuildCx) -> Result<Box<dyn Extension>, BoxError> {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Extension>, BoxError> {
         let Config { directory, create_directory } = self.config;
-        let opened = tokio::task::spawn_blocking(move || Store::open(&directory, create_directory)).await?;
-        Ok(Box::new(Opened { store: Arc::new(opened?) }))
+        let store = tokio::task::spawn_blocking(move || Store::open(&directory, create_directory)).await??;
+        let help = "Damaged files that were moved aside; components started without their state.";
+        let labels = [("extension", cx.id.as_str())];
+        let damaged = cx.telemetry.counter("lanner_file_storage_damaged_files", help, "{file}", &labels);
+        damaged.add(u64::from(store.moved_aside));
+        Ok(Box::new(Opened { store: Arc::new(store) }))
     }
 }

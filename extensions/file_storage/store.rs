@@ -9,7 +9,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinit
 use std::{
     fs::{DirBuilder, OpenOptions, create_dir_all, rename},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -29,6 +29,8 @@ pub(super) enum OpenError {
     Directory { path: PathBuf, source: io::Error },
     #[error("`{path}` cannot be created: {source}; create it for the user of the process, or set another `directory`")]
     Create { path: PathBuf, source: io::Error },
+    #[error("everybody can write to `{path}`, and so change the state; take that right away: chmod o-w {path}")]
+    Writable { path: PathBuf },
     #[error("`{path}` is used by another process; end that one, or give each its own `directory`")]
     InUse { path: PathBuf },
     #[error("`{path}` cannot be opened: {source}")]
@@ -48,7 +50,11 @@ struct TooLarge {
 }
 
 /// The state of all components.
-pub(super) struct Store(Arc<Database>);
+pub(super) struct Store {
+    database: Arc<Database>,
+    /// Whether a damaged file was found and moved aside.
+    pub moved_aside: bool,
+}
 
 impl Store {
     /// Opens the file in `directory`, or makes it.
@@ -60,8 +66,14 @@ impl Store {
             let made = parent.and_then(|()| DirBuilder::new().mode(0o700).create(directory));
             made.map_err(|source| OpenError::Create { path: path(), source })?;
         }
-        if let Err(source) = directory.read_dir() {
-            return Err(OpenError::Directory { path: directory.to_owned(), source });
+        let permissions =
+            directory.read_dir().and_then(|_| directory.metadata()).map(|metadata| metadata.permissions());
+        match permissions {
+            Err(source) => return Err(OpenError::Directory { path: directory.to_owned(), source }),
+            Ok(permissions) if permissions.mode() & 0o002 != 0 => {
+                return Err(OpenError::Writable { path: directory.to_owned() });
+            }
+            Ok(_) => {}
         }
         let path = directory.join(FILE);
         match Self::open_file(&path) {
@@ -73,21 +85,23 @@ impl Store {
                     "`{}` is damaged: {source}. It was moved aside; components start without their state.",
                     path.display()
                 );
-                Self::open_file(&path)
+                Ok(Self { moved_aside: true, ..Self::open_file(&path)? })
             }
             opened => opened,
         }
     }
 
     fn open_file(path: &Path) -> Result<Self, OpenError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = file.map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        // No link is followed: it would let whoever made it choose what is overwritten (S17).
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
         // Without the check a file that something else has damaged could panic later.
         let opened = FileBackend::new(file).and_then(|file| {
             Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(file)
         });
         match opened {
-            Ok(database) => Ok(Self(Arc::new(database))),
+            Ok(database) => Ok(Self { database: Arc::new(database), moved_aside: false }),
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(OpenError::InUse { path: path.to_owned() }),
             Err(source) => Err(OpenError::Database { path: path.to_owned(), source }),
         }
@@ -97,7 +111,7 @@ impl Store {
 /// Whether an error says that the bytes of the file are wrong, not that the disk or another process is in the way.
 fn is_damage(error: &DatabaseError) -> bool {
     match error {
-        DatabaseError::RepairAborted | DatabaseError::UpgradeRequired(_) => true,
+        DatabaseError::RepairAborted => true,
         DatabaseError::Storage(StorageError::Corrupted(_)) => true,
         // This is how a file that never was a redb file is reported.
         DatabaseError::Storage(StorageError::Io(error)) => {
@@ -119,7 +133,7 @@ fn free_name(path: &Path) -> PathBuf {
 
 impl StorageProvider for Store {
     fn open(&self, owner: &str) -> Arc<dyn Storage> {
-        Arc::new(Owned { prefix: [owner.as_bytes(), b"\0"].concat(), database: Arc::clone(&self.0) })
+        Arc::new(Owned { prefix: [owner.as_bytes(), b"\0"].concat(), database: Arc::clone(&self.database) })
     }
 }
 

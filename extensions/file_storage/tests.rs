@@ -86,6 +86,7 @@ async fn damage_is_moved_aside() {
         let before = std::fs::read_dir(&folder.0).unwrap().count();
         std::fs::write(&path, &bytes).unwrap();
         let store = folder.open();
+        assert!(store.moved_aside, "{name}");
         assert_eq!(store.open("x").get("key 7").await.unwrap(), None, "{name}");
         put(&store).await;
         assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), before + 1, "{name}: kept beside");
@@ -104,6 +105,39 @@ fn the_folder() {
     assert_eq!(std::fs::metadata(folder.0.join("state.redb")).unwrap().permissions().mode() & 0o777, 0o600);
     let error = Store::open(&folder.0.join("state.redb/below"), true).err().unwrap().to_string();
     assert!(error.contains("another `directory`"), "{error}");
+}
+
+/// Scenario: S17: a folder that everybody can write to; a link in the place of the file.
+/// Guarantee: refused, with the remedy; what the link leads to is not touched.
+#[test]
+fn others_do_not_choose_the_file() {
+    let folder = Folder::new("open-folder");
+    std::fs::create_dir_all(&folder.0).unwrap();
+    std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let error = Store::open(&folder.0, true).err().unwrap().to_string();
+    assert!(error.contains("chmod o-w"), "{error}");
+    std::fs::set_permissions(&folder.0, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let target = folder.0.join("precious");
+    std::fs::write(&target, "text").unwrap();
+    std::os::unix::fs::symlink(&target, folder.0.join("state.redb")).unwrap();
+    assert!(matches!(Store::open(&folder.0, true), Err(OpenError::File { .. })));
+    assert_eq!(std::fs::read_to_string(&target).unwrap(), "text");
+}
+
+/// Scenario: a damaged file at the start of the extension.
+/// Guarantee: the start goes on, and the damage is counted.
+#[tokio::test]
+async fn damage_is_counted() {
+    let folder = Folder::new("counted");
+    drop(folder.open());
+    std::fs::write(folder.0.join("state.redb"), "no database").unwrap();
+    let config = Config { directory: folder.0.clone(), create_directory: true };
+    let telemetry = lanner_engine::telemetry::Telemetry::default();
+    let cx = BuildCx::new(Kind::Extension, "file_storage".parse().unwrap(), telemetry.clone(), Default::default());
+    let opened = Box::new(Plan { config }).build(&cx).await.unwrap();
+    assert!(opened.storage().is_some());
+    let metric = telemetry.metric("lanner_file_storage_damaged_files").unwrap();
+    assert_eq!(metric.series.iter().map(|(_, count)| count).sum::<i64>(), 1);
 }
 
 /// Scenario: a key and a value beyond the limits.
