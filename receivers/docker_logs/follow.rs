@@ -1,8 +1,9 @@
 //! One container: from its log stream to the pipeline.
 //!
 //! Promises: whatever was read is delivered before the next connection is made, so the cursor then says exactly
-//! what is missing; while the pipeline is busy the read stops behind a bounded buffer and nothing is dropped; a
-//! half-read line of a broken connection is not handed out, because it comes again.
+//! what is missing; the log of a container that has ended is opened once more, because the daemon may cut short what it
+//! follows; while the pipeline is busy the read stops behind a bounded buffer and nothing is dropped; a half-read line
+//! of a broken connection is not handed out, because it comes again.
 //!
 //! ```text
 //! log stream -> framing -> lines -> replay (known lines out) -> chunks (bounded) -> records -> consume -> cursor
@@ -69,7 +70,8 @@ pub struct Follower {
 
 /// How one connection ended.
 pub enum End {
-    Eof,
+    /// The log ended; what the daemon says about the container since then.
+    Eof(Result<Inspected, ApiError>),
     Drained,
     Failed(Reconnect, ApiError),
 }
@@ -103,14 +105,15 @@ impl Follower {
                     tracing::info!(container = before.candidate.name, error, "log stream lost; reconnecting");
                     self.shared.metrics.reconnect(why);
                 }
-                End::Eof => match self.inspect().await {
+                End::Eof(_) if !before.running => return Ended::Exited { started_at: before.started_at },
+                End::Eof(after) => match after {
                     Err(ApiError::Gone) => return Ended::Gone,
-                    Ok(after) if after.started_at != before.started_at => {
-                        // Restarted meanwhile: the same log goes on.
+                    Ok(after) if !after.running || after.started_at != before.started_at => {
+                        // Ended or restarted meanwhile. The daemon may close a log that it follows before it has
+                        // handed out the last lines, so only a log that was opened after the end is complete.
                         backoff.reset();
                         continue;
                     }
-                    Ok(after) if !after.running => return Ended::Exited { started_at: after.started_at },
                     _ => self.shared.metrics.reconnect(Reconnect::Ended),
                 },
             }

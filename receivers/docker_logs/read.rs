@@ -93,14 +93,13 @@ impl Follower {
                     Ok(None) => {
                         decoder.finish(|event| events.push(event));
                         let _ = intake.take(&mut events).await;
-                        // A line of a container that still runs goes on after the reconnect.
-                        if intake.joiner.oldest_open().is_some()
-                            && self.inspect().await.is_ok_and(|container| !container.running)
-                        {
+                        let after = self.inspect().await;
+                        // Otherwise the line may go on, and comes again with the next connection.
+                        if !container.running || matches!(after, Err(ApiError::Gone)) {
                             intake.flush(None);
                         }
                         let _ = intake.send().await;
-                        return End::Eof;
+                        return End::Eof(after);
                     }
                     Err(error) => {
                         let _ = intake.send().await;

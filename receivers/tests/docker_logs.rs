@@ -53,7 +53,8 @@ impl Running {
 
     async fn items(&self, count: usize) {
         let waited = timeout(LONG, self.capture.items(count)).await;
-        assert!(waited.is_ok(), "{} of {count} records came", self.capture.records().len());
+        let came = bodies(&self.capture);
+        assert!(waited.is_ok(), "{} of {count} records came: {:?}", came.len(), sketch(&came));
     }
 
     fn metric(&self, name: &str) -> i64 {
@@ -95,9 +96,13 @@ fn bodies(capture: &Capture) -> Vec<String> {
     bodies
 }
 
+/// Tells long texts apart without printing them.
+fn sketch(texts: &[String]) -> Vec<(Option<char>, usize)> {
+    texts.iter().map(|text| (text.chars().next(), text.len())).collect()
+}
+
 /// Compares long texts without printing them.
 fn assert_same(found: Vec<String>, expected: Vec<String>) {
-    let sketch = |texts: &[String]| texts.iter().map(|text| (text.chars().next(), text.len())).collect::<Vec<_>>();
     assert!(found == expected, "{:?} instead of {:?}", sketch(&found), sketch(&expected));
 }
 
