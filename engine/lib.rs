@@ -19,9 +19,9 @@ pub mod testing;
 pub mod prelude {
     pub use crate::{
         component::{
-            BoxError, BuildCx, Component, ComponentId, Consumer, Drain, Emitter, Exporter, ExporterPlan, Extension,
-            ExtensionPlan, Factory, Kind, Outcome, Receiver, ReceiverPlan, Refused, Registry, Request, Stability,
-            Stage, StagePlan, Storage, Transform,
+            BoxError, BuildCx, BuiltTransform, Component, ComponentId, Consumer, Drain, Emitter, Exporter,
+            ExporterPlan, Extension, ExtensionPlan, Factory, Kind, Outcome, Receiver, ReceiverPlan, Refused, Registry,
+            Request, Stability, Stage, StagePlan, Storage, Transform, TransformPlan,
         },
         config::{DeliveryDefaults, PlanCx},
         event::{Attributes, Batch, Key, LogRecord, Logs, Priority, Resource, Scope, Signal, Signals, Text, Value},

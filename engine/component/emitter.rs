@@ -11,6 +11,7 @@ pub struct Emitter<'a> {
     pub(crate) emitted: &'a mut SmallVec<[Batch; 1]>,
     pub(crate) discarded: &'a mut Counts,
     pub(crate) degraded: &'a mut Counts,
+    pub(crate) created: &'a mut usize,
 }
 
 impl Emitter<'_> {
@@ -30,6 +31,11 @@ impl Emitter<'_> {
     /// `lanner_processor_degraded`. The reason is a constant, as above; an item may have several.
     pub fn degraded(&mut self, items: usize, reason: &'static str) {
         count(self.degraded, items, reason);
+    }
+
+    /// Says that `items` among those passed on did not come in but were made here.
+    pub fn created(&mut self, items: usize) {
+        *self.created += items;
     }
 
     /// Passes on the records for which `judge` finds no reason to discard them.

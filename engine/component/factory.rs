@@ -2,7 +2,9 @@
 //!
 //! Everything is a function pointer, so a crate's `const ALL: &[Factory]` is explicit, greppable and free.
 
-use super::{Component, ExporterPlan, ExtensionPlan, Kind, ReceiverPlan, Stability, StagePlan, Transform};
+use super::{
+    Component, ExporterPlan, ExtensionPlan, Kind, ReceiverPlan, Stability, StagePlan, Transform, TransformPlan,
+};
 use crate::{
     config::{DeliveryConfig, DeliveryDefaults, Node, PlanCx},
     event::Signals,
@@ -37,6 +39,8 @@ pub struct Factory {
 pub enum Planned {
     Receiver(Box<dyn ReceiverPlan>),
     Transform(Arc<dyn Transform>),
+    /// A stateless processor that must be built first.
+    TransformPlan(Box<dyn TransformPlan>),
     /// A stateful processor or a connector.
     Stage(Box<dyn StagePlan>),
     Exporter {
@@ -83,6 +87,17 @@ impl Factory {
         Self::of::<C>(Kind::Processor, |body, cx| {
             let plan = C::plan(cx.decode::<C::Config>(body)?, cx)?;
             Some(Planned::Transform(Arc::new(plan)))
+        })
+    }
+
+    /// A stateless processor type that must be built.
+    pub const fn built_transform<C: Component>() -> Self
+    where
+        C::Plan: TransformPlan,
+    {
+        Self::of::<C>(Kind::Processor, |body, cx| {
+            let plan = C::plan(cx.decode::<C::Config>(body)?, cx)?;
+            Some(Planned::TransformPlan(Box::new(plan)))
         })
     }
 

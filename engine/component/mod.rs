@@ -27,6 +27,6 @@ pub use registry::Registry;
 pub use request::Request;
 pub use storage::{Change, Storage, StorageProvider, Storages};
 pub use traits::{
-    BoxError, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan, Stability, Stage,
-    StagePlan, Transform,
+    BoxError, BuiltTransform, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan,
+    Stability, Stage, StagePlan, Transform, TransformPlan,
 };

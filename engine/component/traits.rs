@@ -74,12 +74,58 @@ pub trait Transform: Send + Sync + 'static {
     }
 }
 
+/// A checked transform that must be built: one that reads files, keeps them current, or counts on its own.
+#[async_trait]
+pub trait TransformPlan: Send + 'static {
+    /// Opens and reads; must not spawn.
+    ///
+    /// # Errors
+    /// A file cannot be read or is wrong.
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn BuiltTransform>, BoxError>;
+}
+
+/// A transform with something going on beside it, such as watching a file.
+#[async_trait]
+pub trait BuiltTransform: Transform {
+    /// Goes on until drained; the transform is used meanwhile.
+    ///
+    /// # Errors
+    /// The transform cannot go on; the process stops.
+    async fn run(&self, drain: Drain) -> Result<(), BoxError> {
+        drain.requested().await;
+        Ok(())
+    }
+}
+
 /// What holds state or timers: an aggregating processor or a connector.
 #[async_trait]
 pub trait Stage: Send + Sync + 'static {
     /// Takes over a batch that the engine has accepted; from now on its items are this stage's to account for.
     /// Must be quick and bound its own memory.
     fn absorb(&self, batch: Batch);
+
+    /// Whether there is no room for more right now. The engine asks before it absorbs; senders then wait or are told to
+    /// come back, as with a full queue. For stages whose output waits for a slow pipeline.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// Whether the acknowledgement of what was absorbed waits for [`persist`](Self::persist). Such a stage may see a
+    /// record again that it has absorbed already (the sender was told to repeat, or the process was killed before the
+    /// answer), and must know it by its `log.record.uid`.
+    fn is_durable(&self) -> bool {
+        false
+    }
+
+    /// Returns once everything that was absorbed before the call is on disk.
+    ///
+    /// # Errors
+    /// The storage failed. What was absorbed stays absorbed, but the sender is told to repeat it.
+    ///
+    /// Cancel-safe: dropped before it returns, the sender has no answer and repeats.
+    async fn persist(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
 
     /// Emits to `out` until drained; on drain flushes what is held, then returns.
     ///

@@ -25,6 +25,8 @@ const HOLD_ATTEMPTS: u32 = 4;
 /// Between room and the next attempt. What a failed attempt had reserved elsewhere counts as room when it is given back,
 /// so without it one request could wake itself, or two each other, all the time.
 const BREATH: Duration = Duration::from_millis(2);
+/// How often a stage without room is asked again: it gives no signal.
+const STAGE_BREATH: Duration = Duration::from_millis(20);
 
 /// How long a sender waits for room.
 #[derive(Clone, Copy)]
@@ -144,9 +146,19 @@ impl PipelineIntake {
                 Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
                 Patience::Until(_) => None,
             };
+            let mut by_stage = false;
             let (full, until, retry_after) = match hindrance {
                 Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
                 Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
+                Hindrance::FullStage { name } => {
+                    by_stage = true;
+                    (name, deadline, RETRY_AFTER)
+                }
+                Hindrance::Unstored { name, error } => {
+                    tracing::warn!(component = name, error, "the storage failed; senders are told to repeat");
+                    by_stage = true;
+                    (format!("the storage of {name}"), deadline, RETRY_AFTER)
+                }
                 Hindrance::Failed(Failed { id, after, asked }) => {
                     // Within a short hold there is no time for the usual delays, unless the sink asked for one.
                     let delay = match patience {
@@ -166,6 +178,9 @@ impl PipelineIntake {
             let waiting = self.budget.waiting();
             let room = waiting.room();
             let again = async {
+                if by_stage {
+                    return tokio::time::sleep(STAGE_BREATH).await;
+                }
                 if self.budget.announced() == announced {
                     room.await;
                 }

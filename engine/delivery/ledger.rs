@@ -1,8 +1,8 @@
 //! The ledger: where every accepted item went.
 //!
 //! Promise: for each pipeline and each of its destinations, at any quiet moment,
-//! `accepted = discarded + delivered + queued + rejected`. Accepted and discarded belong to the pipeline; the other
-//! three to each destination, since a fan-out owes every item to all of them. Everything of one request is counted
+//! `accepted + created = discarded + delivered + queued + rejected`. The first two and discarded belong to the pipeline;
+//! the other three to each destination, since a fan-out owes every item to all of them. Everything of one request is counted
 //! when it is committed, so a refused request leaves no trace here.
 
 use crate::telemetry::{Counter, Gauge, Telemetry};
@@ -13,11 +13,12 @@ use std::{fmt, sync::Arc};
 #[derive(Clone, Default)]
 pub struct Ledger(Arc<Mutex<Vec<Arc<PipelineAccount>>>>);
 
-/// What a pipeline accepted, and what its processors discarded.
+/// What a pipeline accepted, and what its processors made and discarded.
 pub struct PipelineAccount {
     pipeline: String,
     telemetry: Telemetry,
     pub accepted: Counter,
+    pub created: Counter,
     discarded: Mutex<Vec<Reasoned>>,
     degraded: Mutex<Vec<Reasoned>>,
     destinations: Mutex<Vec<Arc<DestinationAccount>>>,
@@ -70,6 +71,12 @@ impl Ledger {
                 "{item}",
                 &[("pipeline", pipeline)],
             ),
+            created: telemetry.counter(
+                "lanner_pipeline_created_items",
+                "Items that processors of the pipeline made, such as alerts of rules.",
+                "{item}",
+                &[("pipeline", pipeline)],
+            ),
             discarded: Mutex::default(),
             degraded: Mutex::default(),
             destinations: Mutex::default(),
@@ -98,6 +105,7 @@ impl Ledger {
                     pipeline: account.pipeline.clone(),
                     destination: destination.destination.clone(),
                     accepted: account.accepted.get(),
+                    created: account.created.get(),
                     discarded: discarded.clone(),
                     delivered: destination.delivered.get(),
                     queued: u64::try_from(destination.queued.get()).unwrap_or(0),
@@ -185,6 +193,11 @@ fn count(
 }
 
 impl DestinationAccount {
+    /// The id of the destination.
+    pub fn name(&self) -> &str {
+        &self.destination
+    }
+
     /// Counts items that the destination will never have.
     pub fn reject(&self, reason: &'static str, items: u64) {
         if items == 0 {
@@ -212,6 +225,7 @@ pub struct Row {
     pub pipeline: String,
     pub destination: String,
     pub accepted: u64,
+    pub created: u64,
     /// By processor and reason.
     pub discarded: Vec<(String, u64)>,
     pub delivered: u64,
@@ -221,10 +235,10 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether `accepted = discarded + delivered + queued + rejected`.
+    /// Whether `accepted + created = discarded + delivered + queued + rejected`.
     pub fn adds_up(&self) -> bool {
         let sum = |parts: &[(String, u64)]| parts.iter().map(|(_, items)| items).sum::<u64>();
-        self.accepted == sum(&self.discarded) + self.delivered + self.queued + sum(&self.rejected)
+        self.accepted + self.created == sum(&self.discarded) + self.delivered + self.queued + sum(&self.rejected)
     }
 }
 
@@ -238,11 +252,11 @@ impl fmt::Display for Row {
             let listed: Vec<_> = parts.iter().map(|(reason, items)| format!("{reason}: {items}")).collect();
             write!(f, " ({})", listed.join(", "))
         };
-        write!(
-            f,
-            "{} -> {}: accepted {} = delivered {}",
-            self.pipeline, self.destination, self.accepted, self.delivered
-        )?;
+        write!(f, "{} -> {}: accepted {}", self.pipeline, self.destination, self.accepted)?;
+        if self.created > 0 {
+            write!(f, " + created {}", self.created)?;
+        }
+        write!(f, " = delivered {}", self.delivered)?;
         write!(f, " + queued {} +", self.queued)?;
         parts(f, "discarded", &self.discarded)?;
         f.write_str(" +")?;

@@ -109,24 +109,30 @@ impl Pipeline {
     ) -> Result<Batches, Refused> {
         let mut emitted = Batches::new();
         let (mut discarded, mut degraded) = (Counts::new(), Counts::new());
-        let (mut incoming, reads_records) = (0, step.transform.reads_records());
+        let (mut incoming, mut created, reads_records) = (0, 0, step.transform.reads_records());
         for mut batch in batches {
             incoming += batch.len();
             if reads_records {
                 batch.decode().map_err(|error| Refused::Invalid(error.to_string()))?;
             }
-            step.transform.apply(
-                batch,
-                &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded },
-            );
+            let mut out = Emitter {
+                emitted: &mut emitted,
+                discarded: &mut discarded,
+                degraded: &mut degraded,
+                created: &mut created,
+            };
+            step.transform.apply(batch, &mut out);
         }
         let outgoing: usize = emitted.iter().map(Batch::len).sum();
         let named: usize = discarded.iter().map(|(_, items)| items).sum();
-        let unaccounted = incoming.saturating_sub(outgoing + named);
+        let unaccounted = (incoming + created).saturating_sub(outgoing + named);
         if unaccounted > 0 {
             discarded.push((reason::UNACCOUNTED, unaccounted));
         }
         transaction.count(&step.incoming, incoming);
+        if created > 0 {
+            transaction.count(&self.account.created, created);
+        }
         transaction.count(&step.outgoing, outgoing);
         for (reason, items) in discarded {
             transaction.discard(&self.account, step.id.as_str(), reason, items);

@@ -1,8 +1,9 @@
 //! What one request feeds, committed as a whole.
 //!
 //! Promise: [`Transaction::commit`] either reserves room in every queue and then changes everything, or changes
-//! nothing. Exporters without a queue are tried between the two, because only they can fail after the reservation;
-//! if one fails, the queues have nothing, but a sink without a queue that was tried before it has its copy.
+//! nothing. Exporters without a queue are tried between the two, and durable stages write to their storage, because only
+//! they can fail after the reservation; if one fails, the queues have nothing, but a sink without a queue or a durable
+//! stage that was before it has its copy.
 
 use super::{
     direct::{DirectSender, Failed, Sent},
@@ -10,7 +11,7 @@ use super::{
     queue::{Full, Reservation, SendingQueue},
 };
 use crate::{
-    component::{Request, Stage},
+    component::{BoxError, Request, Stage},
     event::{Batch, OtlpRequest},
     telemetry::Counter,
 };
@@ -46,6 +47,8 @@ struct Absorb<'g> {
     stage: &'g dyn Stage,
     batch: Batch,
     account: &'g DestinationAccount,
+    /// Whether the stage has it: a durable one is not given it again while others are retried.
+    absorbed: bool,
 }
 
 /// Items of a processor under a reason.
@@ -62,6 +65,10 @@ pub(super) enum Hindrance {
     Full { name: String, blocks: bool },
     /// An exporter without a queue could not deliver now.
     Failed(Failed),
+    /// A stage has no room.
+    FullStage { name: String },
+    /// A durable stage could not write to its storage.
+    Unstored { name: String, error: BoxError },
 }
 
 impl<'g> Transaction<'g> {
@@ -78,7 +85,7 @@ impl<'g> Transaction<'g> {
     }
 
     pub fn absorb(&mut self, stage: &'g dyn Stage, batch: Batch, account: &'g DestinationAccount) {
-        self.absorbs.push(Absorb { stage, batch, account });
+        self.absorbs.push(Absorb { stage, batch, account, absorbed: false });
     }
 
     pub fn discard(&mut self, account: &'g PipelineAccount, processor: &'g str, reason: &'static str, items: usize) {
@@ -94,6 +101,11 @@ impl<'g> Transaction<'g> {
     /// Cancel-safe: everything behind the last await happens at once.
     pub async fn commit(&mut self) -> Result<(), Hindrance> {
         let mut reservations: SmallVec<[Reservation; 2]> = SmallVec::new();
+        for absorb in &self.absorbs {
+            if !absorb.absorbed && absorb.stage.is_full() {
+                return Err(Hindrance::FullStage { name: absorb.account.name().to_owned() });
+            }
+        }
         for append in &self.appends {
             let reserved = append.queue.reserve(&append.request).map_err(|full| Hindrance::Full {
                 name: match full {
@@ -106,6 +118,13 @@ impl<'g> Transaction<'g> {
         }
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
             send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
+        }
+        for absorb in self.absorbs.iter_mut().filter(|absorb| absorb.stage.is_durable()) {
+            if !std::mem::replace(&mut absorb.absorbed, true) {
+                absorb.stage.absorb(absorb.batch.clone());
+            }
+            let unstored = |error| Hindrance::Unstored { name: absorb.account.name().to_owned(), error };
+            absorb.stage.persist().await.map_err(unstored)?;
         }
         for (append, reservation) in self.appends.drain(..).zip(reservations) {
             reservation.push(append.request, Arc::clone(append.account));
@@ -126,7 +145,9 @@ impl<'g> Transaction<'g> {
         }
         for absorb in self.absorbs.drain(..) {
             absorb.account.delivered.add(absorb.batch.len() as u64);
-            absorb.stage.absorb(absorb.batch);
+            if !absorb.absorbed {
+                absorb.stage.absorb(absorb.batch);
+            }
         }
         Ok(())
     }

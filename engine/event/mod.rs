@@ -18,7 +18,7 @@ mod value_serde;
 pub use attributes::Attributes;
 pub use batch::{Batch, OtlpRequest};
 pub use key::Key;
-pub use record::{LogGroup, LogRecord, Logs, Resource, Scope};
+pub use record::{LogGroup, LogRecord, Logs, Raw, Resource, Scope};
 pub use severity::{Priority, SeverityNumber};
 pub use signal::{Signal, Signals};
 pub use text::{Text, cut};

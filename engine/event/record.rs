@@ -1,7 +1,7 @@
 //! `LogRecord`, `Resource`, `Scope` and `Logs`: OpenTelemetry's log data model, decoded.
 
 use super::{Attributes, SeverityNumber, Text, Value};
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 /// One log record; a security event is one with the attributes of the mapping (`docs/mapping.md`).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -23,6 +23,38 @@ pub struct LogRecord {
     /// All zero when the record belongs to no trace.
     pub trace_id: [u8; 16],
     pub span_id: [u8; 8],
+    /// What the record was made from, for components of this process that judge more than the attributes carry.
+    pub raw: Raw,
+}
+
+/// The text a record was made from, such as the JSON of an audit event, unmasked. It is shared, never encoded and so
+/// never leaves the process, and no part of the record's value: records that differ only in it are equal.
+#[derive(Clone, Default)]
+pub struct Raw(Option<Arc<str>>);
+
+impl Raw {
+    /// Keeps a text.
+    pub fn new(text: Arc<str>) -> Self {
+        Self(Some(text))
+    }
+
+    /// The text, where the record was made in this process and nobody took the text away.
+    pub fn text(&self) -> Option<&Arc<str>> {
+        self.0.as_ref()
+    }
+}
+
+impl PartialEq for Raw {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// The length only: the text may hold secrets.
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Raw").field(&self.0.as_ref().map(|text| text.len())).finish()
+    }
 }
 
 /// Who produced the records of a group.

@@ -7,7 +7,10 @@
 
 use super::plan::{ConnectorNode, PipelineNode, Plan};
 use crate::{
-    component::{BoxError, BuildCx, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage, Storages},
+    component::{
+        BoxError, BuildCx, BuiltTransform, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage,
+        Storages,
+    },
     delivery::{
         attempts::Destination,
         budget::Budget,
@@ -66,6 +69,8 @@ pub struct Graph {
     extensions: Vec<(ComponentId, Box<dyn Extension>)>,
     destinations: BTreeMap<ComponentId, Arc<Destination>>,
     senders: Vec<Sender>,
+    /// Transforms that do something on their own beside.
+    transforms: Vec<(ComponentId, Arc<dyn BuiltTransform>)>,
     /// Feeders before those they feed.
     stages: Vec<BuiltStage>,
     receivers: Vec<(ComponentId, Box<dyn Receiver>, Consumer)>,
@@ -127,6 +132,7 @@ impl Graph {
             direct: BTreeMap::new(),
             senders: Vec::new(),
             inner_stages: Vec::new(),
+            transforms: Vec::new(),
         };
         let mut heads: Vec<(PipelineNode, Arc<Pipeline>)> = Vec::new();
         for mut node in pipelines {
@@ -134,7 +140,7 @@ impl Graph {
             let head = wiring.pipeline(&node, processors, &cx).await?;
             heads.push((node, head));
         }
-        let Wiring { closed, senders, inner_stages, .. } = wiring;
+        let Wiring { closed, senders, inner_stages, transforms, .. } = wiring;
         let consumer = |kind, id: &ComponentId, telemetry| {
             let fed: Vec<_> = heads
                 .iter()
@@ -160,6 +166,7 @@ impl Graph {
             extensions: built_extensions,
             destinations,
             senders,
+            transforms,
             stages,
             receivers: built_receivers,
             closed,
@@ -171,9 +178,10 @@ impl Graph {
     fn components(&self) -> impl Iterator<Item = (Kind, &ComponentId)> {
         let extensions = self.extensions.iter().map(|(id, _)| (Kind::Extension, id));
         let exporters = self.destinations.keys().map(|id| (Kind::Exporter, id));
+        let transforms = self.transforms.iter().map(|(id, _)| (Kind::Processor, id));
         let stages = self.stages.iter().map(|stage| (stage.kind, &stage.id));
         let receivers = self.receivers.iter().map(|(id, ..)| (Kind::Receiver, id));
-        extensions.chain(exporters).chain(stages).chain(receivers)
+        extensions.chain(exporters).chain(transforms).chain(stages).chain(receivers)
     }
 
     /// Runs until `drain` is given, a component fails or every receiver has come to its end, then stops in order.
@@ -201,6 +209,11 @@ impl Graph {
             let (id, drain, over) = (sender.id().clone(), senders.drain.clone(), over.clone());
             senders.spawn(Kind::Exporter, id, sender.run(drain, over));
         }
+        let mut transforms = Tier::default();
+        for (id, transform) in self.transforms {
+            let drain = transforms.drain.clone();
+            transforms.spawn(Kind::Processor, id, async move { transform.run(drain).await });
+        }
         let mut stages = Vec::new();
         for BuiltStage { kind, id, stage, out } in self.stages {
             let mut tier = Tier::default();
@@ -226,6 +239,7 @@ impl Graph {
                 failure = ended;
             }
             error = first_failure(&mut stages) => failure = Some(error),
+            error = transforms.failed() => failure = Some(error),
             error = senders.failed() => failure = Some(error),
             error = exporters.failed() => failure = Some(error),
             error = extensions.failed() => failure = Some(error),
@@ -246,6 +260,7 @@ impl Graph {
         for mut stage in stages {
             stage.stop(step(0.5)).await;
         }
+        transforms.stop(step(0.5)).await;
         self.closed.request();
         senders.drain.request();
         if !senders.ended_by(step(0.9)).await {
@@ -268,6 +283,7 @@ struct Wiring<'a> {
     direct: BTreeMap<(ComponentId, Signal), Arc<DirectSender>>,
     senders: Vec<Sender>,
     inner_stages: Vec<BuiltStage>,
+    transforms: Vec<(ComponentId, Arc<dyn BuiltTransform>)>,
 }
 
 impl Wiring<'_> {
@@ -286,6 +302,16 @@ impl Wiring<'_> {
             match planned {
                 Planned::Transform(transform) => {
                     let step = Step::new(id, node.id.as_str(), signal.as_str(), transform, &telemetry);
+                    if let Some(last) = segments.last_mut() {
+                        last.steps.push(step);
+                    }
+                }
+                Planned::TransformPlan(plan) => {
+                    let failed = |source| BuildError { kind: Kind::Processor, id: id.clone(), source };
+                    let built = plan.build(&cx(Kind::Processor, &id)).await.map_err(failed)?;
+                    let built: Arc<dyn BuiltTransform> = built.into();
+                    self.transforms.push((id.clone(), Arc::clone(&built)));
+                    let step = Step::new(id, node.id.as_str(), signal.as_str(), built, &telemetry);
                     if let Some(last) = segments.last_mut() {
                         last.steps.push(step);
                     }

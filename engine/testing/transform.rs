@@ -4,7 +4,9 @@
 //! what comes out is its own doing.
 
 use crate::{
-    component::{Component, Counts, Emitter, Factory, Planned, Transform},
+    component::{
+        BoxError, BuildCx, BuiltTransform, Component, Counts, Emitter, Factory, Planned, Transform, TransformPlan,
+    },
     config::{Diagnostic, plan_body},
     event::{Batch, LogGroup, LogRecord, Logs},
 };
@@ -20,6 +22,7 @@ pub struct Transformed {
     batches: Vec<Batch>,
     discarded: Vec<(&'static str, usize)>,
     degraded: Vec<(&'static str, usize)>,
+    created: usize,
 }
 
 impl TransformTest {
@@ -31,6 +34,29 @@ impl TransformTest {
         let trial = plan_body(&Factory::transform::<C>(), yaml);
         match trial.planned {
             Some(Planned::Transform(transform)) => Self(transform),
+            _ => panic!("the config does not pass:\n{}", trial.rendered()),
+        }
+    }
+
+    /// A processor that was built some other way.
+    pub fn new(transform: Arc<dyn Transform>) -> Self {
+        Self(transform)
+    }
+
+    /// Plans and builds the processor `C` with the body `yaml`.
+    ///
+    /// # Errors
+    /// What building it says.
+    ///
+    /// # Panics
+    /// The config has an error; the message is what a user would see.
+    pub async fn built<C: Component<Plan: TransformPlan>>(
+        yaml: &str,
+        cx: &BuildCx,
+    ) -> Result<Arc<dyn BuiltTransform>, BoxError> {
+        let trial = plan_body(&Factory::built_transform::<C>(), yaml);
+        match trial.planned {
+            Some(Planned::TransformPlan(plan)) => Ok(plan.build(cx).await?.into()),
             _ => panic!("the config does not pass:\n{}", trial.rendered()),
         }
     }
@@ -50,9 +76,16 @@ impl TransformTest {
     /// Runs a batch through as it is, for processors to which resources matter or that look at untouched OTLP.
     pub fn run_batch(&self, batch: Batch) -> Transformed {
         let mut emitted = SmallVec::new();
-        let (mut discarded, mut degraded) = (Counts::new(), Counts::new());
-        self.0.apply(batch, &mut Emitter { emitted: &mut emitted, discarded: &mut discarded, degraded: &mut degraded });
-        Transformed { batches: emitted.into_vec(), discarded: discarded.into_vec(), degraded: degraded.into_vec() }
+        let (mut discarded, mut degraded, mut created) = (Counts::new(), Counts::new(), 0);
+        let mut out = Emitter {
+            emitted: &mut emitted,
+            discarded: &mut discarded,
+            degraded: &mut degraded,
+            created: &mut created,
+        };
+        self.0.apply(batch, &mut out);
+        let (discarded, degraded) = (discarded.into_vec(), degraded.into_vec());
+        Transformed { batches: emitted.into_vec(), discarded, degraded, created }
     }
 }
 
@@ -70,6 +103,11 @@ impl Transformed {
     /// How many were left out on purpose, by reason.
     pub fn discarded(&self) -> Vec<(&'static str, usize)> {
         self.discarded.clone()
+    }
+
+    /// How many of the emitted ones were made by the processor.
+    pub fn created(&self) -> usize {
+        self.created
     }
 
     /// How many were passed on although something about them was odd, by reason.

@@ -8,7 +8,7 @@ use super::{
     table::{self, As, NAMES, ROWS},
 };
 use crate::{
-    event::{Attributes, Key, LogRecord, Text, Value, cut},
+    event::{Attributes, Key, LogRecord, Raw, Text, Value, cut},
     semantics::{
         Reasons, event_names,
         falco::{Field, method_of, parse_rfc3339},
@@ -77,6 +77,7 @@ pub(super) fn map(mapper: &AuditMapper, origin: &Origin, event: &Event<'_>, item
             body: Value::text(line(event, code)),
             attrs: mapping.attrs,
             dropped_attributes_count: mapping.dropped,
+            raw: Raw::new(Arc::clone(item.text)),
             ..LogRecord::default()
         },
         plain: None,

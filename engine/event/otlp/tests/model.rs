@@ -65,6 +65,7 @@ prop_compose! {
             flags: counts.1,
             trace_id: ids.0,
             span_id: ids.1,
+            raw: Default::default(),
         }
     }
 }
