@@ -40,9 +40,18 @@ pub trait Storage: Send + Sync + 'static {
 }
 
 /// What keeps the state of many components.
+#[async_trait]
 pub trait StorageProvider: Send + Sync + 'static {
     /// The state of `owner`, for example `receiver/file_log/audit`. Two storages of one owner are the same one.
     fn open(&self, owner: &str) -> Arc<dyn Storage>;
+
+    /// The log for sending queues, opened with the first call; whoever calls again gets the same one.
+    ///
+    /// # Errors
+    /// The log cannot be opened, or this storage has none.
+    async fn queues(&self) -> Result<lanner_queue::Log, BoxError> {
+        Err("this storage keeps no queues; use file_storage".into())
+    }
 }
 
 /// The storage extensions of a graph.

@@ -153,9 +153,6 @@ codes! {
     PORT_CLASH = "L0301", "two components on one port",
         "Only one of them can listen; give the other another endpoint.",
         wrong "falco_http:\n  endpoint: localhost:2801\nk8s_audit:\n  endpoint: localhost:2801", right "k8s_audit:\n  endpoint: localhost:9765";
-    NO_STORAGE = "L0302", "sending_queue::storage is not possible yet",
-        "Storage extensions keep the small state of components, but not queues yet. Without the key the queue is in memory.",
-        wrong "sending_queue:\n  storage: file_storage", right "sending_queue:\n  queue_size: 5000";
     OPEN_DOOR = "L0303", "listening beyond this machine without TLS",
         "Whoever reaches the address can send events, and everything is readable on the way. Listen on localhost, or configure tls, or make sure that the network is closed.",
         wrong "endpoint: 0.0.0.0:2801", right "endpoint: localhost:2801";

@@ -2,6 +2,7 @@
 //! opentelemetry-collector, section 4), except that a retry has no time limit.
 
 use super::Duration;
+use crate::component::ComponentId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,6 +75,22 @@ pub struct QueueConfig {
     pub block_on_overflow: bool,
     /// Gather requests into larger ones before sending.
     pub batch: Option<BatchConfig>,
+    /// Extension that keeps the queue on disk, such as `file_storage`. Then a receiver's acknowledgement means that the
+    /// request is there, and the queue survives the process. `queue_size` bounds such a queue only where it is written.
+    pub storage: Option<ComponentId>,
+    /// What happens when the queue on disk is full.
+    pub on_full: OnFull,
+}
+
+/// What happens when a queue on disk is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFull {
+    /// Senders wait for room as long as they can, then are refused.
+    #[default]
+    Hold,
+    /// Senders are refused at once, and told when to come back.
+    Reject,
 }
 
 impl Default for QueueConfig {
@@ -85,6 +102,8 @@ impl Default for QueueConfig {
             sizer: Sizer::Requests,
             block_on_overflow: false,
             batch: None,
+            storage: None,
+            on_full: OnFull::Hold,
         }
     }
 }

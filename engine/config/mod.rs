@@ -31,7 +31,7 @@ mod trial;
 mod types;
 mod yaml;
 
-pub use delivery::{BatchConfig, DeliveryConfig, DeliveryDefaults, QueueConfig, RetryConfig, Sizer};
+pub use delivery::{BatchConfig, DeliveryConfig, DeliveryDefaults, OnFull, QueueConfig, RetryConfig, Sizer};
 pub use diagnostic::{Diagnostic, Level, has_errors, sort};
 pub use document::{ComponentEntry, Document, PipelineEntry, Reference};
 pub use load::{Inputs, Loaded, load};

@@ -30,6 +30,8 @@ pub(crate) struct StorageUse {
     pub extension: Reference,
     /// Where the component stands: `receivers::file_log`.
     pub place: String,
+    /// Whether it is for a sending queue.
+    pub of_queue: bool,
 }
 
 /// What a component wants of its surroundings.
@@ -143,7 +145,16 @@ impl<'a> PlanCx<'a> {
         }
         let extension = Reference { id: id.clone(), at, path: self.whole_path(&path) };
         let place = format!("{}::{}", self.kind.section(), self.id);
-        self.claims.storages.push(StorageUse { extension, place });
+        self.claims.storages.push(StorageUse { extension, place, of_queue: false });
+    }
+
+    /// The same for a sending queue. All queues of a configuration must be in one extension, since one request is
+    /// written to all of them at once.
+    pub(crate) fn queue_storage(&mut self, path: &str, id: &ComponentId) {
+        self.storage(path, id);
+        if let Some(claimed) = self.claims.storages.last_mut().filter(|claimed| claimed.extension.id == *id) {
+            claimed.of_queue = true;
+        }
     }
 
     /// Makes the typed config of a body, reporting every problem: unknown keys, wrong types, bad values.

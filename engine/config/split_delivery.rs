@@ -16,30 +16,36 @@ impl PlanCx<'_> {
             entries.iter().cloned().partition(|(key, _)| DELIVERY_KEYS.contains(&&*key.text));
         let map = |entries| Node { origin: body.origin.clone(), value: NodeValue::Map(entries) };
         let before = self.findings.len();
-        let engines = self.without_storage(map(engines));
+        let engines = map(engines);
         let config = self.decode_with(&engines, &Path::default(), &SchemaDoc::of_type::<DeliveryConfig>(), &[]);
-        let config = config.map(|config| filled(config, self.delivery));
-        if let Some(config) = &config {
+        let mut config = config.map(|config| filled(config, self.delivery));
+        if let Some(config) = &mut config {
             self.check_delivery(config);
+            self.check_storage(config);
         }
         let wrong = super::diagnostic::has_errors(&self.findings[before..]);
         (map(own), config.filter(|_| !wrong))
     }
 
-    /// Reports a known key that has nothing behind it yet, and takes it away.
-    fn without_storage(&mut self, mut engines: Node) -> Node {
-        let NodeValue::Map(entries) = &mut engines.value else { return engines };
-        let queue = entries.iter_mut().find(|(key, _)| &*key.text == "sending_queue");
-        let Some((_, Node { value: NodeValue::Map(queue), .. })) = queue else { return engines };
-        let Some(position) = queue.iter().position(|(key, _)| &*key.text == "storage") else { return engines };
-        let (key, value) = queue.remove(position);
-        if !value.is_null() {
-            let path = self.whole_path(&Path::of(&["sending_queue", "storage"]));
-            let message = "`sending_queue::storage` is not possible yet: queues are kept in memory only";
-            let finding = Diagnostic::error(codes::NO_STORAGE, message, key.origin, path);
-            self.findings.push(finding.help("remove the key"));
+    /// A queue on disk is bounded by the disk, unless a size is written.
+    fn check_storage(&mut self, config: &mut DeliveryConfig) {
+        let queue = &mut config.sending_queue;
+        let written = |key: &str| self.body.get("sending_queue").is_some_and(|queue| queue.get(key).is_some());
+        let Some(storage) = &queue.storage else {
+            if written("on_full") {
+                self.conflict("sending_queue.on_full", "`on_full` is for queues on disk, and `storage` names none");
+            }
+            return;
+        };
+        if !written("queue_size") {
+            queue.queue_size = usize::MAX;
         }
-        engines
+        if queue.enabled == Some(false) {
+            self.conflict("sending_queue.storage", "`storage` is for a queue, and `enabled` is false");
+            return;
+        }
+        let storage = storage.clone();
+        self.queue_storage("sending_queue.storage", &storage);
     }
 
     fn check_delivery(&mut self, config: &DeliveryConfig) {

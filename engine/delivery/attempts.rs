@@ -4,7 +4,7 @@
 
 use super::complaints::{Complaints, SinkHealth};
 use crate::{
-    component::{ComponentId, Exporter, Outcome, Request},
+    component::{ComponentId, Drain, Exporter, Outcome, Request},
     config::DeliveryConfig,
     event::Signal,
     telemetry::{Counter, Gauge, Telemetry},
@@ -29,6 +29,8 @@ pub(super) struct Attempts {
     pub complaints: Complaints,
     in_flight: Gauge,
     panics: Counter,
+    /// Given once something was left on disk for the next run.
+    pub left_behind: Drain,
 }
 
 impl Attempts {
@@ -51,6 +53,7 @@ impl Attempts {
             send_failed: telemetry.counter(failed, "Items the destination will never have.", "{record}", &label),
             complaints: Complaints::new(Arc::clone(&destination), signal),
             panics: telemetry.counter("lanner_exporter_panics", "Panics of the exporter.", "{panic}", &label),
+            left_behind: Drain::new(),
             destination,
         }
     }

@@ -15,7 +15,10 @@ use crate::{
     telemetry::{Counter, Telemetry},
 };
 use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 use tokio::time::Instant;
 
 /// How soon a refused sender may try again.
@@ -25,14 +28,20 @@ const HOLD_ATTEMPTS: u32 = 4;
 /// Between room and the next attempt. What a failed attempt had reserved elsewhere counts as room when it is given back,
 /// so without it one request could wake itself, or two each other, all the time.
 const BREATH: Duration = Duration::from_millis(2);
-/// How often a stage without room is asked again: it gives no signal.
-const STAGE_BREATH: Duration = Duration::from_millis(20);
+/// How often a stage or a disk without room is asked again: they give no signal.
+const UNANNOUNCED_BREATH: Duration = Duration::from_millis(20);
 
 /// How long a sender waits for room.
 #[derive(Clone, Copy)]
 enum Patience<'a> {
     For(Duration),
     Until(&'a Drain),
+}
+
+/// The same for a task of its own.
+enum OwnPatience {
+    For(Duration),
+    Until(Drain),
 }
 
 impl Patience<'_> {
@@ -53,6 +62,9 @@ pub struct PipelineIntake {
     budget: Budget,
     /// Given once nothing new may be taken.
     closed: Drain,
+    /// Itself, where a queue is on disk: a batch is then taken in a task of its own, which goes on when the caller's
+    /// future is dropped, so that the write to the disk and the books agree.
+    own_task: Option<Weak<Self>>,
     logs: Counts,
     metrics: Counts,
     traces: Counts,
@@ -98,7 +110,18 @@ impl PipelineIntake {
                 counts("lanner_stage_accepted_spans", "lanner_stage_refused_spans"),
             )
         };
-        Arc::new(Self { id, telemetry: telemetry.clone(), pipelines, budget, closed, logs, metrics, traces })
+        let durable = pipelines.iter().any(|(_, pipeline)| pipeline.is_on_disk());
+        Arc::new_cyclic(|this| Self {
+            id,
+            telemetry: telemetry.clone(),
+            pipelines,
+            budget,
+            closed,
+            own_task: durable.then(|| this.clone()),
+            logs,
+            metrics,
+            traces,
+        })
     }
 
     fn counts(&self, signal: Signal) -> &Counts {
@@ -107,6 +130,25 @@ impl PipelineIntake {
             Signal::Metrics => &self.metrics,
             Signal::Traces => &self.traces,
         }
+    }
+
+    /// Takes a batch, in a task of its own where that is needed.
+    async fn taken(&self, batch: Batch, patience: Patience<'_>) -> Result<(), Refused> {
+        let Some(this) = self.own_task.as_ref().and_then(Weak::upgrade) else {
+            return self.counted(batch, patience).await;
+        };
+        let patience = match patience {
+            Patience::For(hold) => OwnPatience::For(hold),
+            Patience::Until(drain) => OwnPatience::Until(drain.clone()),
+        };
+        let task = tokio::spawn(async move {
+            match &patience {
+                OwnPatience::For(hold) => this.counted(batch, Patience::For(*hold)).await,
+                OwnPatience::Until(drain) => this.counted(batch, Patience::Until(drain)).await,
+            }
+        });
+        // It fails only when the runtime ends, or by a panic of a component, which this request then dies of as well.
+        task.await.unwrap_or(Err(Refused::Draining))
     }
 
     /// Takes a batch and counts what became of it.
@@ -146,17 +188,25 @@ impl PipelineIntake {
                 Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
                 Patience::Until(_) => None,
             };
-            let mut by_stage = false;
+            let mut unannounced = false;
             let (full, until, retry_after) = match hindrance {
                 Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
                 Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
                 Hindrance::FullStage { name } => {
-                    by_stage = true;
+                    unannounced = true;
                     (name, deadline, RETRY_AFTER)
                 }
+                Hindrance::FullDisk { name, holds: false } if matches!(patience, Patience::For(_)) => {
+                    return Err(Refused::Busy { full: name, retry_after: RETRY_AFTER });
+                }
+                Hindrance::FullDisk { name, .. } => {
+                    unannounced = true;
+                    (name, deadline, RETRY_AFTER)
+                }
+                Hindrance::TooLarge(error) => return Err(Refused::Invalid(error.to_string())),
                 Hindrance::Unstored { name, error } => {
                     tracing::warn!(component = name, error, "the storage failed; senders are told to repeat");
-                    by_stage = true;
+                    unannounced = true;
                     (format!("the storage of {name}"), deadline, RETRY_AFTER)
                 }
                 Hindrance::Failed(Failed { id, after, asked }) => {
@@ -178,8 +228,8 @@ impl PipelineIntake {
             let waiting = self.budget.waiting();
             let room = waiting.room();
             let again = async {
-                if by_stage {
-                    return tokio::time::sleep(STAGE_BREATH).await;
+                if unannounced {
+                    return tokio::time::sleep(UNANNOUNCED_BREATH).await;
                 }
                 if self.budget.announced() == announced {
                     room.await;
@@ -206,11 +256,11 @@ impl PipelineIntake {
 #[async_trait]
 impl Intake for PipelineIntake {
     async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
-        self.counted(batch, Patience::For(hold)).await
+        self.taken(batch, Patience::For(hold)).await
     }
 
     async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
-        self.counted(batch, Patience::Until(drain)).await
+        self.taken(batch, Patience::Until(drain)).await
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {

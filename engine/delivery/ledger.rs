@@ -1,8 +1,8 @@
 //! The ledger: where every accepted item went.
 //!
 //! Promise: for each pipeline and each of its destinations, at any quiet moment,
-//! `accepted + created = discarded + delivered + queued + rejected`. The first two and discarded belong to the pipeline;
-//! the other three to each destination, since a fan-out owes every item to all of them. Everything of one request is counted
+//! `accepted + created + recovered = discarded + delivered + queued + rejected`. The first two and discarded belong to the pipeline;
+//! recovered and the other three to each destination, since a fan-out owes every item to all of them. Everything of one request is counted
 //! when it is committed, so a refused request leaves no trace here.
 
 use crate::telemetry::{Counter, Gauge, Telemetry};
@@ -36,6 +36,8 @@ pub struct DestinationAccount {
     pipeline: String,
     destination: String,
     telemetry: Telemetry,
+    /// Items that an earlier run of the process had accepted and left in the queue.
+    pub recovered: Counter,
     pub delivered: Counter,
     pub queued: Gauge,
     rejected: Mutex<Vec<(&'static str, Counter)>>,
@@ -107,6 +109,7 @@ impl Ledger {
                     accepted: account.accepted.get(),
                     created: account.created.get(),
                     discarded: discarded.clone(),
+                    recovered: destination.recovered.get(),
                     delivered: destination.delivered.get(),
                     queued: u64::try_from(destination.queued.get()).unwrap_or(0),
                     rejected: destination
@@ -130,6 +133,12 @@ impl PipelineAccount {
             pipeline: self.pipeline.clone(),
             destination: destination.to_owned(),
             telemetry: self.telemetry.clone(),
+            recovered: self.telemetry.counter(
+                "lanner_pipeline_recovered_items",
+                "Items of the pipeline that an earlier run of the process left in the queue on disk.",
+                "{item}",
+                &labels,
+            ),
             delivered: self.telemetry.counter(
                 "lanner_pipeline_delivered_items",
                 "Items of the pipeline that the destination has.",
@@ -193,6 +202,11 @@ fn count(
 }
 
 impl DestinationAccount {
+    /// The name of the pipeline.
+    pub fn pipeline(&self) -> &str {
+        &self.pipeline
+    }
+
     /// The id of the destination.
     pub fn name(&self) -> &str {
         &self.destination
@@ -226,6 +240,7 @@ pub struct Row {
     pub destination: String,
     pub accepted: u64,
     pub created: u64,
+    pub recovered: u64,
     /// By processor and reason.
     pub discarded: Vec<(String, u64)>,
     pub delivered: u64,
@@ -235,10 +250,11 @@ pub struct Row {
 }
 
 impl Row {
-    /// Whether `accepted + created = discarded + delivered + queued + rejected`.
+    /// Whether `accepted + created + recovered = discarded + delivered + queued + rejected`.
     pub fn adds_up(&self) -> bool {
         let sum = |parts: &[(String, u64)]| parts.iter().map(|(_, items)| items).sum::<u64>();
-        self.accepted + self.created == sum(&self.discarded) + self.delivered + self.queued + sum(&self.rejected)
+        self.accepted + self.created + self.recovered
+            == sum(&self.discarded) + self.delivered + self.queued + sum(&self.rejected)
     }
 }
 
@@ -255,6 +271,9 @@ impl fmt::Display for Row {
         write!(f, "{} -> {}: accepted {}", self.pipeline, self.destination, self.accepted)?;
         if self.created > 0 {
             write!(f, " + created {}", self.created)?;
+        }
+        if self.recovered > 0 {
+            write!(f, " + recovered {}", self.recovered)?;
         }
         write!(f, " = delivered {}", self.delivered)?;
         write!(f, " + queued {} +", self.queued)?;

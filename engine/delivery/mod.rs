@@ -14,6 +14,7 @@ pub mod attempts;
 pub mod budget;
 pub mod complaints;
 pub mod direct;
+pub mod durable;
 mod gathering;
 pub mod intake;
 pub mod ledger;

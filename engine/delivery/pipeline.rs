@@ -69,6 +69,14 @@ impl Step {
 type Batches = SmallVec<[Batch; 1]>;
 
 impl Pipeline {
+    /// Whether what it takes goes to a queue on disk.
+    pub(super) fn is_on_disk(&self) -> bool {
+        self.outputs.iter().any(|output| match output {
+            Output::Queue { queue, .. } => queue.disk().is_some(),
+            Output::Direct { .. } | Output::Stage { .. } => false,
+        })
+    }
+
     /// Walks a batch to the outputs and notes there what is to be committed. Nothing is visible before the commit.
     ///
     /// # Errors

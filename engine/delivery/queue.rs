@@ -1,30 +1,32 @@
-//! The sending queue in front of an exporter, in memory.
+//! The sending queue in front of an exporter.
 //!
 //! Promises: what is reserved can be pushed without failing, so that one request can be put into several queues or
 //! into none; size counts what waits **and** what is in flight, as in the Collector; items leave in order.
 //!
-//! The seam for a durable queue is the pair [`SendingQueue::reserve`] / [`Reservation::push`] on the way in and
-//! [`SendingQueue::take`] / [`Taken`] on the way out: a durable queue appends to its log between the two, and moves
-//! its cursor when a [`Taken`] is settled.
+//! With `sending_queue.storage` requests wait in a log on disk ([`DurableQueue`]) and this queue is a window on it: a push
+//! only counts what the commit has written, [`SendingQueue::refill`] brings entries of the log in as far as there is room,
+//! and what is settled is settled there. What is kept stays in the log, in the books as queued.
 
 use super::{
     budget::{Budget, Reserved},
-    ledger::{DestinationAccount, reason},
+    durable::{DurableQueue, Found, Settling, WINDOW},
+    ledger::{DestinationAccount, Ledger, reason},
 };
 use crate::{
     config::{QueueConfig, Sizer},
     event::{OtlpRequest, Signal, otlp},
     telemetry::{Counter, Gauge, Telemetry},
 };
+use lanner_queue::Entry;
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use tokio::{sync::Notify, time::Instant};
 
@@ -41,6 +43,18 @@ pub struct SendingQueue {
     arrivals: Notify,
     budget: Budget,
     metrics: QueueMetrics,
+    disk: Option<Disk>,
+}
+
+/// What a durable queue has more.
+struct Disk {
+    queue: DurableQueue,
+    /// By pipeline: whose requests are found in the log.
+    accounts: Mutex<HashMap<String, Arc<DestinationAccount>>>,
+    /// For requests of pipelines that the configuration has no more.
+    ledger: Ledger,
+    telemetry: Telemetry,
+    unreadable: Counter,
 }
 
 #[derive(Default)]
@@ -69,7 +83,8 @@ struct Item {
     account: Arc<DestinationAccount>,
     units: usize,
     arrived: Instant,
-    memory: Reserved,
+    memory: Option<Reserved>,
+    entry: Option<Entry>,
 }
 
 /// Room in a queue, given back when dropped without a push.
@@ -80,7 +95,8 @@ pub struct Reservation {
     memory: Option<Reserved>,
 }
 
-/// Requests taken out to be sent together. Settle it: what is dropped unsettled counts as rejected.
+/// Requests taken out to be sent together. Settle it: what is dropped unsettled stays in the log, or counts as rejected
+/// where there is none.
 pub struct Taken {
     queue: Arc<SendingQueue>,
     pub request: OtlpRequest,
@@ -88,6 +104,7 @@ pub struct Taken {
     pub parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
     units: usize,
     settled: bool,
+    settling: Settling,
     /// Given back with the rest when this is dropped.
     memory: Vec<Reserved>,
 }
@@ -108,6 +125,10 @@ impl SendingQueue {
         budget: Budget,
         telemetry: &Telemetry,
     ) -> Arc<Self> {
+        Arc::new(Self::in_memory(exporter, signal, config, budget, telemetry))
+    }
+
+    fn in_memory(exporter: &str, signal: Signal, config: &QueueConfig, budget: Budget, telemetry: &Telemetry) -> Self {
         let labels = [("exporter", exporter), ("data_type", signal.as_str())];
         let capacity = config.queue_size.max(1);
         telemetry
@@ -118,7 +139,7 @@ impl SendingQueue {
             Signal::Metrics => "otelcol_exporter_enqueue_failed_metric_points",
             Signal::Traces => "otelcol_exporter_enqueue_failed_spans",
         };
-        Arc::new(Self {
+        Self {
             name: exporter.to_owned(),
             signal,
             sizer: config.sizer,
@@ -142,7 +163,41 @@ impl SendingQueue {
                     &[("exporter", exporter)],
                 ),
             },
-        })
+            disk: None,
+        }
+    }
+
+    /// The same with its requests on disk. What an earlier run has left counts as waiting from the start.
+    pub fn on_disk(
+        exporter: &str,
+        signal: Signal,
+        config: &QueueConfig,
+        queue: DurableQueue,
+        (budget, ledger, telemetry): (Budget, &Ledger, &Telemetry),
+    ) -> Arc<Self> {
+        let mut this = Self::in_memory(exporter, signal, config, budget, telemetry);
+        let left = usize::try_from(queue.stats().entries).unwrap_or(usize::MAX);
+        if this.sizer == Sizer::Requests {
+            this.used = AtomicUsize::new(left);
+            this.metrics.size.add(left as i64);
+        }
+        let help = "Entries of the queue on disk that could not be read and were dropped.";
+        let unreadable = telemetry.counter("lanner_queue_unreadable", help, "{request}", &[("exporter", exporter)]);
+        let (ledger, telemetry) = (ledger.clone(), telemetry.clone());
+        this.disk = Some(Disk { queue, accounts: Mutex::default(), ledger, telemetry, unreadable });
+        Arc::new(this)
+    }
+
+    /// Says whose the requests of a pipeline are, so that those found in the log are counted there.
+    pub fn feeds(&self, account: &Arc<DestinationAccount>) {
+        if let Some(disk) = &self.disk {
+            disk.accounts.lock().insert(account.pipeline().to_owned(), Arc::clone(account));
+        }
+    }
+
+    /// The log behind the queue.
+    pub(super) fn disk(&self) -> Option<&DurableQueue> {
+        self.disk.as_ref().map(|disk| &disk.queue)
     }
 
     /// The exporter's id.
@@ -160,11 +215,7 @@ impl SendingQueue {
     /// # Errors
     /// The queue is full, or the memory budget is used up.
     pub fn reserve(self: &Arc<Self>, request: &OtlpRequest) -> Result<Reservation, Full> {
-        let units = match self.sizer {
-            Sizer::Requests => 1,
-            Sizer::Items => request.items,
-            Sizer::Bytes => request.bytes.len(),
-        };
+        let units = self.units(request);
         let fits = |used: usize| used.checked_add(units).filter(|sum| *sum <= self.capacity);
         let full = |what| {
             self.metrics.enqueue_failed.add(request.items as u64);
@@ -172,9 +223,71 @@ impl SendingQueue {
         };
         self.used.fetch_update(Relaxed, Relaxed, fits).map_err(|_| full(Full::Queue))?;
         let mut reservation = Reservation { queue: Arc::clone(self), units, memory: None };
-        // Dropping the reservation on the way out gives the units back.
-        reservation.memory = Some(self.budget.reserve(request.bytes.len()).ok_or_else(|| full(Full::Memory))?);
+        if self.disk.is_none() {
+            // Dropping the reservation on the way out gives the units back.
+            reservation.memory = Some(self.budget.reserve(request.bytes.len()).ok_or_else(|| full(Full::Memory))?);
+        }
         Ok(reservation)
+    }
+
+    fn units(&self, request: &OtlpRequest) -> usize {
+        match self.sizer {
+            Sizer::Requests => 1,
+            Sizer::Items => request.items,
+            Sizer::Bytes => request.bytes.len(),
+        }
+    }
+
+    /// Brings in what the log has, as far as the window has room.
+    pub(super) fn refill(&self) {
+        let Some(disk) = &self.disk else { return };
+        let room = WINDOW.saturating_sub(self.waiting.lock().bytes);
+        if room == 0 {
+            return;
+        }
+        let (found, unreadable) = disk.queue.take(self.signal, room);
+        if !unreadable.is_empty() {
+            disk.unreadable.add(unreadable.len() as u64);
+            tracing::error!(
+                exporter = self.name,
+                entries = unreadable.len(),
+                "Entries of the queue on disk are of no known form. Dropping them."
+            );
+            unreadable.into_iter().for_each(Entry::settle);
+        }
+        if found.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        let items: Vec<Item> = found.into_iter().map(|found| self.item(disk, found, now)).collect();
+        let mut waiting = self.waiting.lock();
+        for item in items {
+            waiting.bytes += item.request.bytes.len();
+            waiting.records += item.request.items;
+            waiting.items.push_back(item);
+        }
+    }
+
+    fn item(&self, disk: &Disk, found: Found, now: Instant) -> Item {
+        let Found { request, pipeline, entry, recovered, appended } = found;
+        let account = {
+            let mut accounts = disk.accounts.lock();
+            let orphan = || disk.ledger.pipeline(&disk.telemetry, &pipeline).destination(&self.name);
+            Arc::clone(accounts.entry(pipeline.clone()).or_insert_with(orphan))
+        };
+        let units = self.units(&request);
+        if recovered {
+            account.recovered.add(request.items as u64);
+            account.queued.add(request.items as i64);
+            if self.sizer != Sizer::Requests {
+                self.used.fetch_add(units, Relaxed);
+                self.metrics.size.add(units as i64);
+            }
+        }
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let age = since_1970.saturating_sub(Duration::from_millis(appended));
+        let arrived = now.checked_sub(age).unwrap_or(now);
+        Item { request, account, units, arrived, memory: None, entry: Some(entry) }
     }
 
     /// How much waits, in bytes and records, and since when.
@@ -191,6 +304,9 @@ impl SendingQueue {
 
     /// Returns when at least `wanted` waits. Cancel-safe; one sender waits at a time.
     pub(super) async fn arrived(&self, wanted: Wanted) {
+        if let Some(disk) = &self.disk {
+            return self.arrived_on_disk(disk, wanted).await;
+        }
         loop {
             let arrival = self.arrivals.notified();
             {
@@ -201,6 +317,24 @@ impl SendingQueue {
                 }
             }
             arrival.await;
+        }
+    }
+
+    async fn arrived_on_disk(&self, disk: &Disk, wanted: Wanted) {
+        loop {
+            self.refill();
+            let full = {
+                let waiting = self.waiting.lock();
+                if waiting.has(wanted) {
+                    return;
+                }
+                waiting.bytes >= WINDOW
+            };
+            if full {
+                // More cannot come in, so this is as much as there will be.
+                return;
+            }
+            disk.queue.arrived().await;
         }
     }
 
@@ -246,15 +380,26 @@ impl Waiting {
 impl Reservation {
     /// Puts the request into the room that was reserved for it.
     pub fn push(mut self, request: OtlpRequest, account: Arc<DestinationAccount>) {
-        let Some(memory) = self.memory.take() else { return };
         let queue = &self.queue;
         account.queued.add(request.items as i64);
         queue.metrics.size.add(self.units as i64);
+        let Some(memory) = self.memory.take() else {
+            // It is in the log, from where the sender takes it; the units belong to the entry.
+            self.units = 0;
+            return;
+        };
         let mut waiting = queue.waiting.lock();
         let had = waiting.has(waiting.wanted);
         waiting.bytes += request.bytes.len();
         waiting.records += request.items;
-        waiting.items.push_back(Item { request, account, units: self.units, arrived: Instant::now(), memory });
+        waiting.items.push_back(Item {
+            request,
+            account,
+            units: self.units,
+            arrived: Instant::now(),
+            memory: Some(memory),
+            entry: None,
+        });
         let wake = !had && waiting.has(waiting.wanted);
         drop(waiting);
         if wake {
@@ -277,6 +422,7 @@ impl Taken {
     fn merge(queue: &Arc<SendingQueue>, items: SmallVec<[Item; 8]>, bytes: usize, records: usize) -> Option<Self> {
         let mut parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]> = SmallVec::new();
         let mut memory = Vec::with_capacity(items.len());
+        let mut entries = Vec::new();
         let mut units = 0;
         // A single request is handed on as it is; several become one by concatenation, as protobuf allows.
         let mut merged = if items.len() > 1 { Vec::with_capacity(bytes) } else { Vec::new() };
@@ -284,7 +430,8 @@ impl Taken {
         let many = items.len() > 1;
         for item in items {
             units += item.units;
-            memory.push(item.memory);
+            memory.extend(item.memory);
+            entries.extend(item.entry);
             match parts.last_mut() {
                 Some((account, count)) if Arc::ptr_eq(account, &item.account) => *count += item.request.items,
                 _ => parts.push((item.account, item.request.items)),
@@ -300,7 +447,8 @@ impl Taken {
         }
         let bytes = single.unwrap_or_else(|| merged.into());
         let request = OtlpRequest { signal: queue.signal, bytes, items: records };
-        Some(Self { queue: Arc::clone(queue), request, parts, units, settled: false, memory })
+        let settling = Settling::new(entries);
+        Some(Self { queue: Arc::clone(queue), request, parts, units, settled: false, settling, memory })
     }
 
     /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
@@ -331,9 +479,15 @@ impl Taken {
             // The room of all goes with the first part: it is given back a little early, but exactly once.
             let units = std::mem::take(&mut self.units);
             let memory = std::mem::take(&mut self.memory);
-            taken.push(Self { queue: Arc::clone(&self.queue), request, parts, units, settled: false, memory });
+            let (queue, settling) = (Arc::clone(&self.queue), self.settling.clone());
+            taken.push(Self { queue, request, parts, units, settled: false, settling, memory });
         }
         taken
+    }
+
+    /// Whether it is in a log and may stay there.
+    pub(super) fn is_durable(&self) -> bool {
+        self.settling.is_durable()
     }
 
     /// The sink has all items but `rejected`, which it will never take.
@@ -360,6 +514,11 @@ impl Taken {
 impl Drop for Taken {
     /// Gives the room back. Runs after the items were counted, so that the ledger never shows them nowhere.
     fn drop(&mut self) {
+        if !self.settled && self.settling.is_durable() {
+            // It stays in the log, and so in the books as queued.
+            self.settling.keep();
+            return;
+        }
         for (account, items) in &self.parts {
             if !self.settled {
                 account.reject(reason::ABANDONED, *items as u64);

@@ -2,7 +2,8 @@
 //!
 //! Promises: at most `num_consumers` requests are in flight, those that wait for a retry included; a request is
 //! encoded and merged once, whatever the number of attempts; a panic of an exporter costs one attempt, not the
-//! process; on drain everything that waits is tried until the deadline, and what then remains is counted.
+//! process; on drain everything that waits is tried until the deadline, and what then remains is counted. What is on disk
+//! may wait for the next run: on drain it is tried until an attempt fails, and what remains stays there.
 
 use super::{
     attempts::{Attempts, Destination},
@@ -46,13 +47,16 @@ impl Sender {
         let plan = Gathering::of(&config.batch, config.sizer);
         let mut sends: JoinSet<()> = JoinSet::new();
         let mut last_left: Option<Instant> = None;
+        let on_disk = self.queue.disk().is_some();
         loop {
             while let Some(ended) = sends.try_join_next() {
                 report(ended);
             }
-            if deadline.is_requested() {
+            if deadline.is_requested() || (on_disk && drain.is_requested() && self.attempts.left_behind.is_requested())
+            {
                 break;
             }
+            self.queue.refill();
             let draining = drain.is_requested();
             let slots = sends.len() < config.num_consumers.max(1);
             let (waiting, oldest) = self.queue.waiting();
@@ -90,7 +94,7 @@ impl Sender {
         while let Some(ended) = sends.join_next().await {
             report(ended);
         }
-        while let Some(taken) = self.queue.take(0, 0) {
+        while let Some(taken) = self.queue.take(0, 0).filter(|taken| !taken.is_durable()) {
             self.attempts.send_failed.add(taken.request.items as u64);
             taken.rejected(reason::SHUTDOWN);
         }
@@ -127,13 +131,19 @@ async fn deliver(attempts: &Attempts, taken: Taken, drain: &Drain, deadline: &Dr
     let started = Instant::now();
     loop {
         let outcome = tokio::select! {
-            outcome = attempts.attempt(&request) => outcome,
-            () = deadline.requested() => Outcome::Reject { reason: String::new() },
+            outcome = attempts.attempt(&request) => Some(outcome),
+            () = deadline.requested() => None,
         };
-        if deadline.is_requested() && !matches!(outcome, Outcome::Delivered | Outcome::Partial { .. }) {
-            attempts.send_failed.add(items);
-            return taken.rejected(reason::SHUTDOWN);
-        }
+        let is_over = deadline.is_requested() || (drain.is_requested() && taken.is_durable());
+        let outcome = match outcome {
+            Some(outcome) if !(is_over && matches!(outcome, Outcome::Retry { .. })) => outcome,
+            // Dropped, it stays in the log.
+            _ if taken.is_durable() => return attempts.left_behind.request(),
+            _ => {
+                attempts.send_failed.add(items);
+                return taken.rejected(reason::SHUTDOWN);
+            }
+        };
         match outcome {
             Outcome::Delivered => {
                 attempts.complaints.over();

@@ -1,6 +1,7 @@
 //! Delivery from `consume` to the exporter, with a scripted exporter and a paused clock. Every scenario ends with the
 //! ledger: the books must close.
 
+mod durable;
 mod stages;
 
 use super::{
@@ -114,6 +115,8 @@ struct Build {
     steps: Vec<Arc<dyn Transform>>,
     budget: usize,
     stage: Option<Arc<dyn Stage>>,
+    /// A log for the queues, and which run of the process this is.
+    disk: Option<(lanner_queue::Log, lanner_queue::QueueOptions, u64)>,
 }
 
 impl Default for Build {
@@ -125,6 +128,7 @@ impl Default for Build {
             steps: Vec::new(),
             budget: 1 << 20,
             stage: None,
+            disk: None,
         }
     }
 }
@@ -149,7 +153,16 @@ impl Build {
                     return Output::Direct { sender, account: owed };
                 }
                 let config = &self.delivery.sending_queue;
-                let queue = SendingQueue::new(name, self.signal, config, budget.clone(), &telemetry);
+                let queue = match &self.disk {
+                    Some((log, options, run)) => {
+                        let queue = log.queue(&format!("{name}:{}", self.signal), options.clone()).unwrap();
+                        let disk = super::durable::DurableQueue::new(log.clone(), queue, *run);
+                        let books = (budget.clone(), &ledger, &telemetry);
+                        SendingQueue::on_disk(name, self.signal, config, disk, books)
+                    }
+                    None => SendingQueue::new(name, self.signal, config, budget.clone(), &telemetry),
+                };
+                queue.feeds(&owed);
                 let sender = Sender::new(Arc::clone(&queue), destination, &telemetry);
                 let (drain, deadline) = (drain.clone(), deadline.clone());
                 senders.push(tokio::spawn(async move { sender.run(drain, deadline).await.unwrap() }));

@@ -1,7 +1,7 @@
 //! What one request feeds, committed as a whole.
 //!
-//! Promise: [`Transaction::commit`] either reserves room in every queue and then changes everything, or changes
-//! nothing. Exporters without a queue are tried between the two, and durable stages write to their storage, because only
+//! Promise: [`Transaction::commit`] either reserves room in every queue, on disk too, and then changes everything, or
+//! changes nothing. What goes to queues on disk is one record of their log, written last. Exporters without a queue are tried between the two, and durable stages write to their storage, because only
 //! they can fail after the reservation; if one fails, the queues have nothing, but a sink without a queue or a durable
 //! stage that was before it has its copy.
 
@@ -15,6 +15,8 @@ use crate::{
     event::{Batch, OtlpRequest},
     telemetry::Counter,
 };
+use bytes::Bytes;
+use lanner_queue::{Admission, AppendError};
 use smallvec::SmallVec;
 use std::sync::Arc;
 
@@ -67,8 +69,12 @@ pub(super) enum Hindrance {
     Failed(Failed),
     /// A stage has no room.
     FullStage { name: String },
-    /// A durable stage could not write to its storage.
+    /// The disk, or a queue's share of it, has no room; `holds` when senders shall wait.
+    FullDisk { name: String, holds: bool },
+    /// The storage of a durable stage or of a queue on disk could not be written.
     Unstored { name: String, error: BoxError },
+    /// A request that never fits into the queue.
+    TooLarge(AppendError),
 }
 
 impl<'g> Transaction<'g> {
@@ -96,9 +102,43 @@ impl<'g> Transaction<'g> {
         self.degrades.push(Reasoned { account, processor, reason, items });
     }
 
+    /// Room on disk for everything that goes there, and whose it is.
+    fn admit_on_disk(&self) -> Result<Option<(String, Admission)>, Hindrance> {
+        let mut disks = self.appends.iter().filter_map(|append| Some((append, append.queue.disk()?))).peekable();
+        let Some((first, log)) = disks.peek().map(|(first, disk)| (*first, disk.log().clone())) else {
+            return Ok(None);
+        };
+        let name = first.queue.name().to_owned();
+        let mut record = lanner_queue::Append::new();
+        // Queues that one pipeline feeds get the same bytes, which the log then writes once.
+        let mut last: Option<(&Append<'_>, Bytes)> = None;
+        for (append, disk) in disks {
+            let entry = match last.take() {
+                Some((same, entry))
+                    if same.account.pipeline() == append.account.pipeline() && same.request == append.request =>
+                {
+                    entry
+                }
+                _ => disk.entry(append.account.pipeline(), &append.request),
+            };
+            record = disk.put(record, entry.clone());
+            last = Some((append, entry));
+        }
+        match log.admit(record) {
+            Ok(admission) => Ok(Some((name, admission))),
+            Err((AppendError::Full(full), _)) => {
+                let name = format!("the sending queue of {} on disk", full.queue);
+                Err(Hindrance::FullDisk { name, holds: full.holds })
+            }
+            Err((error @ AppendError::TooLarge(_), _)) => Err(Hindrance::TooLarge(error)),
+            Err((error, _)) => Err(Hindrance::Unstored { name, error: error.into() }),
+        }
+    }
+
     /// Commits, or leaves everything as it was.
     ///
-    /// Cancel-safe: everything behind the last await happens at once.
+    /// Cancel-safe where no queue is on disk: everything behind the last await happens at once. The write to the disk is
+    /// the last await, so where there is one whoever calls must not be cancelled (`intake` sees to it).
     pub async fn commit(&mut self) -> Result<(), Hindrance> {
         let mut reservations: SmallVec<[Reservation; 2]> = SmallVec::new();
         for absorb in &self.absorbs {
@@ -116,6 +156,7 @@ impl<'g> Transaction<'g> {
             })?;
             reservations.push(reserved);
         }
+        let on_disk = self.admit_on_disk()?;
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
             send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
         }
@@ -125,6 +166,10 @@ impl<'g> Transaction<'g> {
             }
             let unstored = |error| Hindrance::Unstored { name: absorb.account.name().to_owned(), error };
             absorb.stage.persist().await.map_err(unstored)?;
+        }
+        if let Some((name, admission)) = on_disk {
+            let unstored = |error: AppendError| Hindrance::Unstored { name, error: error.into() };
+            admission.write().await.map_err(unstored)?;
         }
         for (append, reservation) in self.appends.drain(..).zip(reservations) {
             reservation.push(append.request, Arc::clone(append.account));

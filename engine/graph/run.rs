@@ -5,17 +5,19 @@
 //! after all that feed it, senders until their queues are empty or the deadline is over, exporters, extensions);
 //! a component that fails or panics stops the graph in that same order, and so does the end of the last receiver.
 
-use super::plan::{ConnectorNode, PipelineNode, Plan};
+use super::plan::{ConnectorNode, ExporterNode, PipelineNode, Plan};
 use crate::{
     component::{
         BoxError, BuildCx, BuiltTransform, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage,
         Storages,
     },
+    config::{OnFull, QueueConfig},
     delivery::{
         attempts::Destination,
         budget::Budget,
         complaints::{SinkHealth, component_name},
         direct::DirectSender,
+        durable::DurableQueue,
         intake::PipelineIntake,
         ledger::Ledger,
         pipeline::{Output, Pipeline, Step},
@@ -25,6 +27,7 @@ use crate::{
     event::Signal,
     telemetry::{Health, Status, Telemetry},
 };
+use lanner_queue::{Log, Policy, QueueOptions};
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
@@ -107,6 +110,7 @@ impl Graph {
             }
             built_extensions.push((node.id, built));
         }
+        let disk = Disk::open(&exporters, &storages).await?;
         let storages = Arc::new(storages);
         let cx = |kind, id: &ComponentId| bare(kind, id).with_storages(Arc::clone(&storages));
         let mut destinations = BTreeMap::new();
@@ -128,6 +132,7 @@ impl Graph {
             closed: Drain::new(),
             destinations: &destinations,
             connectors: &built_connectors,
+            disk,
             queues: BTreeMap::new(),
             direct: BTreeMap::new(),
             senders: Vec::new(),
@@ -273,12 +278,50 @@ impl Graph {
     }
 }
 
+/// The log of all queues on disk.
+struct Disk {
+    log: Log,
+    /// Tells what this graph has accepted from what it finds.
+    run: u64,
+}
+
+impl Disk {
+    /// Opens the log that exporters name, if any does; the plan has seen to it that all name the same.
+    async fn open(exporters: &[ExporterNode], storages: &Storages) -> Result<Option<Self>, BuildError> {
+        let named = exporters.iter().find_map(|node| {
+            let queue = &node.delivery.sending_queue;
+            let storage = queue.storage.as_ref().filter(|_| queue.enabled != Some(false))?;
+            Some((&node.id, storages.get(storage)?))
+        });
+        let Some((id, provider)) = named else { return Ok(None) };
+        let failed = |source| BuildError { kind: Kind::Exporter, id: id.clone(), source };
+        let log = provider.queues().await.map_err(failed)?;
+        Ok(Some(Self { log, run: fastrand::u64(..) }))
+    }
+
+    /// The queue of an exporter and a signal.
+    fn queue(&self, id: &ComponentId, signal: Signal, config: &QueueConfig) -> Result<DurableQueue, BuildError> {
+        let policy = match config.on_full {
+            OnFull::Hold => Policy::Hold,
+            OnFull::Reject => Policy::Reject,
+        };
+        let options = QueueOptions { policy, ..QueueOptions::default() };
+        let queue = self.log.queue(&format!("{id}:{signal}"), options).map_err(|error| BuildError {
+            kind: Kind::Exporter,
+            id: id.clone(),
+            source: error.into(),
+        })?;
+        Ok(DurableQueue::new(self.log.clone(), queue, self.run))
+    }
+}
+
 /// Makes queues, outputs and pipelines.
 struct Wiring<'a> {
     around: &'a Surroundings,
     closed: Drain,
     destinations: &'a BTreeMap<ComponentId, Arc<Destination>>,
     connectors: &'a BTreeMap<ComponentId, Arc<dyn Stage>>,
+    disk: Option<Disk>,
     queues: BTreeMap<(ComponentId, Signal), Arc<SendingQueue>>,
     direct: BTreeMap<(ComponentId, Signal), Arc<DirectSender>>,
     senders: Vec<Sender>,
@@ -339,7 +382,10 @@ impl Wiring<'_> {
             let account = self.around.ledger.pipeline(&telemetry, &name);
             let outputs = match feeding.take() {
                 Some((id, stage)) => vec![Output::Stage { stage, account: account.destination(id.as_str()) }],
-                None => node.exporters.iter().filter_map(|id| self.output(id, signal, &account)).collect(),
+                None => {
+                    let outputs = node.exporters.iter().map(|id| self.output(id, signal, &account));
+                    outputs.filter_map(Result::transpose).collect::<Result<_, _>>()?
+                }
             };
             let pipeline = Arc::new(Pipeline { account, steps, outputs });
             if let Some((id, stage)) = fed_by {
@@ -365,12 +411,12 @@ impl Wiring<'_> {
         id: &ComponentId,
         signal: Signal,
         account: &crate::delivery::ledger::PipelineAccount,
-    ) -> Option<Output> {
+    ) -> Result<Option<Output>, BuildError> {
         let telemetry = &self.around.telemetry;
         if let Some(stage) = self.connectors.get(id) {
-            return Some(Output::Stage { stage: Arc::clone(stage), account: account.destination(id.as_str()) });
+            return Ok(Some(Output::Stage { stage: Arc::clone(stage), account: account.destination(id.as_str()) }));
         }
-        let destination = self.destinations.get(id)?;
+        let Some(destination) = self.destinations.get(id) else { return Ok(None) };
         let account = account.destination(id.as_str());
         let key = (id.clone(), signal);
         if destination.delivery.sending_queue.enabled == Some(false) {
@@ -378,16 +424,26 @@ impl Wiring<'_> {
                 .direct
                 .entry(key)
                 .or_insert_with(|| Arc::new(DirectSender::new(Arc::clone(destination), signal, telemetry)));
-            return Some(Output::Direct { sender: Arc::clone(sender), account });
+            return Ok(Some(Output::Direct { sender: Arc::clone(sender), account }));
         }
         let (config, budget) = (&destination.delivery.sending_queue, &self.around.budget);
-        let senders = &mut self.senders;
-        let queue = self.queues.entry(key).or_insert_with(|| {
-            let queue = SendingQueue::new(id.as_str(), signal, config, budget.clone(), telemetry);
-            senders.push(Sender::new(Arc::clone(&queue), Arc::clone(destination), telemetry));
-            queue
-        });
-        Some(Output::Queue { queue: Arc::clone(queue), account })
+        let queue = match self.queues.get(&key) {
+            Some(queue) => Arc::clone(queue),
+            None => {
+                let queue = match self.disk.as_ref().filter(|_| config.storage.is_some()) {
+                    Some(disk) => {
+                        let books = (budget.clone(), &self.around.ledger, telemetry);
+                        SendingQueue::on_disk(id.as_str(), signal, config, disk.queue(id, signal, config)?, books)
+                    }
+                    None => SendingQueue::new(id.as_str(), signal, config, budget.clone(), telemetry),
+                };
+                self.senders.push(Sender::new(Arc::clone(&queue), Arc::clone(destination), telemetry));
+                self.queues.insert(key, Arc::clone(&queue));
+                queue
+            }
+        };
+        queue.feeds(&account);
+        Ok(Some(Output::Queue { queue, account }))
     }
 }
 

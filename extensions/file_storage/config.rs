@@ -1,6 +1,6 @@
 //! What a user writes, and what is checked of it.
 
-use super::{Opened, store::Store};
+use super::{Kept, Opened, queues::Queues, store::Store};
 use lanner_engine::prelude::*;
 use std::{path::PathBuf, sync::Arc};
 
@@ -11,11 +11,28 @@ pub struct Config {
     pub directory: PathBuf,
     /// Create the folder, readable for this user only, when it is not there.
     pub create_directory: bool,
+    /// The log that holds the sending queues of exporters that name this extension. It is opened only when one does.
+    pub queues: QueuesConfig,
+}
+
+/// The log of sending queues.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueuesConfig {
+    /// Files of the log may take this much together, in MiB.
+    #[schemars(range(min = 8, max = 16_777_216))]
+    pub max_size_mib: u64,
+}
+
+impl Default for QueuesConfig {
+    fn default() -> Self {
+        Self { max_size_mib: 1024 }
+    }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { directory: "/var/lib/lanner".into(), create_directory: true }
+        Self { directory: "/var/lib/lanner".into(), create_directory: true, queues: QueuesConfig::default() }
     }
 }
 
@@ -48,12 +65,13 @@ impl Config {
 #[async_trait]
 impl ExtensionPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Extension>, BoxError> {
-        let Config { directory, create_directory } = self.config;
+        let Config { directory, create_directory, queues } = self.config;
+        let queues = Queues::new(directory.join("queue"), &queues, cx);
         let store = tokio::task::spawn_blocking(move || Store::open(&directory, create_directory)).await??;
         let help = "Damaged files that were moved aside; components started without their state.";
         let labels = [("extension", cx.id.as_str())];
         let damaged = cx.telemetry.counter("lanner_file_storage_damaged_files", help, "{file}", &labels);
         damaged.add(u64::from(store.moved_aside));
-        Ok(Box::new(Opened { store: Arc::new(store) }))
+        Ok(Box::new(Opened(Arc::new(Kept { store, queues }))))
     }
 }

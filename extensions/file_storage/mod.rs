@@ -1,4 +1,5 @@
-//! `file_storage` keeps the small state of components on disk: where a file was read to, which window is open.
+//! `file_storage` keeps on disk the small state of components (where a file was read to, which window is open) and the
+//! sending queues of exporters.
 //!
 //! Promises
 //! - What `put` has returned for survives the end of the process and of the machine; a `put` is there as a whole or
@@ -8,15 +9,18 @@
 //! - Nobody but the user of the process can read the directory that it creates.
 //!
 //! A redb file holds one table; its keys are the owner, a zero byte, and the owner's key. Every `put` is one
-//! transaction with one `fsync`; components put at most every second or so.
+//! transaction with one `fsync`; components put at most every second or so. The queues are a log of their own
+//! (`lanner-queue`) in the folder `queue` beside it.
 
 mod config;
+mod queues;
 mod store;
 #[cfg(test)]
 mod tests;
 
 use config::{Config, Plan};
 use lanner_engine::{component::StorageProvider, prelude::*};
+use queues::Queues;
 use std::sync::Arc;
 use store::Store;
 
@@ -37,19 +41,34 @@ impl Component for FileStorage {
     }
 }
 
-/// An open file.
-struct Opened {
-    store: Arc<Store>,
+/// What is kept.
+struct Kept {
+    store: Store,
+    queues: Queues,
 }
+
+#[async_trait]
+impl StorageProvider for Kept {
+    fn open(&self, owner: &str) -> Arc<dyn Storage> {
+        self.store.of(owner)
+    }
+
+    async fn queues(&self) -> Result<lanner_queue::Log, BoxError> {
+        self.queues.log().await
+    }
+}
+
+/// An open folder.
+struct Opened(Arc<Kept>);
 
 #[async_trait]
 impl Extension for Opened {
     fn storage(&self) -> Option<Arc<dyn StorageProvider>> {
-        Some(Arc::clone(&self.store) as Arc<dyn StorageProvider>)
+        Some(Arc::clone(&self.0) as Arc<dyn StorageProvider>)
     }
 
     async fn run(self: Box<Self>, drain: Drain) -> Result<(), BoxError> {
-        drain.requested().await;
+        self.0.queues.run(&drain).await;
         Ok(())
     }
 }

@@ -1,10 +1,7 @@
 //! The redb file and the part of it that belongs to one component.
 
 use bytes::Bytes;
-use lanner_engine::{
-    component::{Change, StorageProvider},
-    prelude::*,
-};
+use lanner_engine::{component::Change, prelude::*};
 use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinition, backends::FileBackend};
 use std::{
     fs::{DirBuilder, OpenOptions, create_dir_all, rename},
@@ -131,8 +128,9 @@ fn free_name(path: &Path) -> PathBuf {
     (0..).map(name).find(|path| !path.exists()).unwrap_or_else(|| name(0))
 }
 
-impl StorageProvider for Store {
-    fn open(&self, owner: &str) -> Arc<dyn Storage> {
+impl Store {
+    /// The state of `owner`.
+    pub fn of(&self, owner: &str) -> Arc<dyn Storage> {
         Arc::new(Owned { prefix: [owner.as_bytes(), b"\0"].concat(), database: Arc::clone(&self.database) })
     }
 }

@@ -37,7 +37,7 @@ async fn state_survives_and_is_apart() {
     let folder = Folder::new("survives");
     {
         let store = folder.open();
-        let (first, second) = (store.open("receiver/file_log"), store.open("receiver/file_log/second"));
+        let (first, second) = (store.of("receiver/file_log"), store.of("receiver/file_log/second"));
         assert_eq!(first.get("a").await.unwrap(), None, "before anything was put");
         assert!(first.scan("").await.unwrap().is_empty());
         first.put(vec![("a".into(), value("1")), ("ab".into(), value("2")), ("b".into(), value("3"))]).await.unwrap();
@@ -45,7 +45,7 @@ async fn state_survives_and_is_apart() {
         first.put(vec![("a".into(), value("4")), ("b".into(), None)]).await.unwrap();
     }
     let store = folder.open();
-    let (first, second) = (store.open("receiver/file_log"), store.open("receiver/file_log/second"));
+    let (first, second) = (store.of("receiver/file_log"), store.of("receiver/file_log/second"));
     assert_eq!(first.get("a").await.unwrap(), value("4"));
     assert_eq!(first.get("b").await.unwrap(), None);
     assert_eq!(second.get("a").await.unwrap(), value("other"));
@@ -62,7 +62,7 @@ async fn one_process_a_folder() {
     let first = folder.open();
     let second = Store::open(&folder.0, true);
     assert!(matches!(&second, Err(error @ OpenError::InUse { .. }) if error.to_string().contains("give each its own")));
-    first.open("x").put(vec![("a".into(), value("1"))]).await.unwrap();
+    first.of("x").put(vec![("a".into(), value("1"))]).await.unwrap();
 }
 
 /// Scenario: the file is overwritten with something else; cut off; one byte in the middle is changed.
@@ -73,7 +73,7 @@ async fn damage_is_moved_aside() {
     let path = folder.0.join("state.redb");
     let put = async |store: &Store| {
         let changes = (0..100).map(|index| (format!("key {index}"), value("some value"))).collect();
-        store.open("x").put(changes).await.unwrap();
+        store.of("x").put(changes).await.unwrap();
     };
     put(&folder.open()).await;
     let sound = std::fs::read(&path).unwrap();
@@ -87,7 +87,7 @@ async fn damage_is_moved_aside() {
         std::fs::write(&path, &bytes).unwrap();
         let store = folder.open();
         assert!(store.moved_aside, "{name}");
-        assert_eq!(store.open("x").get("key 7").await.unwrap(), None, "{name}");
+        assert_eq!(store.of("x").get("key 7").await.unwrap(), None, "{name}");
         put(&store).await;
         assert_eq!(std::fs::read_dir(&folder.0).unwrap().count(), before + 1, "{name}: kept beside");
     }

@@ -100,7 +100,21 @@ impl Planner<'_> {
 
     /// The extensions that components keep state in.
     pub(super) fn storages(&mut self, uses: &[StorageUse]) {
-        for StorageUse { extension, place } in uses {
+        let mut queues = uses.iter().filter(|used| used.of_queue);
+        if let Some(first) = queues.next() {
+            for other in queues.filter(|other| other.extension.id != first.extension.id) {
+                let message = format!(
+                    "{} and {} keep their queues in different storages, \"{}\" and \"{}\"",
+                    first.place, other.place, first.extension.id, other.extension.id
+                );
+                let finding =
+                    Diagnostic::error(codes::CONFLICT, message, other.extension.at.clone(), &other.extension.path);
+                let finding = finding.related(first.extension.at.clone(), "the other storage is named here");
+                self.findings
+                    .push(finding.help("name the same one: a request is written to all of its queues at once"));
+            }
+        }
+        for StorageUse { extension, place, .. } in uses {
             let id = &extension.id;
             let (at, path) = (extension.at.clone(), &extension.path);
             if !self.has(Kind::Extension, id) {

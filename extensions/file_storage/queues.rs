@@ -1,0 +1,89 @@
+//! The log of sending queues, in the folder `queue`.
+//!
+//! Promises: opened with the first exporter that asks, and then the same for all; closed after the last one has stopped,
+//! with every acknowledgement on disk; what is found damaged at the start is reported and does not stop it.
+
+use super::config::QueuesConfig;
+use lanner_engine::{prelude::*, telemetry::Telemetry};
+use lanner_queue::{Log, Options, Recovered};
+use std::{path::PathBuf, time::Duration};
+use tokio::sync::OnceCell;
+
+/// How often the log's numbers are read.
+const LOOK: Duration = Duration::from_secs(10);
+/// A segment is at most this large; of a smaller log it is a part.
+const SEGMENT: u64 = 32 << 20;
+
+/// The log, once somebody needs it.
+pub(super) struct Queues {
+    folder: PathBuf,
+    options: Options,
+    telemetry: Telemetry,
+    id: ComponentId,
+    log: OnceCell<Log>,
+}
+
+impl Queues {
+    pub fn new(folder: PathBuf, config: &QueuesConfig, cx: &BuildCx) -> Self {
+        let max_bytes = config.max_size_mib << 20;
+        let options = Options { max_bytes, segment_bytes: SEGMENT.min(max_bytes / 16), ..Options::default() };
+        Self { folder, options, telemetry: cx.telemetry.clone(), id: cx.id.clone(), log: OnceCell::new() }
+    }
+
+    /// The log, opened with the first call.
+    pub async fn log(&self) -> Result<Log, BoxError> {
+        let log = self.log.get_or_try_init(|| async {
+            let (log, found) = Log::open(&self.folder, self.options.clone()).await?;
+            self.report(&found);
+            Ok::<Log, BoxError>(log)
+        });
+        Ok(log.await?.clone())
+    }
+
+    fn report(&self, found: &Recovered) {
+        if found.entries > 0 {
+            tracing::info!(extension = %self.id, requests = found.entries, "Queues on disk go on where they stopped.");
+        }
+        if found.corrupt_records > 0 {
+            let Recovered { corrupt_records, corrupt_bytes, lost_entries, .. } = found;
+            tracing::error!(
+                extension = %self.id, corrupt_records, corrupt_bytes, lost_entries,
+                "Queues on disk are damaged; what is not damaged goes on."
+            );
+        }
+    }
+
+    /// Shows the log's numbers until drained, then closes it.
+    pub async fn run(&self, drain: &Drain) {
+        while tokio::time::timeout(LOOK, drain.requested()).await.is_err() {
+            self.show();
+        }
+        if let Some(log) = self.log.get() {
+            log.close().await;
+        }
+    }
+
+    fn show(&self) {
+        let Some(log) = self.log.get() else { return };
+        let stats = log.stats();
+        let id = ("extension", self.id.as_str());
+        let gauge = |name, help, unit, value: u64| {
+            self.telemetry.gauge(name, help, unit, &[id]).set(i64::try_from(value).unwrap_or(i64::MAX));
+        };
+        gauge("lanner_queue_disk_bytes", "Size of the files of the log of queues.", "By", stats.disk_bytes);
+        gauge("lanner_queue_disk_limit_bytes", "What the log of queues may take.", "By", stats.max_bytes);
+        for queue in stats.queues {
+            let labels = [id, ("queue", &*queue.name), ("declared", if queue.declared { "true" } else { "false" })];
+            let gauge = |name, help, unit, value: u64| {
+                self.telemetry.gauge(name, help, unit, &labels).set(i64::try_from(value).unwrap_or(i64::MAX));
+            };
+            gauge("lanner_queue_entries", "Requests of the queue that are not delivered.", "{request}", queue.entries);
+            gauge(
+                "lanner_queue_lost",
+                "Requests of the queue that were damaged on disk.",
+                "{request}",
+                queue.counts.lost,
+            );
+        }
+    }
+}
