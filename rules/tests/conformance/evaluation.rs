@@ -1,33 +1,19 @@
 //! What conditions say about events.
 
 use super::{
+    cases::EvalCases,
     data::{Tally, json},
     event::{Event, TestSchema, compile, holds},
 };
 use lanner_rules::evaluate::Arena;
-use serde::Deserialize;
 use std::collections::BTreeMap;
-
-#[derive(Deserialize)]
-struct Cases {
-    cases: Vec<Case>,
-}
-
-#[derive(Deserialize)]
-struct Case {
-    expr: String,
-    result: bool,
-    #[serde(default)]
-    fields: BTreeMap<String, serde_json::Value>,
-    source: String,
-}
 
 /// Scenario: every evaluation that the tests upstream assert.
 /// Guarantee: the same result. Where the data does not say what the event was, the fields of the event in the
 /// upstream test are supplied here, as far as its kind is known; the rest is counted as skipped.
 #[test]
 fn evaluates_as_falco_does() {
-    let Some(cases) = json::<Cases>("filter_eval_cases.json") else { return };
+    let Some(cases) = json::<EvalCases>("filter_eval_cases.json") else { return };
     let mut tally = Tally::new("filter_eval_cases");
     for case in &cases.cases {
         let (program, node, _) = match compile(&TestSchema::new(), &case.expr) {
