@@ -8,12 +8,13 @@ use super::{
     input,
     judge::{Judge, Plan},
     summary::Summary,
+    wrong_usage,
 };
 use lanner_rules::{
     alert::{self, AlertPlan},
     audit::{self, AuditPlan},
     evaluate::Arena,
-    file::Options,
+    file::{Code, Options},
     ruleset::SourceRules,
 };
 use std::{
@@ -66,7 +67,13 @@ enum Parity {
 
 impl Args {
     pub fn run(&self) -> Outcome {
-        let Loaded { ruleset, findings } = files::load(&self.rules, self.source.options());
+        let is_stdin = |path: &PathBuf| path.as_os_str() == files::STDIN;
+        if is_stdin(&self.events) && self.rules.iter().any(is_stdin) {
+            return wrong_usage("rules and events cannot both be read from standard input; put one into a file");
+        }
+        let Loaded { ruleset, mut findings } = files::load(&self.rules, self.source.options());
+        // There is no kernel here that would have to try every event.
+        findings.retain(|finding| finding.code != Code::NoEventType);
         files::report(&findings, Format::Human)?;
         if files::has_errors(&findings) {
             return Ok(ExitCode::FAILURE);

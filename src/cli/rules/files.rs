@@ -39,7 +39,7 @@ pub fn load(paths: &[PathBuf], options: Options) -> Loaded {
         };
         for file in files {
             match read(&file) {
-                Ok(text) => findings.extend(loader.load(&file.display().to_string(), &text).diagnostics),
+                Ok(text) => findings.extend(loader.load(&shown(&file), &text).diagnostics),
                 Err(error) => findings.push(unreadable(&file, &error)),
             }
         }
@@ -58,7 +58,7 @@ fn listed(path: &Path) -> io::Result<Vec<PathBuf>> {
     files.retain(|file| is_yaml(file) && !file.is_dir());
     files.sort();
     if files.is_empty() {
-        return Err(io::Error::other("no *.yaml or *.yml file is in this folder; name another one"));
+        return Err(io::Error::other("no *.yaml or *.yml file is in this folder"));
     }
     Ok(files)
 }
@@ -74,14 +74,19 @@ fn read(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
+/// How a path is called in findings.
+fn shown(path: &Path) -> String {
+    if path.as_os_str() == STDIN { "<stdin>".to_owned() } else { path.display().to_string() }
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     Diagnostic {
         severity: Severity::Error,
         code: Code::FileRead,
-        message: format!("the file cannot be read: {error}"),
+        message: format!("the file cannot be read: {error}; name one that can"),
         item_type: "file",
         item_name: None,
-        file: path.display().to_string().into(),
+        file: shown(path).into(),
         place: Place { line: 1, column: 1 },
         excerpt: String::new(),
     }

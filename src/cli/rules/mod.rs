@@ -9,6 +9,7 @@ mod parse;
 mod summary;
 
 use super::Outcome;
+use std::process::ExitCode;
 
 /// Checks Falco rule files, reads single conditions, and runs rules over files of events
 #[derive(clap::Args)]
@@ -32,4 +33,10 @@ impl Args {
             Command::Eval(args) => args.run(),
         }
     }
+}
+
+/// Says what does not fit together on the command line.
+fn wrong_usage(what: &str) -> Outcome {
+    eprintln!("lanner: {what}");
+    Ok(ExitCode::from(2))
 }

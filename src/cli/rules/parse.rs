@@ -3,11 +3,12 @@
 use super::{
     super::{Format, Outcome, print},
     files::STDIN,
+    wrong_usage,
 };
 use lanner_rules::language::{Limits, SyntaxError, parse_with};
 use serde_json::json;
 use std::{
-    io::{self, BufRead, Read, Write},
+    io::{self, BufRead, Read},
     process::ExitCode,
 };
 
@@ -30,7 +31,7 @@ pub struct Args {
 impl Args {
     pub fn run(&self) -> Outcome {
         let good = match (self.condition == STDIN, self.null) {
-            (false, true) => return Ok(wrong_usage("--null needs `-` as the condition")),
+            (false, true) => return wrong_usage("--null is for standard input; write `-` as the condition"),
             (false, false) => self.one(self.condition.as_bytes())?,
             (true, false) => self.one(&bounded(&mut io::stdin().lock(), None)?)?,
             (true, true) => self.many(&mut io::stdin().lock())?,
@@ -78,9 +79,4 @@ fn bounded(input: &mut impl BufRead, end: Option<u8>) -> io::Result<Vec<u8>> {
         Some(end) => taken.read_until(end, &mut text)?,
     };
     Ok(text)
-}
-
-fn wrong_usage(what: &str) -> ExitCode {
-    let _ = writeln!(io::stderr(), "lanner: {what}");
-    ExitCode::from(2)
 }
