@@ -7,9 +7,9 @@ mod cases;
 mod data;
 
 use crate::support::lanner::{TempDir, command, command_with};
-use cases::{Expected, LoaderCase, LoaderCases, ParserCase, ValidationCase, without_counterpart};
-use data::{Tally, json, path};
-use serde_json::Value;
+use cases::{EvalCase, EvalCases, Expected, LoaderCase, LoaderCases, ParserCase, ValidationCase, without_counterpart};
+use data::{Tally, json as cases_of, path};
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, process::Output};
 
 fn text(bytes: &[u8]) -> String {
@@ -40,7 +40,7 @@ fn eval_detects_what_falco_does() {
     cases.sort();
     for case in cases.iter().filter(|case| case.join("expected.json").exists()) {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
-        let expected: Expected = json(&format!("k8saudit/{name}/expected.json")).unwrap();
+        let expected: Expected = cases_of(&format!("k8saudit/{name}/expected.json")).unwrap();
         let files = fs::read_to_string(case.join("rules_files.txt")).unwrap();
         let files: Vec<String> = files.split_whitespace().map(|file| case.join(file).display().to_string()).collect();
         let events = case.join("events.json").display().to_string();
@@ -90,7 +90,7 @@ fn eval_detects_what_falco_does() {
 /// Guarantee: it is accepted or rejected as there; the normal form is its own normal form.
 #[test]
 fn parse_accepts_and_rejects_what_falco_does() {
-    let Some(cases) = json::<Vec<ParserCase>>("filter_parser_cases.json") else { return };
+    let Some(cases) = cases_of::<Vec<ParserCase>>("filter_parser_cases.json") else { return };
     let mut tally = Tally::new("rules parse: filter_parser_cases");
     let expected: Vec<(String, bool)> =
         cases.iter().flat_map(|case| case.variants().into_iter().map(|text| (text, case.valid))).collect();
@@ -109,6 +109,67 @@ fn parse_accepts_and_rejects_what_falco_does() {
         tally.check(row["condition"] == text, || format!("{text} comes out as {row}"));
     }
     tally.finish(2000);
+}
+
+/// Only the tests upstream have fields such as `c.true`; conditions with them are skipped as rules.
+const ONLY_UPSTREAM: &str = "has fields that no source has";
+/// The number of an event is its place in the input.
+const NUMBERED: &str = "depends on the number of the event";
+
+/// Scenario: every evaluation that the tests upstream assert, each as a rule over an alert with the fields of its event; all
+/// rules are evaluated over all events in one run.
+/// Guarantee: each rule matches its event, or not, as asserted there.
+#[test]
+fn eval_evaluates_as_falco_does() {
+    let Some(EvalCases { cases }) = cases_of::<EvalCases>("filter_eval_cases.json") else { return };
+    let mut tally = Tally::new("rules eval: filter_eval_cases");
+    let (mut rules, mut events) = (String::new(), String::new());
+    for (number, case) in cases.iter().enumerate() {
+        // A JSON string is one in YAML, too.
+        let condition = Value::from(case.expr.as_str());
+        rules += &format!(
+            "- rule: c{number}\n  desc: d\n  condition: {condition}\n  output: o\n  priority: info\n  skip-if-unknown-filter: true\n"
+        );
+        let mut fields = case.event();
+        // By its time an alert says which event it is about.
+        fields.insert("evt.time".to_owned(), number.into());
+        events += &format!("{}\n", json!({"rule": "r", "output_fields": fields}));
+    }
+    let dir = TempDir::new();
+    let path = dir.path().join("rules.yaml");
+    fs::write(&path, rules).unwrap();
+    let args = ["rules", "eval", "--rules", path.to_str().unwrap(), "--source", "syscall", "--matching", "all", "-"];
+    let output = command_with(&args, events.as_bytes());
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let alerts = lines(&output.stdout);
+    for (number, case) in cases.iter().enumerate() {
+        if let Some(reason) = not_evaluated(case, number, &said) {
+            tally.skip(format!("{} ({reason})", case.expr));
+            continue;
+        }
+        let found = alerts
+            .iter()
+            .any(|alert| alert["rule"] == format!("c{number}") && alert["output_fields"]["evt.time"] == number);
+        tally.check(found == case.result, || format!("{:?} should be {} ({})", case.expr, case.result, case.source));
+    }
+    tally.finish(140);
+}
+
+/// Why a case is not evaluated: `said` is what loading the rules said.
+fn not_evaluated(case: &EvalCase, number: usize, said: &str) -> Option<&'static str> {
+    let rule = format!("(rule \"c{number}\")");
+    if said.split("\n\n").any(|finding| finding.contains("LOAD_UNKNOWN_FILTER") && finding.contains(&rule)) {
+        return Some(ONLY_UPSTREAM);
+    }
+    let event = case.event();
+    let words = case.expr.split(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, '.' | '_'));
+    let mut fields = words.filter(|word| ["evt.", "fd.", "proc."].iter().any(|prefix| word.starts_with(prefix)));
+    if case.expr.contains("evt.num") {
+        return Some(NUMBERED);
+    }
+    let is_unknown = |field: &str| !event.keys().any(|key| key.split('[').next() == Some(field));
+    fields.any(is_unknown).then_some("the event is not known")
 }
 
 /// What `rules check` says about files.
@@ -145,7 +206,7 @@ const NOT_SHOWN: &str = "what a rule has become is no finding; the tests of the 
 /// Guarantee: files are taken or refused as there, with the messages that are asserted there.
 #[test]
 fn check_loads_as_falco_does() {
-    let Some(LoaderCases { cases }) = json::<LoaderCases>("rule_loader_cases.json") else { return };
+    let Some(LoaderCases { cases }) = cases_of::<LoaderCases>("rule_loader_cases.json") else { return };
     let mut tally = Tally::new("rules check: rule_loader_cases");
     for LoaderCase { name, steps } in &cases {
         let dir = TempDir::new();
@@ -185,7 +246,7 @@ fn check_loads_as_falco_does() {
 /// Guarantee: each mistake is found with the code, the item and the message that is asserted there.
 #[test]
 fn check_finds_the_mistakes_that_falco_finds() {
-    let Some(cases) = json::<Vec<ValidationCase>>("rules_validation_cases.json") else { return };
+    let Some(cases) = cases_of::<Vec<ValidationCase>>("rules_validation_cases.json") else { return };
     let mut tally = Tally::new("rules check: rules_validation_cases");
     for case in &cases {
         let dir = TempDir::new();

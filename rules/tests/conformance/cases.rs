@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// A case of `filter_parser_cases.json`.
@@ -40,6 +40,52 @@ pub struct EvalCase {
     #[serde(default)]
     pub fields: BTreeMap<String, Value>,
     pub source: String,
+}
+
+impl EvalCase {
+    /// The event, as far as it is known: where the data does not say what it was, what the test upstream has.
+    pub fn event(&self) -> BTreeMap<String, Value> {
+        let mut fields = self.fields.clone();
+        let mut set = |name: &str, value: Value| {
+            fields.entry(name.to_owned()).or_insert(value);
+        };
+        let test = self.source.rsplit('.').next().unwrap_or_default();
+        match test {
+            "boolean_evaluation" => {
+                fields.insert("c.true".to_owned(), "1".into());
+                fields.insert("c.false".to_owned(), Value::Null);
+            }
+            "filter_simple_evaluation" | "filter_cache_disabled" | "filter_cache_enabled" => {
+                set("evt.type", "getcwd".into());
+            }
+            "filter_val_transformer" => set("evt.args", "res=0 path=".into()),
+            "len_transformer" => {
+                set("fd.types", json!(["file"]));
+                set("fd.name", "/tmp/file_to_run".into());
+            }
+            "bytebuf_bcontains_bstartswith" => set("evt.buffer", "hello".into()),
+            "bytebuf_matches_nul" => set("evt.buffer", "a\0b".into()),
+            "contains_icontains" => set("evt.arg.flags", "O_RDONLY|O_CREAT".into()),
+            "net_ipv4_compare" | "net_ipv6_compare" | "net_modifier_ip_compare" => {
+                let server = fields.get("fd.sip").cloned().unwrap_or_default();
+                for name in ["fd.ip", "fd.net"] {
+                    fields.insert(name.to_owned(), server.clone());
+                }
+            }
+            "signed_int_compare" => {
+                set("evt.cpu", 1.into());
+                set("fd.num", 4.into());
+            }
+            "filter_cache_corner_cases" => {
+                set("evt.arg[1]", "/test/dir".into());
+                set("evt.source", "syscall".into());
+                set("evt.plugininfo", Value::Null);
+                set("sample.is_open", 0.into());
+            }
+            _ => {}
+        }
+        fields
+    }
 }
 
 /// `rule_loader_cases.json`.
