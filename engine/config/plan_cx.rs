@@ -10,7 +10,7 @@ use super::{
     codes, decode,
     node::Path,
 };
-use crate::component::{ComponentId, Factory, Kind};
+use crate::component::{ComponentId, Factory, Kind, PipelineId, Route};
 use serde::de::DeserializeOwned;
 use std::error::Error;
 
@@ -32,11 +32,29 @@ pub(crate) struct StorageUse {
     pub place: String,
 }
 
+/// A pipeline that a connector routes to.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteUse {
+    pub pipeline: PipelineId,
+    pub route: Route,
+    pub at: Origin,
+    pub path: String,
+}
+
+/// The pipelines of a connector's routes, in the order of their numbers.
+pub(crate) fn route_pipelines(routes: &[RouteUse]) -> Vec<PipelineId> {
+    let mut numbered: Vec<_> = routes.iter().map(|used| (used.route.0, &used.pipeline)).collect();
+    numbered.sort_by_key(|(number, _)| *number);
+    numbered.dedup_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, pipeline)| pipeline.clone()).collect()
+}
+
 /// What a component wants of its surroundings.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     pub listens: Vec<Listening>,
     pub storages: Vec<StorageUse>,
+    pub routes: Vec<RouteUse>,
 }
 
 /// Collects findings about one component. Paths are relative to the component's body: `tls.ca_file`, `items[2]`;
@@ -144,6 +162,21 @@ impl<'a> PlanCx<'a> {
         let extension = Reference { id: id.clone(), at, path: self.whole_path(&path) };
         let place = format!("{}::{}", self.kind.section(), self.id);
         self.claims.storages.push(StorageUse { extension, place });
+    }
+
+    /// Says that the connector sends records to `pipeline`, so that it is known to be there and to list the connector.
+    /// Equal pipelines have equal routes.
+    pub fn routes_to(&mut self, path: &str, pipeline: &PipelineId) -> Route {
+        let (path, at) = self.find(path);
+        let known = &mut self.claims.routes;
+        let same = known.iter().find(|used| used.pipeline == *pipeline).map(|used| used.route);
+        // Numbered without a gap, in the order in which they come up.
+        let route = same.unwrap_or_else(|| Route(known.iter().map(|used| used.route.0 + 1).max().unwrap_or(0)));
+        if !self.is_wrong(&path) {
+            let path = self.whole_path(&path);
+            self.claims.routes.push(RouteUse { pipeline: pipeline.clone(), route, at, path });
+        }
+        route
     }
 
     /// Makes the typed config of a body, reporting every problem: unknown keys, wrong types, bad values.

@@ -55,6 +55,8 @@ pub mod reason {
     pub const SHUTDOWN: &str = "shutdown_deadline";
     /// The sending task ended without settling them.
     pub const ABANDONED: &str = "abandoned";
+    /// A router had no pipeline for them.
+    pub const NO_ROUTE: &str = "no_route";
     /// A transform neither emitted nor discarded them.
     pub const UNACCOUNTED: &str = "unaccounted";
 }

@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod pipeline;
 pub mod queue;
 pub mod retry;
+pub mod routing;
 pub mod sender;
 mod transaction;
 
