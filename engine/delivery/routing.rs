@@ -17,6 +17,9 @@ use crate::{
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
+#[cfg(test)]
+mod tests;
+
 /// A router and the pipelines behind it.
 pub struct Fork {
     pub router: Arc<dyn Router>,
