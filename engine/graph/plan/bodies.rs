@@ -3,7 +3,9 @@
 use super::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, Planner, ReceiverNode, RouterNode};
 use crate::{
     component::{ComponentId, Kind, PipelineId, Planned},
-    config::{Claims, ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes, route_pipelines},
+    config::{
+        self, Claims, ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes, route_pipelines,
+    },
     delivery::budget::AdmissionConfig,
     telemetry::TelemetryPlan,
 };
@@ -22,10 +24,13 @@ impl<'a> Planner<'a> {
             let key = (entry.kind, &entry.id);
             let mut claims = Claims::default();
             let mut findings = std::mem::take(self.findings);
+            let before = findings.len();
             let planned = self.body(entry, &mut schemas, &mut findings, &mut claims);
+            let sound = !config::has_errors(&findings[before..]);
             *self.findings = findings;
             if entry.kind == Kind::Connector {
-                self.routes(&entry.id, &claims.routes, matches!(planned, Some(Planned::Router(_))));
+                let routes_all = sound && matches!(planned, Some(Planned::Router(_)));
+                self.routes(&entry.id, &claims.routes, routes_all);
                 routed.insert(&entry.id, route_pipelines(&claims.routes));
             }
             storages.append(&mut claims.storages);

@@ -1,48 +1,48 @@
 //! Routes: a connector that chooses pipelines names them, and they list it among their receivers.
 
-use super::{Planner, signals_of};
+use super::Planner;
 use crate::{
-    component::{ComponentId, Kind, PipelineId},
+    component::{ComponentId, Kind},
     config::{Diagnostic, PipelineEntry, RouteUse, codes, suggest},
+    event::{Signal, Signals},
 };
 
-impl<'a> Planner<'a> {
-    /// Checks the routes of a connector against the pipelines. `planned`: the routes are all there are.
-    pub(super) fn routes(&mut self, id: &ComponentId, routes: &[RouteUse], planned: bool) {
+impl Planner<'_> {
+    /// Checks the routes of a connector against the pipelines. What is missing among them is looked for only when these
+    /// are known to be `all` of a connector that routes.
+    pub(super) fn routes(&mut self, id: &ComponentId, routes: &[RouteUse], all: bool) {
         let (before, behind) = (self.uses(Kind::Exporter, id), self.uses(Kind::Receiver, id));
+        let mut known = true;
         for used in routes {
-            match self.document.pipelines.iter().find(|pipeline| pipeline.id == used.pipeline) {
-                None => self.unknown_pipeline(id, used),
-                // That nobody lists the connector is said once, where it is used, and not for every route.
-                Some(_) if behind.is_empty() => {}
-                Some(pipeline) if !behind.iter().any(|(listing, _)| listing.id == pipeline.id) => {
-                    self.unlisted_route(id, used, pipeline);
-                }
-                Some(pipeline) => {
-                    let fed = before.iter().any(|(feeding, _)| feeding.id.signal == pipeline.id.signal);
-                    if !fed && !before.is_empty() {
-                        self.unfed_route(id, used, &before[0].0.id);
-                    }
-                }
+            let Some(pipeline) = self.document.pipelines.iter().find(|pipeline| pipeline.id == used.pipeline) else {
+                self.unknown_pipeline(id, used);
+                known = false;
+                continue;
+            };
+            // That nobody lists the connector is said once, where it is used, and not for every route.
+            if !behind.is_empty() && !behind.iter().any(|(listing, _)| listing.id == pipeline.id) {
+                self.unlisted_route(id, used, pipeline);
+            }
+            let fed = self.signals(Kind::Exporter, id);
+            if !before.is_empty() && !fed.contains(pipeline.id.signal) {
+                self.unfed_route(id, used, fed);
             }
         }
-        if !planned {
+        if !all || !known {
             return;
         }
         for (pipeline, reference) in &behind {
             if !routes.iter().any(|used| used.pipeline == pipeline.id) {
-                let id = &pipeline.id;
                 let message =
-                    format!("pipeline \"{id}\" gets nothing of connector \"{}\": no route leads to it", reference.id);
+                    format!("pipeline \"{}\" gets nothing of connector \"{id}\": no route leads to it", pipeline.id);
                 let finding = Diagnostic::warning(codes::ROUTE, message, reference.at.clone(), &reference.path);
                 self.findings.push(finding.help("name the pipeline in the connector, or take the connector out of it"));
             }
         }
         for (pipeline, reference) in &before {
-            let signals = signals_of(pipeline);
-            if !routes.iter().any(|used| signals.contains(used.pipeline.signal)) {
-                let signal = pipeline.id.signal;
-                let message = format!("connector \"{}\" has no route for {signal}", reference.id);
+            let signal = pipeline.id.signal;
+            if !routes.iter().any(|used| used.pipeline.signal == signal) {
+                let message = format!("connector \"{id}\" has no route for {signal}");
                 let finding = Diagnostic::error(codes::ROUTE, message, reference.at.clone(), &reference.path);
                 self.findings.push(finding.help(format!("name a {signal} pipeline in the connector")));
             }
@@ -70,13 +70,13 @@ impl<'a> Planner<'a> {
         self.findings.push(finding.help(format!("add `{id}` to its `receivers`")));
     }
 
-    fn unfed_route(&mut self, id: &ComponentId, used: &RouteUse, feeding: &PipelineId) {
-        let (signal, fed) = (used.pipeline.signal, feeding.signal);
+    fn unfed_route(&mut self, id: &ComponentId, used: &RouteUse, fed: Signals) {
+        let signal = used.pipeline.signal;
+        let fed = fed.iter().map(Signal::as_str).collect::<Vec<_>>().join(" and ");
         let message =
             format!("connectors::{id}: no {signal} reach pipeline \"{}\": the connector takes {fed}", used.pipeline);
         let finding = Diagnostic::error(codes::ROUTE, message, used.at.clone(), &used.path);
-        self.findings.push(
-            finding.help(format!("name a {fed} pipeline, or list `{id}` under `exporters` of a {signal} pipeline")),
-        );
+        let help = format!("name a pipeline of what it takes, or list `{id}` under `exporters` of a {signal} pipeline");
+        self.findings.push(finding.help(help));
     }
 }
