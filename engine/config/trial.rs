@@ -5,7 +5,7 @@ use super::{
     check::SchemaDoc,
     diagnostic,
     node::Path,
-    plan_cx::{Claims, Section, route_pipelines},
+    plan_cx::{Claims, Decoded, Section, route_pipelines},
     render, yaml,
 };
 use crate::component::{ComponentId, Factory, PipelineId, Planned};
@@ -59,7 +59,7 @@ pub fn decode_section<C: DeserializeOwned + JsonSchema>(
     let keys: Vec<&str> = path.split("::").collect();
     let (base, whole, at) = (Path::of(&keys), format!("`{path}`"), start(&node.origin));
     let section = Section { whole: &whole, base: &base, at: &at, schema: &SchemaDoc::of_type::<C>(), more_keys: &[] };
-    let (config, wrong) = section.decode(node, findings);
+    let Decoded { config, wrong, .. } = section.decode(node, findings);
     config.filter(|_| wrong.is_empty())
 }
 
