@@ -128,8 +128,9 @@ table:
   - {condition: rule = x, pipelines: []}
   - {condition: rule = x, pipelines: [logs/a, traces/a]}
   - {statement: route() where true, context: log, condition: rule = x, pipelines: [logs/a]}
-  - {condition: 'attributes[\"env\"] == \"prod\"', pipelines: [log/a]}
   - {pipelines: [logs/a]}
+  - {condition: 'attributes[\"env\"] == \"prod\"', pipelines: [log/a]}
+  - {condition: severity_number < ERROR, pipelines: [logs/a]}
 ";
     let findings = RouterTest::findings::<Routing>(yaml);
     let said: Vec<_> = findings
@@ -147,8 +148,10 @@ table:
         ("table[2]::pipelines[1]", "`traces/a` takes traces", "default_pipelines"),
         ("table[3]::statement", "no OTTL", "`condition`"),
         ("table[3]::context", "not offered", "remove the key"),
-        ("table[4]::pipelines[0]", "unknown pipeline signal", "logs"),
-        ("table[5]::condition", "needs the key `condition`", "priority >= error"),
+        ("table[4]::condition", "needs the key `condition`", "priority >= error"),
+        ("table[5]::condition", "attributes", ""),
+        ("table[5]::pipelines[0]", "unknown pipeline signal", "logs"),
+        ("table[6]::condition", "`ERROR`", ""),
     ] {
         let found = said.iter().any(|(at, text, remedy)| {
             *at == format!("connectors::routing::{path}") && text.contains(message) && remedy.contains(help)
