@@ -20,5 +20,6 @@ mod otlp_sdk;
 mod outage;
 mod own_metrics;
 mod quickstart;
+mod routing;
 mod shutdown;
 mod stdin;
