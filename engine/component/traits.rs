@@ -142,8 +142,8 @@ pub trait StagePlan: Send + 'static {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Stage>, BoxError>;
 }
 
-/// A connector that chooses the pipelines a record goes to. It runs inline on the task that brought the batch, inside its
-/// transaction: the acknowledgement still means that every item is wherever it must be, over all these pipelines.
+/// A connector that chooses the pipelines a record goes to. It runs inline on the task that brought the batch, inside
+/// its transaction: the acknowledgement still means that every item is wherever it must be, over all these pipelines.
 ///
 /// The engine splits the batch, so that nothing can get lost: what goes to no pipeline is rejected with the reason
 /// `no_route`, and the order within each pipeline is that of the batch.
@@ -152,8 +152,8 @@ pub trait Router: Send + Sync + 'static {
     /// [`PlanCx::routes_to`].
     fn route(&self, resource: &Resource, record: &LogRecord, routes: &mut Routes);
 
-    /// The same for a whole batch nobody looks into: metrics, traces, and logs unless [`reads_records`](Self::reads_records).
-    /// Pipelines of other signals than the batch's are passed over.
+    /// The same for a whole batch nobody looks into: metrics, traces, and logs unless
+    /// [`reads_records`](Self::reads_records). Pipelines of other signals than the batch's are passed over.
     fn route_unread(&self, routes: &mut Routes);
 
     /// Whether it must see log records. Untouched OTLP is decoded only in front of routers that say yes.

@@ -62,7 +62,7 @@ pub mod reason {
 }
 
 impl Ledger {
-    /// Opens the account of a pipeline.
+    /// Opens the account of a pipeline. The newest is shown first, because pipelines are built from their ends.
     pub fn pipeline(&self, telemetry: &Telemetry, pipeline: &str) -> Arc<PipelineAccount> {
         let account = Arc::new(PipelineAccount {
             pipeline: pipeline.to_owned(),
@@ -83,7 +83,7 @@ impl Ledger {
             degraded: Mutex::default(),
             destinations: Mutex::default(),
         });
-        self.0.lock().push(Arc::clone(&account));
+        self.0.lock().insert(0, Arc::clone(&account));
         account
     }
 
