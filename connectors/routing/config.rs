@@ -1,0 +1,113 @@
+//! What a user writes, and what is checked of it.
+
+use lanner_conditions::{Condition, ConditionConfig};
+use lanner_engine::{component::PipelineId, prelude::*};
+
+/// Keys of the Collector that have no counterpart here, and what to do instead.
+const NOT_OFFERED: [(&str, &str); 2] = [
+    ("error_mode", "a condition cannot fail while it runs; remove the key"),
+    ("match_once", "rows say it one by one; write `action: copy` in those that shall not be the last for a record"),
+];
+const NOT_OFFERED_IN_ROWS: [(&str, &str); 2] = [
+    ("statement", "there is no OTTL; write a `condition` in Falco's language, for example `priority >= error`"),
+    ("context", "a condition sees the record and its resource at once; remove the key"),
+];
+
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = NOT_OFFERED))]
+pub struct Config {
+    /// Where records go that no row has moved; metrics and traces always go here, to the pipelines of their signal.
+    pub default_pipelines: Vec<PipelineId>,
+    /// Rows, asked in order for each log record.
+    pub table: Vec<RowConfig>,
+}
+
+/// A row of the table.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-offered" = NOT_OFFERED_IN_ROWS))]
+pub struct RowConfig {
+    /// Which records, in Falco's language: `priority >= error and k8s.ns.name = prod`.
+    #[schemars(extend("examples" = ["priority >= error"]))]
+    pub condition: ConditionConfig,
+    /// Where they go. Each of these pipelines lists the connector among its receivers.
+    pub pipelines: Vec<PipelineId>,
+    /// Whether they go on to the next rows.
+    #[serde(default)]
+    pub action: Action,
+}
+
+/// What happens to a record for which a row's condition holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// It goes to the row's pipelines and no further.
+    #[default]
+    Move,
+    /// It goes to the row's pipelines, and on to later rows and `default_pipelines` as if the row were not there.
+    Copy,
+}
+
+/// A checked config.
+pub struct Plan {
+    pub(super) table: Vec<Row>,
+    pub(super) default: Vec<Route>,
+}
+
+/// A checked row.
+pub(super) struct Row {
+    pub condition: Condition,
+    pub routes: Vec<Route>,
+    pub action: Action,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("no pipeline is named, so nothing would arrive anywhere; write a `table`, or `default_pipelines`")]
+struct NoPipelines;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the row names no pipeline; name one, or leave records out with a `filter` in front")]
+struct EmptyRow;
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "conditions look at log records, and `{pipeline}` takes {signal}; name a logs pipeline, or put `{pipeline}` into `default_pipelines`"
+)]
+struct NotLogs {
+    pipeline: PipelineId,
+    signal: Signal,
+}
+
+impl Config {
+    pub(super) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        let named = |place: String, pipelines: &[PipelineId], cx: &mut PlanCx<'_>| -> Vec<Route> {
+            let numbered = pipelines.iter().enumerate();
+            numbered.map(|(number, pipeline)| cx.routes_to(&format!("{place}[{number}]"), pipeline)).collect()
+        };
+        if self.table.is_empty() && self.default_pipelines.is_empty() {
+            cx.error("", NoPipelines);
+            return None;
+        }
+        let default = named("default_pipelines".to_owned(), &self.default_pipelines, cx);
+        let (mut table, rows) = (Vec::new(), self.table.len());
+        for (number, row) in self.table.into_iter().enumerate() {
+            let place = format!("table[{number}]");
+            let condition = row.condition.compile(&format!("{place}.condition"), cx);
+            if row.pipelines.is_empty() {
+                cx.error(&format!("{place}.pipelines"), EmptyRow);
+            }
+            let mut sound = !row.pipelines.is_empty();
+            for (number, pipeline) in row.pipelines.iter().enumerate() {
+                if pipeline.signal != Signal::Logs {
+                    let error = NotLogs { pipeline: pipeline.clone(), signal: pipeline.signal };
+                    cx.error(&format!("{place}.pipelines[{number}]"), error);
+                    sound = false;
+                }
+            }
+            let routes = named(format!("{place}.pipelines"), &row.pipelines, cx);
+            table.extend(condition.filter(|_| sound).map(|condition| Row { condition, routes, action: row.action }));
+        }
+        (table.len() == rows).then_some(Plan { table, default })
+    }
+}
