@@ -11,6 +11,8 @@
 //! 4-vCPU Xeon, otherwise idle, 2026-11-22, medians of 3 rounds of 3 s: floor 13.3, Lanner 34.8 CPU s per million alerts,
 //! ratio 2.5; the goal of 1.6 is not reached. Reading and mapping an alert takes 8 us, encoding and dropping it 3 us.
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh` (the length of a measurement; 5 by default).
+//!
+//! Scenario `audit_rules`, `lanner-bench rules`: what judging an audit event by Falco's rules costs; see `rules.rs`.
 
 mod alerts;
 mod floor;

@@ -3,7 +3,7 @@
 //! A file that cannot be read or loaded does not keep the findings of the others from being reported; what it would have
 //! defined is missing then, as in Falco.
 
-use super::super::Format;
+use super::super::{Format, print};
 use lanner_rules::{
     file::{Code, Diagnostic, Loader, Options, Severity, limits},
     language::Place,
@@ -139,7 +139,7 @@ pub fn report(findings: &[Diagnostic], format: Format) -> io::Result<()> {
                     help: None,
                 })
                 .collect();
-            super::super::print(&serde_json::to_string_pretty(&rows)?)?;
+            print(&serde_json::to_string_pretty(&rows)?)?;
         }
     }
     Ok(())
