@@ -19,6 +19,7 @@ mod measure;
 mod pinning;
 mod process;
 mod report;
+mod rules;
 mod sink;
 
 use clap::{Parser, Subcommand};
@@ -42,7 +43,7 @@ struct Args {
     rounds: u32,
 }
 
-/// What the program is when it starts itself.
+/// Other scenarios, and what the program is when it starts itself.
 #[derive(Subcommand)]
 enum Role {
     /// A bare HTTP server.
@@ -51,13 +52,15 @@ enum Role {
     /// A counting OTLP/gRPC sink.
     #[command(hide = true)]
     Sink,
+    Rules(rules::Args),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = match args.role {
+    let done = match &args.role {
         Some(Role::Floor) => floor::run(),
         Some(Role::Sink) => sink::run(),
+        Some(Role::Rules(rules)) => rules::run(rules, Duration::from_secs(args.seconds), args.rounds),
         None => compare(&args),
     };
     match done {

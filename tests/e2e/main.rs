@@ -21,5 +21,7 @@ mod outage;
 mod own_metrics;
 mod quickstart;
 mod routing;
+mod rules;
+mod rules_conformance;
 mod shutdown;
 mod stdin;
