@@ -72,7 +72,7 @@ struct EmptyRow;
 
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "conditions look at log records, and `{pipeline}` takes {signal}; name a logs pipeline, or put `{pipeline}` into `default_pipelines`"
+    "conditions look at log records, and `{pipeline}` takes {signal}; name a logs pipeline, or put it into `default_pipelines`"
 )]
 struct NotLogs {
     pipeline: PipelineId,
@@ -81,33 +81,39 @@ struct NotLogs {
 
 impl Config {
     pub(super) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
-        let named = |place: String, pipelines: &[PipelineId], cx: &mut PlanCx<'_>| -> Vec<Route> {
-            let numbered = pipelines.iter().enumerate();
-            numbered.map(|(number, pipeline)| cx.routes_to(&format!("{place}[{number}]"), pipeline)).collect()
-        };
         if self.table.is_empty() && self.default_pipelines.is_empty() {
             cx.error("", NoPipelines);
             return None;
         }
-        let default = named("default_pipelines".to_owned(), &self.default_pipelines, cx);
-        let (mut table, rows) = (Vec::new(), self.table.len());
-        for (number, row) in self.table.into_iter().enumerate() {
-            let place = format!("table[{number}]");
-            let condition = row.condition.compile(&format!("{place}.condition"), cx);
-            if row.pipelines.is_empty() {
-                cx.error(&format!("{place}.pipelines"), EmptyRow);
-            }
-            let mut sound = !row.pipelines.is_empty();
-            for (number, pipeline) in row.pipelines.iter().enumerate() {
-                if pipeline.signal != Signal::Logs {
-                    let error = NotLogs { pipeline: pipeline.clone(), signal: pipeline.signal };
-                    cx.error(&format!("{place}.pipelines[{number}]"), error);
-                    sound = false;
+        let numbered = self.default_pipelines.iter().enumerate();
+        let default = numbered.map(|(number, id)| cx.routes_to(&format!("default_pipelines[{number}]"), id)).collect();
+        let rows = self.table.len();
+        let table: Vec<Row> =
+            self.table.into_iter().enumerate().filter_map(|(number, row)| row.check(number, cx)).collect();
+        (table.len() == rows).then_some(Plan { table, default })
+    }
+}
+
+impl RowConfig {
+    /// Checks all of the row, which is the table's `number`th from 0.
+    fn check(self, number: usize, cx: &mut PlanCx<'_>) -> Option<Row> {
+        let condition = self.condition.compile(&format!("table[{number}].condition"), cx);
+        let place = format!("table[{number}].pipelines");
+        if self.pipelines.is_empty() {
+            cx.error(&place, EmptyRow);
+            return None;
+        }
+        let mut routes = Vec::with_capacity(self.pipelines.len());
+        for (number, pipeline) in self.pipelines.iter().enumerate() {
+            let (place, signal) = (format!("{place}[{number}]"), pipeline.signal);
+            match signal {
+                Signal::Logs => routes.push(cx.routes_to(&place, pipeline)),
+                Signal::Metrics | Signal::Traces => {
+                    cx.error(&place, NotLogs { pipeline: pipeline.clone(), signal });
                 }
             }
-            let routes = named(format!("{place}.pipelines"), &row.pipelines, cx);
-            table.extend(condition.filter(|_| sound).map(|condition| Row { condition, routes, action: row.action }));
         }
-        (table.len() == rows).then_some(Plan { table, default })
+        let whole = routes.len() == self.pipelines.len();
+        condition.filter(|_| whole).map(|condition| Row { condition, routes, action: self.action })
     }
 }
