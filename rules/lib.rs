@@ -6,6 +6,7 @@
 //! engine: it works on bytes. The README has an example and the deviations from Falco.
 
 pub mod audit;
+pub mod builtin;
 pub mod compile;
 pub mod evaluate;
 pub mod file;

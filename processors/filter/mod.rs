@@ -8,6 +8,7 @@ mod config;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use config::MinPriority;
 use config::{Config, Plan};
 use lanner_engine::{
     event::SeverityNumber,

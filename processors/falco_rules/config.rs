@@ -1,0 +1,293 @@
+//! What a user writes, and what is checked of it.
+
+use super::{
+    files::Place,
+    ruleset::{RuleSources, Settings},
+};
+use crate::filter::MinPriority;
+use lanner_engine::{config::Duration, prelude::*};
+use lanner_rules::{
+    audit::Parity,
+    builtin,
+    file::{self, Options},
+    priority,
+    ruleset::{Choice, Selection},
+};
+
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Lanner's own rules, loaded before `rules_files`, so that files can change their lists, macros and rules.
+    pub builtin: Vec<Builtin>,
+    /// Falco rule files in the order in which they are loaded. A folder stands for its `.yaml` and `.yml` files; the last
+    /// part of a path may have wildcards: `/etc/falco/rules.d/*.yaml`. Such files are loaded in the order of their names.
+    pub rules_files: Vec<String>,
+    /// How many rules an event can match.
+    pub rule_matching: RuleMatching,
+    /// Least urgent priority of rules that are used.
+    pub min_priority: Option<MinPriority>,
+    /// Rules to switch on or off, one step after the other, as in `falco.yaml`: `disable: {tag: network}`.
+    pub rules: Vec<Switch>,
+    /// Text that is appended to the output of rules, as in `falco.yaml`.
+    pub append_output: Vec<AppendOutput>,
+    /// Pass on the audit event that matched behind its alert, with the severity of the rule.
+    pub keep_matched: bool,
+    /// Pass on audit events that match no rule.
+    pub keep_unmatched: bool,
+    /// Write `[REDACTED]` for what Secrets, ConfigMaps and tokens hold, in outputs and in output fields. Conditions see
+    /// the values.
+    pub mask_payloads: bool,
+    /// Whether mistakes of Falco's audit plugin are corrected.
+    pub parity: ParityChoice,
+    /// How often rule files are looked at; changed ones are loaded. `0` never looks again.
+    pub reload_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            builtin: Vec::new(),
+            rules_files: Vec::new(),
+            rule_matching: RuleMatching::First,
+            min_priority: None,
+            rules: Vec::new(),
+            append_output: Vec::new(),
+            keep_matched: false,
+            keep_unmatched: false,
+            mask_payloads: true,
+            parity: ParityChoice::Corrected,
+            reload_interval: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Rules that come with Lanner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Builtin {
+    /// Kubernetes audit events.
+    K8sAudit,
+    /// Falco alerts about system calls, judged once more.
+    Syscall,
+}
+
+/// How many rules an event can match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleMatching {
+    /// The first one of its source, as Falco does.
+    First,
+    /// Every one; each makes an alert.
+    All,
+}
+
+/// Whether mistakes of Falco's audit plugin are corrected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ParityChoice {
+    /// They are.
+    Corrected,
+    /// They are kept, for comparing with Falco.
+    Upstream,
+}
+
+/// A step of switching rules: one of `enable` and `disable`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switch {
+    /// Rules to switch on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub enable: Option<RuleSelection>,
+    /// Rules to switch off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disable: Option<RuleSelection>,
+}
+
+/// Some rules: one of `rule` and `tag`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RuleSelection {
+    /// Those whose name is like this; `*` stands for any text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Those with this tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tag: Option<String>,
+}
+
+/// Text that is appended to the output of some rules.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AppendOutput {
+    /// Which rules; those for which every key that is written fits.
+    pub r#match: AppendTo,
+    /// The text, with fields: `on %ka.cluster.name`.
+    pub extra_output: String,
+}
+
+/// Which rules a text is appended to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AppendTo {
+    /// Those of this source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The one of this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Those that have all of these tags.
+    pub tags: Vec<String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("there are no rules; write `builtin: [k8s_audit]`, or name files under `rules_files`")]
+struct NoRules;
+
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` stands here twice; write it once")]
+struct Twice(&'static str);
+
+#[derive(Debug, thiserror::Error)]
+#[error("a step has one of `enable` and `disable`; write for example `disable: {{tag: network}}`")]
+struct NotOneStep;
+
+#[derive(Debug, thiserror::Error)]
+#[error("one of `rule` and `tag` says which rules; write for example `rule: \"Create *\"`")]
+struct NotOneSelection;
+
+#[derive(Debug, thiserror::Error)]
+#[error("there is nothing to append; write a text, for example `extra_output: cluster=%ka.cluster.name`")]
+struct NothingToAppend;
+
+#[derive(Debug, thiserror::Error)]
+#[error("`reload_interval` is {0}; write at least `100ms`, or `0` to never look again")]
+struct TooOften(Duration);
+
+/// Looking at files more often than this only costs.
+const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A checked config.
+pub struct Plan {
+    pub(super) sources: RuleSources,
+    pub(super) settings: Settings,
+    pub(super) behaviour: Behaviour,
+    pub(super) reload_interval: std::time::Duration,
+}
+
+/// What happens to events.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Behaviour {
+    pub matching: RuleMatching,
+    pub keep_matched: bool,
+    pub keep_unmatched: bool,
+    pub mask_payloads: bool,
+}
+
+impl Config {
+    pub(super) fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        let mut valid = true;
+        if self.builtin.is_empty() && self.rules_files.is_empty() {
+            cx.error("", NoRules);
+            valid = false;
+        }
+        let mut own: Vec<&'static builtin::Ruleset> = Vec::new();
+        for (index, name) in self.builtin.iter().enumerate() {
+            let ruleset = name.ruleset();
+            if own.iter().any(|known| known.name == ruleset.name) {
+                cx.error(&format!("builtin[{index}]"), Twice(ruleset.name));
+                valid = false;
+            }
+            own.push(ruleset);
+        }
+        let mut places = Vec::new();
+        for (index, text) in self.rules_files.iter().enumerate() {
+            match text.parse::<Place>() {
+                Ok(place) => places.push(place),
+                Err(error) => {
+                    cx.error(&format!("rules_files[{index}]"), error);
+                    valid = false;
+                }
+            }
+        }
+        let choices: Vec<Choice> = self.rules.iter().enumerate().filter_map(|(n, step)| step.choice(n, cx)).collect();
+        valid &= choices.len() == self.rules.len();
+        for (index, append) in self.append_output.iter().enumerate() {
+            if append.extra_output.trim().is_empty() {
+                cx.error(&format!("append_output[{index}].extra_output"), NothingToAppend);
+                valid = false;
+            }
+        }
+        if self.reload_interval.0 != std::time::Duration::ZERO && self.reload_interval < LEAST_INTERVAL {
+            cx.error("reload_interval", TooOften(self.reload_interval));
+            valid = false;
+        }
+        let options = Options {
+            minimum_priority: self.min_priority.map_or(priority::Priority::Debug, rules_priority),
+            append_output: self.append_output.into_iter().map(AppendOutput::into_option).collect(),
+            ..Options::default()
+        };
+        valid.then(|| Plan {
+            sources: RuleSources { builtin: own, places },
+            settings: Settings { options, choices, parity: self.parity.into() },
+            behaviour: Behaviour {
+                matching: self.rule_matching,
+                keep_matched: self.keep_matched,
+                keep_unmatched: self.keep_unmatched,
+                mask_payloads: self.mask_payloads,
+            },
+            reload_interval: self.reload_interval.0,
+        })
+    }
+}
+
+impl Builtin {
+    fn ruleset(self) -> &'static builtin::Ruleset {
+        match self {
+            Self::K8sAudit => &builtin::K8S_AUDIT,
+            Self::Syscall => &builtin::SYSCALL_ALERTS,
+        }
+    }
+}
+
+impl Switch {
+    fn choice(&self, index: usize, cx: &mut PlanCx<'_>) -> Option<Choice> {
+        let (key, selection) = match (&self.enable, &self.disable) {
+            (Some(selection), None) => ("enable", selection),
+            (None, Some(selection)) => ("disable", selection),
+            _ => {
+                cx.error(&format!("rules[{index}]"), NotOneStep);
+                return None;
+            }
+        };
+        let selection = match (&selection.rule, &selection.tag) {
+            (Some(pattern), None) => Selection::Name(pattern.clone()),
+            (None, Some(tag)) => Selection::Tag(tag.clone()),
+            _ => {
+                cx.error(&format!("rules[{index}].{key}"), NotOneSelection);
+                return None;
+            }
+        };
+        Some(Choice { enable: key == "enable", selection })
+    }
+}
+
+impl AppendOutput {
+    fn into_option(self) -> file::AppendOutput {
+        let AppendTo { source, rule, tags } = self.r#match;
+        file::AppendOutput { format: self.extra_output, source, tags, rule }
+    }
+}
+
+impl From<ParityChoice> for Parity {
+    fn from(written: ParityChoice) -> Self {
+        match written {
+            ParityChoice::Corrected => Self::Corrected,
+            ParityChoice::Upstream => Self::Upstream,
+        }
+    }
+}
+
+fn rules_priority(written: MinPriority) -> priority::Priority {
+    // Both know the same eight words.
+    priority::Priority::parse(Priority::from(written).lower()).unwrap_or(priority::Priority::Debug)
+}
