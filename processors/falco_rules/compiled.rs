@@ -1,6 +1,6 @@
 //! Rules that are ready for events: one generation, replaced as a whole.
 
-use super::{alert::Facts, metrics::Metrics, payload};
+use super::{alert::Facts, alerts::AlertPlan, metrics::Metrics, payload};
 use lanner_rules::{
     audit::{self, AuditPlan, Parity},
     ruleset::{Ruleset, SourceRules},
@@ -11,6 +11,8 @@ use lanner_rules::{
 pub struct Compiled {
     ruleset: Ruleset,
     audit: Option<AuditRules>,
+    /// By the name of the source.
+    alerts: Vec<(String, AlertPlan)>,
     /// By the place of the rule in the ruleset.
     facts: Box<[Facts]>,
 }
@@ -23,24 +25,41 @@ pub struct AuditRules {
 }
 
 impl Compiled {
-    /// Rules that are switched on and off as configured.
-    pub fn new(ruleset: Ruleset, parity: Parity, metrics: &Metrics) -> Self {
+    /// Rules that are switched on and off as configured. Those of `alert_sources` are for alerts.
+    pub fn new(ruleset: Ruleset, parity: Parity, alert_sources: &[String], metrics: &Metrics) -> Self {
         let facts = ruleset.rules().iter().map(|rule| Facts::new(rule, metrics)).collect();
         let audit = ruleset.source(audit::SOURCE).map(|rules| AuditRules {
             plan: AuditPlan::new(rules.fields(), parity),
             payloads: rules.fields().iter().map(|field| payload::is_shown_by(&field.name)).collect(),
         });
-        Self { audit, facts, ruleset }
+        let alerts = alert_sources.iter().filter_map(|name| {
+            let rules = ruleset.source(name)?;
+            Some((name.clone(), AlertPlan::new(rules.fields())))
+        });
+        Self { audit, alerts: alerts.collect(), facts, ruleset }
     }
 
     /// How many rules are on.
     pub fn enabled_count(&self) -> usize {
-        self.ruleset.enabled_count()
+        let audit = self.audit().map_or(0, |(rules, _)| rules.enabled_count());
+        audit
+            + self
+                .alerts
+                .iter()
+                .filter_map(|(name, _)| self.ruleset.source(name))
+                .map(SourceRules::enabled_count)
+                .sum::<usize>()
     }
 
     /// The rules for audit events.
     pub fn audit(&self) -> Option<(&SourceRules, &AuditRules)> {
         Some((self.ruleset.source(audit::SOURCE)?, self.audit.as_ref()?))
+    }
+
+    /// The rules for alerts of a source.
+    pub fn alerts(&self, source: &str) -> Option<(&SourceRules, &AlertPlan)> {
+        let (_, plan) = self.alerts.iter().find(|(name, _)| name == source)?;
+        Some((self.ruleset.source(source)?, plan))
     }
 
     /// What is known of a rule, by its place in the ruleset.

@@ -1,18 +1,20 @@
 //! What a user writes, and what is checked of it.
 
 use super::{
+    alerts::AlertSchema,
     files::Place,
     ruleset::{RuleSources, Settings},
 };
 use crate::filter::MinPriority;
 use lanner_engine::{config::Duration, prelude::*};
 use lanner_rules::{
-    audit::Parity,
+    audit::{self, Parity},
     builtin,
     file::{self, Options},
     priority,
     ruleset::{Choice, Selection},
 };
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -22,6 +24,9 @@ pub struct Config {
     /// Falco rule files in the order in which they are loaded. A folder stands for its `.yaml` and `.yml` files; the last
     /// part of a path may have wildcards: `/etc/falco/rules.d/*.yaml`. Such files are loaded in the order of their names.
     pub rules_files: Vec<String>,
+    /// Sources whose rules are tried on Falco's alerts of that source, as second-level rules: `syscall`, or that of a
+    /// plugin. `builtin: [syscall]` implies `syscall`. Rules of other sources, but for `k8s_audit`, are only checked.
+    pub alert_sources: Vec<String>,
     /// How many rules an event can match.
     pub rule_matching: RuleMatching,
     /// Least urgent priority of rules that are used.
@@ -48,6 +53,7 @@ impl Default for Config {
         Self {
             builtin: Vec::new(),
             rules_files: Vec::new(),
+            alert_sources: Vec::new(),
             rule_matching: RuleMatching::First,
             min_priority: None,
             rules: Vec::new(),
@@ -156,6 +162,10 @@ struct NotOneStep;
 struct NotOneSelection;
 
 #[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no source of alerts; write for example `syscall` (rules of `k8s_audit` are tried on audit events)")]
+struct NoAlertSource(String);
+
+#[derive(Debug, thiserror::Error)]
 #[error("there is nothing to append; write a text, for example `extra_output: cluster=%ka.cluster.name`")]
 struct NothingToAppend;
 
@@ -165,6 +175,9 @@ struct TooOften(Duration);
 
 /// Looking at files more often than this only costs.
 const LEAST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// The source of system calls.
+const SYSCALL: &str = "syscall";
 
 /// A checked config.
 pub struct Plan {
@@ -181,6 +194,16 @@ pub(super) struct Behaviour {
     pub keep_matched: bool,
     pub keep_unmatched: bool,
     pub mask_payloads: bool,
+}
+
+impl Behaviour {
+    /// How many rules a record can match.
+    pub fn most(&self) -> usize {
+        match self.matching {
+            RuleMatching::First => 1,
+            RuleMatching::All => usize::MAX,
+        }
+    }
 }
 
 impl Config {
@@ -209,6 +232,18 @@ impl Config {
                 }
             }
         }
+        let mut alert_sources = self.alert_sources;
+        for (index, source) in alert_sources.iter().enumerate() {
+            if source.trim().is_empty() || source == audit::SOURCE {
+                cx.error(&format!("alert_sources[{index}]"), NoAlertSource(source.clone()));
+                valid = false;
+            }
+        }
+        if self.builtin.contains(&Builtin::Syscall) {
+            alert_sources.push(SYSCALL.to_owned());
+        }
+        alert_sources.sort();
+        alert_sources.dedup();
         let choices: Vec<Choice> = self.rules.iter().enumerate().filter_map(|(n, step)| step.choice(n, cx)).collect();
         valid &= choices.len() == self.rules.len();
         for (index, append) in self.append_output.iter().enumerate() {
@@ -221,14 +256,16 @@ impl Config {
             cx.error("reload_interval", TooOften(self.reload_interval));
             valid = false;
         }
-        let options = Options {
+        let mut options = Options {
             minimum_priority: self.min_priority.map_or(priority::Priority::Debug, rules_priority),
             append_output: self.append_output.into_iter().map(AppendOutput::into_option).collect(),
             ..Options::default()
         };
+        options.sources.retain(|(name, _)| !alert_sources.contains(name));
+        options.sources.extend(alert_sources.iter().map(|name| (name.clone(), Arc::new(AlertSchema) as Arc<_>)));
         valid.then(|| Plan {
             sources: RuleSources { builtin: own, places },
-            settings: Settings { options, choices, parity: self.parity.into() },
+            settings: Settings { options, choices, parity: self.parity.into(), alert_sources },
             behaviour: Behaviour {
                 matching: self.rule_matching,
                 keep_matched: self.keep_matched,

@@ -2,13 +2,13 @@
 //!
 //! Promises: a record that no rules are for passes; conditions see an event as it came, outputs see it with the data of
 //! Secrets, ConfigMaps and tokens masked; an event that matches nothing costs no memory but that of the arena, which its
-//! thread keeps.
+//! thread keeps. An alert goes on whatever second-level rules say of it.
 
 use super::{
-    alert::Origin,
-    attributes,
+    alert::{Facts, Origin},
+    alerts, attributes,
     compiled::{AuditRules, Compiled},
-    config::{Behaviour, RuleMatching},
+    config::Behaviour,
     payload::{self, Masked},
 };
 use lanner_engine::{
@@ -19,7 +19,7 @@ use lanner_engine::{
 use lanner_rules::{
     audit::{AuditEvent, Meta},
     evaluate::{Arena, Run},
-    ruleset::{CompiledRule, SourceRules},
+    ruleset::SourceRules,
 };
 use smallvec::SmallVec;
 
@@ -31,6 +31,8 @@ pub enum Fate {
     Unmatched,
     /// An audit event that became alerts.
     Matched(Box<Matched>),
+    /// An alert about which second-level rules say more.
+    Joined(Box<Matched>),
 }
 
 /// What rules say about a record.
@@ -41,9 +43,18 @@ pub struct Matched {
     pub severity: SeverityNumber,
 }
 
+/// What can be judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    AuditEvent,
+    Alert,
+}
+
 /// A record after it was judged.
 pub struct Verdict {
     pub fate: Fate,
+    /// As what it was judged.
+    pub kind: Option<Kind>,
     /// Whether only the attributes were there to judge.
     pub attributes_only: bool,
 }
@@ -56,12 +67,41 @@ pub fn judge(
     record: &LogRecord,
     arena: &Arena,
 ) -> Verdict {
-    match rules.audit() {
-        Some((source, audit)) if is_audit(record) => {
-            let judge = AuditJudge { rules, source, audit, behaviour, resource, arena };
-            judge.judge(record)
+    let mut verdict = Verdict { fate: Fate::Passes, kind: None, attributes_only: false };
+    if let Some(source) = alerts::source_of(record) {
+        if let Some((source, plan)) = rules.alerts(source) {
+            verdict.kind = Some(Kind::Alert);
+            let fields = plan.fields(resource, record, arena);
+            let run = Run::new(source.program(), &fields, arena);
+            let origin = Origin { record, time: record.time_unix_nano, text: record.body.as_str().unwrap_or_default() };
+            let mut matched = Matched::default();
+            for hit in source.all(&run).take(behaviour.most()) {
+                matched.add(rules.facts(hit.rule), |facts| facts.alert(&hit.template, &run, &origin));
+            }
+            if !matched.alerts.is_empty() {
+                verdict.fate = Fate::Joined(Box::new(matched));
+            }
         }
-        _ => Verdict { fate: Fate::Passes, attributes_only: false },
+    } else if let Some((source, audit)) = rules.audit()
+        && is_audit(record)
+    {
+        verdict.kind = Some(Kind::AuditEvent);
+        let judge = AuditJudge { rules, source, audit, behaviour, resource, arena };
+        (verdict.fate, verdict.attributes_only) = judge.judge(record);
+    }
+    verdict
+}
+
+impl Matched {
+    /// Adds the alert of a rule.
+    fn add(&mut self, facts: Option<&Facts>, alert: impl FnOnce(&Facts) -> Option<LogRecord>) {
+        if let Some(facts) = facts
+            && let Some(alert) = alert(facts)
+        {
+            facts.matches.add(1);
+            self.severity = self.severity.max(facts.severity);
+            self.alerts.push(alert);
+        }
     }
 }
 
@@ -75,17 +115,18 @@ struct AuditJudge<'j> {
 }
 
 impl<'j> AuditJudge<'j> {
-    /// The text that the record was made from, else a copy that it carries, else what its attributes say.
-    fn judge(&self, record: &LogRecord) -> Verdict {
+    /// By the text that the record was made from, else a copy that it carries, else what its attributes say; the flag says
+    /// that it was the last.
+    fn judge(&self, record: &LogRecord) -> (Fate, bool) {
         let kept = [record.raw.text().map(|text| &**text), record.attrs.get_str(&keys::ORIGINAL)];
         for text in kept.into_iter().flatten() {
             // A copy may have been cut.
             if let Some(fate) = self.judge_text(record, text) {
-                return Verdict { fate, attributes_only: false };
+                return (fate, false);
             }
         }
         let fate = self.judge_text(record, &attributes::event(record));
-        Verdict { fate: fate.unwrap_or(Fate::Unmatched), attributes_only: true }
+        (fate.unwrap_or(Fate::Unmatched), true)
     }
 
     /// None if the text is no event.
@@ -96,12 +137,16 @@ impl<'j> AuditJudge<'j> {
         let run = Run::new(self.source.program(), &event, self.arena);
         let mut matched = Matched::default();
         let origin = Origin { record, time: event.time().unwrap_or_default(), text };
-        let most = match self.behaviour.matching {
-            RuleMatching::First => 1,
-            RuleMatching::All => usize::MAX,
-        };
-        for hit in self.source.all(&run).take(most) {
-            self.alert(hit, &event, &run, &origin, meta, &mut matched);
+        for hit in self.source.all(&run).take(self.behaviour.most()) {
+            matched.add(self.rules.facts(hit.rule), |facts| {
+                if !(self.behaviour.mask_payloads && payload::is_mentioned(&hit.template)) {
+                    return facts.alert(&hit.template, &run, &origin);
+                }
+                let text = without_payloads(text);
+                let masked = text.as_deref().and_then(|text| self.event(text, meta));
+                let fields = Masked { event: &event, masked: masked.as_ref(), payloads: &self.audit.payloads };
+                facts.alert(&hit.template, &Run::new(self.source.program(), &fields, self.arena), &origin)
+            });
         }
         Some(if matched.alerts.is_empty() { Fate::Unmatched } else { Fate::Matched(Box::new(matched)) })
     }
@@ -111,30 +156,5 @@ impl<'j> AuditJudge<'j> {
         'j: 'e,
     {
         AuditEvent::new(text.as_bytes(), meta, &self.audit.plan, self.arena).ok()
-    }
-
-    fn alert(
-        &self,
-        hit: &CompiledRule,
-        event: &AuditEvent<'_>,
-        run: &Run<'_, AuditEvent<'_>>,
-        origin: &Origin<'_>,
-        meta: Meta<'_>,
-        matched: &mut Matched,
-    ) {
-        let Some(facts) = self.rules.facts(hit.rule) else { return };
-        let alert = if self.behaviour.mask_payloads && payload::is_mentioned(&hit.template) {
-            let text = without_payloads(origin.text);
-            let masked = text.as_deref().and_then(|text| self.event(text, meta));
-            let fields = Masked { event, masked: masked.as_ref(), payloads: &self.audit.payloads };
-            let run = Run::new(self.source.program(), &fields, self.arena);
-            facts.alert(&hit.template, &run, origin)
-        } else {
-            facts.alert(&hit.template, run, origin)
-        };
-        let Some(alert) = alert else { return };
-        facts.matches.add(1);
-        matched.severity = matched.severity.max(facts.severity);
-        matched.alerts.push(alert);
     }
 }

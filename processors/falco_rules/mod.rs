@@ -9,9 +9,11 @@
 //! - Rules are replaced as a whole, between two batches, and only by rules that are right.
 //!
 //! Flow: [`files`] finds rule files, [`ruleset`] makes [`compiled`] rules of them, at the start and, in [`watch`], whenever
-//! they change; [`judge`] tries them on a record, and [`alert`] writes what matched.
+//! they change; [`judge`] tries them on a record (for [`alerts`] of Falco they see other fields than for audit events), and [`alert`]
+//! writes what matched.
 
 mod alert;
+mod alerts;
 mod attributes;
 mod compiled;
 mod config;
@@ -27,7 +29,7 @@ mod watch;
 use arc_swap::ArcSwap;
 use compiled::Compiled;
 use config::{Behaviour, Config, Plan};
-use judge::{Fate, Matched, judge};
+use judge::{Fate, Kind as Judged, Matched, judge};
 use lanner_engine::{event::LogGroup, prelude::*, semantics::scope};
 use lanner_rules::evaluate::Arena;
 use metrics::Metrics;
@@ -117,19 +119,24 @@ impl BuiltTransform for Transformer {
 impl Transformer {
     /// The fates of all records, in order.
     fn judge_all(&self, rules: &Compiled, logs: &Logs, arena: &mut Arena, out: &mut Emitter<'_>) -> Vec<Fate> {
-        let (mut attributes_only, mut judged) = (0, 0);
+        let (mut attributes_only, mut events, mut alerts) = (0, 0, 0);
         let mut fates = Vec::with_capacity(logs.len());
         for group in &logs.groups {
             for record in &group.records {
                 let verdict = judge(rules, &self.behaviour, &group.resource, record, arena);
                 arena.reset();
                 attributes_only += usize::from(verdict.attributes_only);
-                judged += u64::from(!matches!(verdict.fate, Fate::Passes));
+                match verdict.kind {
+                    Some(Judged::AuditEvent) => events += 1,
+                    Some(Judged::Alert) => alerts += 1,
+                    None => {}
+                }
                 fates.push(verdict.fate);
             }
         }
         out.degraded(attributes_only, ATTRIBUTES_ONLY);
-        self.metrics.judged_events.add(judged);
+        self.metrics.judged_events.add(events);
+        self.metrics.judged_alerts.add(alerts);
         fates
     }
 
@@ -146,6 +153,11 @@ impl Transformer {
                     Fate::Passes => kept.push(record),
                     Fate::Unmatched if self.behaviour.keep_unmatched => kept.push(record),
                     Fate::Unmatched => unmatched += 1,
+                    Fate::Joined(matched) => {
+                        created += matched.alerts.len();
+                        alerts.extend(matched.alerts);
+                        kept.push(record);
+                    }
                     Fate::Matched(matched) => {
                         let Matched { alerts: made, severity } = *matched;
                         created += made.len();

@@ -9,12 +9,12 @@ use super::{
     metrics::Metrics,
 };
 use lanner_rules::{
-    audit::Parity,
+    audit::{self, Parity},
     builtin,
-    file::{Diagnostic, Loader, Options},
-    ruleset::Choice,
+    file::{Code, Diagnostic, Loader, Options},
+    ruleset::{Choice, Ruleset},
 };
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// Where the rules come from.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct Settings {
     pub options: Options,
     pub choices: Vec<Choice>,
     pub parity: Parity,
+    /// Sources whose rules are for alerts.
+    pub alert_sources: Vec<String>,
 }
 
 /// Why rules cannot be used. Shown to the user as it is.
@@ -138,13 +140,34 @@ impl RuleLoader {
                 // Findings about the files behind would be about the consequences.
                 return Err(Unusable::Rejected(Rejected(report.errors().cloned().collect())));
             }
-            for warning in &report.diagnostics {
+            // The last is about system calls, which no rule here is tried on.
+            for warning in report.diagnostics.iter().filter(|warning| warning.code != Code::NoEventType) {
                 tracing::warn!(processor = %self.metrics.processor(), "{warning}");
             }
         }
         let mut ruleset = loader.finish();
         ruleset.select(&self.settings.choices);
-        Ok(Compiled::new(ruleset, self.settings.parity, &self.metrics))
+        self.warn_of_idle(&ruleset);
+        Ok(Compiled::new(ruleset, self.settings.parity, &self.settings.alert_sources, &self.metrics))
+    }
+
+    /// Tells of rules for events that never come here.
+    fn warn_of_idle(&self, ruleset: &Ruleset) {
+        let mut idle: BTreeMap<&str, usize> = BTreeMap::new();
+        let is_fed =
+            |source: &str| source == audit::SOURCE || self.settings.alert_sources.iter().any(|fed| fed == source);
+        for rule in ruleset.rules().iter().filter(|rule| !is_fed(&rule.source)) {
+            *idle.entry(&rule.source).or_default() += 1;
+        }
+        for (source, rules) in idle {
+            let remedy = format!("write `alert_sources: [{source}]` to try them on Falco's alerts of that source");
+            tracing::warn!(
+                processor = self.metrics.processor(),
+                source,
+                rules,
+                "These rules are not used, since events of their source do not come here; {remedy}"
+            );
+        }
     }
 }
 
