@@ -12,6 +12,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     str::FromStr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 /// Most rule files.
@@ -118,6 +119,17 @@ pub fn find(places: &[Place]) -> Result<Vec<Found>, Unreadable> {
         }
     }
     Ok(found)
+}
+
+/// A file that was written to less long ago may be written to again without another stamp: clocks of file systems tick
+/// slowly.
+const SETTLED: Duration = Duration::from_secs(2);
+
+/// Whether another text would show in the stamps.
+pub fn are_settled(files: &[Found]) -> bool {
+    let limit = SystemTime::now().checked_sub(SETTLED).and_then(|limit| limit.duration_since(UNIX_EPOCH).ok());
+    let limit = limit.and_then(|limit| i64::try_from(limit.as_secs()).ok()).unwrap_or(i64::MIN);
+    files.iter().all(|file| file.stamp.modified.0 < limit)
 }
 
 /// The files of a folder with such names, in the order of their names.

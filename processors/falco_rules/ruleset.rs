@@ -76,7 +76,8 @@ impl Unusable {
 /// What the files were when they were looked at.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    files: Vec<Found>,
+    /// None if they must be read again, whatever their stamps say.
+    files: Option<Vec<Found>>,
     digest: Option<[u8; 32]>,
     /// What is wrong with what they say.
     pub fault: Option<String>,
@@ -104,20 +105,20 @@ impl RuleLoader {
     pub fn look(&self, seen: Seen) -> Look {
         let found = match files::find(&self.sources.places) {
             Ok(found) => found,
-            // Looked at again as a whole, whatever the stamps will say.
-            Err(error) => return Look::Unusable(Seen { files: Vec::new(), ..seen }, error.into()),
+            Err(error) => return Look::Unusable(Seen { files: None, ..seen }, error.into()),
         };
-        if seen.digest.is_some() && seen.files == found {
+        if seen.files.as_ref() == Some(&found) {
             return Look::Same(seen);
         }
         let mut texts = Vec::new();
         for Found { path, .. } in &found {
             match files::read(path) {
                 Ok(text) => texts.push((path.display().to_string(), text)),
-                Err(error) => return Look::Unusable(Seen { files: Vec::new(), ..seen }, error.into()),
+                Err(error) => return Look::Unusable(Seen { files: None, ..seen }, error.into()),
             }
         }
         let digest = digest(&texts);
+        let found = files::are_settled(&found).then_some(found);
         if seen.digest == Some(digest) {
             return Look::Same(Seen { files: found, ..seen });
         }
