@@ -1,5 +1,6 @@
 //! Scenarios of `falco_rules`. What an alert becomes is told by the mapper that `falco_http` uses.
 
+mod builtin;
 mod reload;
 mod rig;
 

@@ -109,3 +109,6 @@ pub fn resource() -> Arc<Resource> {
 pub fn findings(yaml: &str) -> Vec<lanner_engine::config::Diagnostic> {
     lanner_engine::config::plan_body(&Factory::built_transform::<FalcoRules>(), yaml).findings
 }
+
+#[path = "../../../tests/support/data.rs"]
+pub mod data;
