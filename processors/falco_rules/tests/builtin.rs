@@ -1,20 +1,21 @@
 //! Lanner's own rules: what each detects, what it leaves alone, and what is said of it.
 
-use super::rig::{built, data, record, rules_of};
-use crate::falco_rules::alerts::AlertSchema;
+use super::rig::{OBSERVED, built, data, record, rules_of};
+use crate::falco_rules::{alert::MATCHED_UID, alerts::AlertSchema};
 use lanner_engine::{
     prelude::*,
     semantics::{
-        FalcoMapper, MappingOptions,
+        FalcoMapper, MappingOptions, keys,
         threat::{self, Threat},
     },
+    testing::Transformed,
 };
 use lanner_rules::{
     builtin::{ALL, K8S_AUDIT, Ruleset as Builtin, SYSCALL_ALERTS},
     file::{Loader, Options},
     ruleset::Ruleset,
 };
-use serde_json::{Value as Json, value::RawValue};
+use serde_json::value::RawValue;
 use std::{collections::BTreeMap, sync::Arc};
 
 const AUDIT_CASES: &str = include_str!("../../../rules/builtin/testdata/k8s_audit.jsonl");
@@ -47,15 +48,21 @@ fn loaded(builtin: &Builtin) -> (Ruleset, Vec<String>) {
     (loader.finish(), findings.map(ToString::to_string).collect())
 }
 
-fn alert(json: &str) -> LogRecord {
-    FalcoMapper::new(&MappingOptions::default()).map_line(&json.into(), super::OBSERVED).expect("an alert").record
+/// What `k8s_audit` or `falco_http` makes of an event.
+fn received(builtin: &Builtin, json: &RawValue) -> Batch {
+    if builtin.name == "k8s_audit" {
+        return Batch::logs(Logs::one(Arc::default(), Arc::default(), record(json.get())));
+    }
+    let mapper = FalcoMapper::new(&MappingOptions::default());
+    let mapped = mapper.map_line(&json.get().into(), OBSERVED).expect("an alert");
+    Batch::logs(Logs::one(mapped.resource, Arc::default(), mapped.record))
 }
 
 /// The rules that match, of those that carry `lanner.matched.uid`: an alert that is judged goes on with its own rule.
-fn matches(out: &lanner_engine::testing::Transformed) -> Vec<String> {
+fn matches(out: &Transformed) -> Vec<String> {
     let records = out.records();
-    let made = records.iter().filter(|record| record.attrs.contains(&super::super::alert::MATCHED_UID));
-    made.filter_map(|record| super::get(record, "security_rule.name")).map(|name| name.replace('"', "")).collect()
+    let made = records.iter().filter(|record| record.attrs.contains(&MATCHED_UID));
+    made.filter_map(|record| record.attrs.get_str(&keys::RULE)).map(str::to_owned).collect()
 }
 
 /// Scenario: both rulesets as they are.
@@ -88,15 +95,14 @@ fn they_are_whole() {
 /// Guarantee: the rule detects the first, as the first of all rules, and does not detect the second.
 #[tokio::test]
 async fn each_rule_detects_what_it_is_for() {
-    for (builtin, text, name) in [(&K8S_AUDIT, AUDIT_CASES, "k8s_audit"), (&SYSCALL_ALERTS, ALERT_CASES, "syscall")] {
-        let first = built(&format!("builtin: [{name}]")).await;
-        let all = built(&format!("builtin: [{name}]\nrule_matching: all")).await;
-        let record = |json: &RawValue| if name == "k8s_audit" { record(json.get()) } else { alert(json.get()) };
+    for (builtin, text) in [(&K8S_AUDIT, AUDIT_CASES), (&SYSCALL_ALERTS, ALERT_CASES)] {
+        let first = built(&format!("builtin: [{}]", builtin.name)).await;
+        let all = built(&format!("builtin: [{}]\nrule_matching: all", builtin.name)).await;
         let mut missing: Vec<_> = loaded(builtin).0.rules().iter().map(|rule| rule.name.to_string()).collect();
         for case in cases(text) {
-            let found = matches(&first.run([record(case.r#match)]));
+            let found = matches(&first.run_batch(received(builtin, case.r#match)));
             assert_eq!(found, [case.rule], "{}", case.r#match);
-            let found = matches(&all.run([record(case.near_miss)]));
+            let found = matches(&all.run_batch(received(builtin, case.near_miss)));
             assert!(!found.iter().any(|found| found == case.rule), "{}: {}: {}", case.rule, case.why, case.near_miss);
             missing.retain(|name| name != case.rule);
         }
