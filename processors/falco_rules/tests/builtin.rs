@@ -79,10 +79,7 @@ fn they_are_whole() {
             let threats: Vec<_> = rule.tags.iter().filter_map(|tag| Threat::of_tag(tag)).collect();
             assert!(threats.iter().any(|threat| matches!(threat, Threat::Tactic(_))), "{}", rule.name);
             for threat in threats {
-                let is_known = match threat {
-                    Threat::Tactic(id) => threat::tactic_name(id).is_some(),
-                    Threat::Technique(id) | Threat::Subtechnique(id) => threat::technique(id).is_some(),
-                };
+                let is_known = threat::tactic_name(id(threat)).is_some() || threat::technique(id(threat)).is_some();
                 assert!(is_known, "{}: {threat:?}", rule.name);
             }
             let misspelt = rule.tags.iter().find(|tag| tag.starts_with("mitre_") && Threat::of_tag(tag).is_none());
@@ -119,5 +116,55 @@ async fn real_events_raise_these_alerts() {
     let out = test.run(lines.iter().map(|line| record(line)));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     rules_of(&out).into_iter().for_each(|rule| *counts.entry(rule).or_default() += 1);
-    eprintln!("{} events: {counts:#?}", lines.len());
+    let expected = [
+        ("Anonymous Request Granted", 2),
+        ("Cluster Admin Rights Granted", 2),
+        ("Command Run In Container", 5),
+        ("Identity Impersonated", 18),
+        ("Pod Mounts Sensitive Host Path", 3),
+        ("Pod Shares Host Namespaces", 7),
+        ("Privileged Pod Created", 4),
+        ("Role Allows Control Of Containers Or Tokens", 2),
+        ("Role Allows Everything", 4),
+        ("Scheduled Job Created", 1),
+        ("Secret Read Denied", 2),
+        ("System Namespace Changed", 5),
+        ("System Role Changed", 3),
+    ];
+    let counts: Vec<_> = counts.iter().map(|(rule, count)| (rule.as_str(), *count)).collect();
+    assert_eq!((lines.len(), counts), (203, expected.to_vec()));
+}
+
+/// Scenario: the README of the rulesets.
+/// Guarantee: its tables have every rule with its priority, ATT&CK ids and what it tells; `LANNER_BLESS=1` writes them
+/// anew.
+#[test]
+fn the_readme_describes_every_rule() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../rules/builtin/README.md");
+    let committed = std::fs::read_to_string(path).unwrap();
+    let mut current = committed.clone();
+    for builtin in &ALL {
+        let mut table = String::from("| rule | priority | ATT&CK | tells |\n|---|---|---|---|\n");
+        for rule in loaded(builtin).0.rules() {
+            let ids: Vec<_> = rule.tags.iter().filter_map(|tag| Threat::of_tag(tag)).map(id).collect();
+            let description = rule.description.split_whitespace().collect::<Vec<_>>().join(" ");
+            let priority = rule.priority.word();
+            table += &format!("| {} | {priority} | {} | {description} |\n", rule.name, ids.join(" "));
+        }
+        let begin = format!("<!-- rules of {} -->\n", builtin.name);
+        let (before, rest) = current.split_once(&begin).expect("the mark");
+        let (_, after) = rest.split_once("<!-- end of rules -->").expect("the end mark");
+        current = format!("{before}{begin}{table}<!-- end of rules -->{after}");
+    }
+    if std::env::var_os("LANNER_BLESS").is_some() {
+        std::fs::write(path, &current).unwrap();
+    } else {
+        assert_eq!(committed, current, "write it anew with LANNER_BLESS=1");
+    }
+}
+
+fn id<'t>(threat: Threat<'t>) -> &'t str {
+    match threat {
+        Threat::Tactic(id) | Threat::Technique(id) | Threat::Subtechnique(id) => id,
+    }
 }

@@ -1,8 +1,10 @@
 //! Scenarios of `falco_rules`. What an alert becomes is told by the mapper that `falco_http` uses.
 
 mod builtin;
+mod official;
 mod reload;
 mod rig;
+mod second_level;
 
 use super::FalcoRules;
 use lanner_engine::{
