@@ -7,18 +7,19 @@
 
 use super::metrics::Metrics;
 use lanner_engine::{
-    event::SeverityNumber,
+    event::{SeverityNumber, cut},
     prelude::*,
     semantics::{FalcoMapper, MappingOptions, keys, uid},
     telemetry::Counter,
 };
 use lanner_rules::{
-    evaluate::{Fields, Run},
+    evaluate::{Fields, Run, Value as FieldValue},
     output::Template,
     ruleset::Rule,
 };
+use serde::Serializer;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
 };
 
@@ -50,6 +51,11 @@ pub struct Origin<'r> {
     pub text: &'r str,
 }
 
+/// Longest output, in bytes; longer ones are cut at a character boundary.
+const MAX_OUTPUT: usize = 64 * 1024;
+/// Longest text of an output field, in bytes. The mapping keeps no more.
+const MAX_FIELD: usize = 4096;
+
 /// An alert as Falco writes it.
 #[derive(Serialize)]
 struct Written<'a, F: Serialize> {
@@ -60,6 +66,25 @@ struct Written<'a, F: Serialize> {
     source: &'a str,
     tags: &'a BTreeSet<String>,
     time: u64,
+}
+
+/// A value of which no more is written than is kept.
+struct Bounded<'v>(FieldValue<'v>);
+
+impl Serialize for Bounded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            FieldValue::Text(bytes) if bytes.len() > MAX_FIELD => {
+                // One byte more than fits, so that a character at the end is cut and not replaced.
+                let text = String::from_utf8_lossy(bytes.get(..=MAX_FIELD).unwrap_or_default());
+                serializer.serialize_str(cut(&text, MAX_FIELD))
+            }
+            FieldValue::List(members) if !members.is_empty() => {
+                serializer.collect_seq(members.iter().map(|member| Bounded(*member)))
+            }
+            value => value.serialize(serializer),
+        }
+    }
 }
 
 impl Facts {
@@ -86,9 +111,11 @@ impl Facts {
     ) -> Option<LogRecord> {
         let mut output = String::new();
         template.render(run, &mut output);
+        let output = cut(&output, MAX_OUTPUT);
+        let fields: BTreeMap<_, _> = template.values(run).map(|(name, value)| (name, Bounded(value))).collect();
         let written = Written {
-            output: &output,
-            output_fields: template.fields(run),
+            output,
+            output_fields: fields,
             priority: self.priority,
             rule: &self.name,
             source: &self.source,
@@ -102,7 +129,7 @@ impl Facts {
         record.span_id = origin.record.span_id;
         record.flags = origin.record.flags;
         let attrs = &mut record.attrs;
-        attrs.set(keys::UID.clone(), self.uid(origin, &output));
+        attrs.set(keys::UID.clone(), self.uid(origin, output));
         attrs.set(DESCRIPTION.clone(), self.description.clone());
         if let Some(id) = origin.record.attrs.get(&AUDIT_ID)
             && !attrs.contains(&AUDIT_ID)

@@ -41,6 +41,8 @@ pub struct Matched {
     pub alerts: SmallVec<[LogRecord; 1]>,
     /// That of the most urgent rule.
     pub severity: SeverityNumber,
+    /// Whether a rule has a name that no alert can have (`<NA>`). What it matched is not left out, then.
+    pub unwritten: bool,
 }
 
 /// What can be judged.
@@ -95,13 +97,13 @@ pub fn judge(
 impl Matched {
     /// Adds the alert of a rule.
     fn add(&mut self, facts: Option<&Facts>, alert: impl FnOnce(&Facts) -> Option<LogRecord>) {
-        if let Some(facts) = facts
-            && let Some(alert) = alert(facts)
-        {
-            facts.matches.add(1);
-            self.severity = self.severity.max(facts.severity);
-            self.alerts.push(alert);
-        }
+        let Some((facts, alert)) = facts.and_then(|facts| Some((facts, alert(facts)?))) else {
+            self.unwritten = true;
+            return;
+        };
+        facts.matches.add(1);
+        self.severity = self.severity.max(facts.severity);
+        self.alerts.push(alert);
     }
 }
 
@@ -148,7 +150,11 @@ impl<'j> AuditJudge<'j> {
                 facts.alert(&hit.template, &Run::new(self.source.program(), &fields, self.arena), &origin)
             });
         }
-        Some(if matched.alerts.is_empty() { Fate::Unmatched } else { Fate::Matched(Box::new(matched)) })
+        Some(match (matched.alerts.is_empty(), matched.unwritten) {
+            (false, _) => Fate::Matched(Box::new(matched)),
+            (true, false) => Fate::Unmatched,
+            (true, true) => Fate::Passes,
+        })
     }
 
     fn event<'e>(&self, text: &'e str, meta: Meta<'e>) -> Option<AuditEvent<'e>>

@@ -159,7 +159,7 @@ impl Transformer {
                         kept.push(record);
                     }
                     Fate::Matched(matched) => {
-                        let Matched { alerts: made, severity } = *matched;
+                        let Matched { alerts: made, severity, .. } = *matched;
                         created += made.len();
                         alerts.extend(made);
                         if self.behaviour.keep_matched {

@@ -13,6 +13,7 @@ use lanner_rules::{
     builtin,
     file::{Code, Diagnostic, Loader, Options},
     ruleset::{Choice, Ruleset},
+    schema::nearest,
 };
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -141,9 +142,10 @@ impl RuleLoader {
                 // Findings about the files behind would be about the consequences.
                 return Err(Unusable::Rejected(Rejected(report.errors().cloned().collect())));
             }
-            // The last is about system calls, which no rule here is tried on.
-            for warning in report.diagnostics.iter().filter(|warning| warning.code != Code::NoEventType) {
-                tracing::warn!(processor = %self.metrics.processor(), "{warning}");
+            // The first is about system calls, on which no rule is tried here; the second is told of below.
+            let is_void = |code| matches!(code, Code::NoEventType | Code::UnknownSource);
+            for warning in report.diagnostics.iter().filter(|warning| !is_void(warning.code)) {
+                tracing::warn!(processor = self.metrics.processor(), "{warning}");
             }
         }
         let mut ruleset = loader.finish();
@@ -161,7 +163,10 @@ impl RuleLoader {
             *idle.entry(&rule.source).or_default() += 1;
         }
         for (source, rules) in idle {
-            let remedy = format!("write `alert_sources: [{source}]` to try them on Falco's alerts of that source");
+            let remedy = match nearest(source, [audit::SOURCE]) {
+                Some(meant) => format!("did you mean `source: {meant}`?"),
+                None => format!("write `alert_sources: [{source}]` to try them on Falco's alerts of that source"),
+            };
             tracing::warn!(
                 processor = self.metrics.processor(),
                 source,

@@ -163,6 +163,20 @@ fn the_readme_describes_every_rule() {
     }
 }
 
+/// Scenario: a user takes the example of the README as a file of their own.
+/// Guarantee: it loads behind Lanner's rules without a finding.
+#[test]
+fn the_readme_shows_how_to_adapt_them() {
+    let readme = include_str!("../../../rules/builtin/README.md");
+    let (_, example) = readme.split_once("```yml\n").expect("an example");
+    let example = example.split("```").next().expect("its end");
+    let mut loader = Loader::new(Options::default());
+    loader.load(K8S_AUDIT.file, K8S_AUDIT.text);
+    let report = loader.load("example.yaml", example);
+    let findings: Vec<_> = report.diagnostics.iter().map(ToString::to_string).collect();
+    assert_eq!(findings, [""; 0]);
+}
+
 fn id<'t>(threat: Threat<'t>) -> &'t str {
     match threat {
         Threat::Tactic(id) | Threat::Technique(id) | Threat::Subtechnique(id) => id,

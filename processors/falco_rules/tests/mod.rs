@@ -275,3 +275,33 @@ fn mistakes_are_found_before_start() {
     }
     assert!(rig::findings("builtin: [k8s_audit]\nreload_interval: 0").is_empty());
 }
+
+/// Scenario: an event whose user agent is as long as a request, shown by a rule twice; a rule whose name no alert can have.
+/// Guarantee: output and field are cut at a character; what the second matches goes on as it is.
+#[tokio::test]
+async fn outputs_are_bounded() {
+    let rules = r#"
+- rule: Agent
+  desc: d
+  condition: ka.verb = create
+  output: "%ka.useragent %ka.useragent"
+  priority: INFO
+  source: k8s_audit
+- rule: <NA>
+  desc: d
+  condition: ka.verb = get
+  output: o
+  priority: INFO
+  source: k8s_audit
+"#;
+    let test = with_rules("bounded", rules, "").await;
+    let agent = format!("x{}", "ü".repeat(100_000));
+    let event = EXEC.replace(r#""verb":"create""#, &format!(r#""verb":"create","userAgent":"{agent}""#));
+    let out = test.run([record(&event)]);
+    let [alert] = &out.records()[..] else { panic!("{} records", out.records().len()) };
+    assert_eq!(alert.body.as_str().map(str::len), Some(65535));
+    let field = alert.attrs.get_str(&Key::intern("user_agent.original")).expect("the agent");
+    assert_eq!(field, &agent[..4095]);
+    let event = record(&EXEC.replace(r#""verb":"create""#, r#""verb":"get""#));
+    assert_eq!(test.run([event.clone()]).records(), [event]);
+}
