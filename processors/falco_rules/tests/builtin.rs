@@ -1,7 +1,10 @@
 //! Lanner's own rules: what each detects, what it leaves alone, and what is said of it.
 
-use super::rig::{OBSERVED, built, data, record, rules_of};
-use crate::falco_rules::{alert::MATCHED_UID, alerts::AlertSchema};
+use super::rig::{built, record, rules_of};
+use crate::{
+    falco_rules::{alert::MATCHED_UID, alerts::AlertSchema},
+    testing::{OBSERVED, lines},
+};
 use lanner_engine::{
     prelude::*,
     semantics::{
@@ -111,7 +114,7 @@ async fn each_rule_detects_what_it_is_for() {
 /// Guarantee: the rules that fire, and how often, are these; a change of a rule that makes it louder is seen here.
 #[tokio::test]
 async fn real_events_raise_these_alerts() {
-    let Some(lines) = data::lines("dev/k8s_audit_events.jsonl") else { return };
+    let Some(lines) = lines("dev/k8s_audit_events.jsonl") else { return };
     let test = built("builtin: [k8s_audit]").await;
     let out = test.run(lines.iter().map(|line| record(line)));
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

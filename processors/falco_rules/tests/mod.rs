@@ -7,13 +7,14 @@ mod rig;
 mod second_level;
 
 use super::FalcoRules;
+use crate::testing::OBSERVED;
 use lanner_engine::{
     event::{LogGroup, SeverityNumber},
     prelude::*,
     semantics::{FalcoMapper, MappingOptions, is_alert, is_audit},
     testing::{TransformTest, log},
 };
-use rig::{OBSERVED, get, hopped, record, resource, rules_of, with_rules};
+use rig::{get, hopped, record, resource, rules_of, with_rules};
 
 const EXEC: &str = r#"{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"RequestResponse","auditID":"a-1","stage":"ResponseStarted","requestURI":"/api/v1/namespaces/web/pods/shop-1/exec?command=sh&container=app","verb":"create","user":{"username":"jane","groups":["dev","system:authenticated"]},"sourceIPs":["203.0.113.9"],"objectRef":{"resource":"pods","subresource":"exec","namespace":"web","name":"shop-1"},"responseStatus":{"code":101},"requestReceivedTimestamp":"2025-06-01T00:00:00.000001Z","stageTimestamp":"2025-06-01T00:00:00.250001Z","annotations":{"authorization.k8s.io/decision":"allow"}}"#;
 

@@ -1,6 +1,7 @@
 //! Falco's own rules for audit events, from the sample data: loaded as they are, run inside of a pipeline.
 
-use super::rig::{built, data, record, rules_of};
+use super::rig::{built, record, rules_of};
+use crate::testing::{lines, path};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::{collections::BTreeMap, fs};
@@ -29,7 +30,7 @@ fn events(text: &str) -> Vec<String> {
 /// Guarantee: every file loads as it is; the processor makes exactly the alerts that are asserted.
 #[tokio::test]
 async fn falcos_own_cases_hold() {
-    let Some(folder) = data::path("../conformance/k8saudit") else { return };
+    let Some(folder) = path("../conformance/k8saudit") else { return };
     let mut checked = 0;
     // Old files are large, and loading them takes a while where nothing is optimised.
     let mut tests = BTreeMap::new();
@@ -62,8 +63,8 @@ async fn falcos_own_cases_hold() {
 /// Guarantee: both load together; with every rule counting, each official rule matches as often as without Lanner's.
 #[tokio::test]
 async fn official_rules_and_lanners_stand_side_by_side() {
-    let Some(rules) = data::path("../conformance/k8saudit/rules/k8s_audit_rules.yaml") else { return };
-    let Some(lines) = data::lines("dev/k8s_audit_events.jsonl") else { return };
+    let Some(rules) = path("../conformance/k8saudit/rules/k8s_audit_rules.yaml") else { return };
+    let Some(lines) = lines("dev/k8s_audit_events.jsonl") else { return };
     let files = format!("rules_files: ['{}']\nrule_matching: all\n", rules.display());
     let counted = async |yaml: &str| {
         let out = built(yaml).await.run(lines.iter().map(|line| record(line)));

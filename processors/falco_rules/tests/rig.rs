@@ -1,6 +1,6 @@
 //! A processor with rule files of its own, and audit events as `k8s_audit` maps them.
 
-use crate::falco_rules::FalcoRules;
+use crate::{falco_rules::FalcoRules, testing::OBSERVED};
 use lanner_engine::{
     component::ComponentId,
     event::LogGroup,
@@ -13,9 +13,6 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// When the events were received: 2025-06-01.
-pub const OBSERVED: u64 = 1_748_736_000_000_000_000;
 
 /// A folder that goes with the test.
 pub struct Folder(PathBuf);
@@ -109,6 +106,3 @@ pub fn resource() -> Arc<Resource> {
 pub fn findings(yaml: &str) -> Vec<lanner_engine::config::Diagnostic> {
     lanner_engine::config::plan_body(&Factory::built_transform::<FalcoRules>(), yaml).findings
 }
-
-#[path = "../../../tests/support/data.rs"]
-pub mod data;

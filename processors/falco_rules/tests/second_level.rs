@@ -1,6 +1,7 @@
 //! Rules over Falco's alerts.
 
-use super::rig::{OBSERVED, get, rules_of, surroundings, with_rules};
+use super::rig::{get, rules_of, surroundings, with_rules};
+use crate::testing::OBSERVED;
 use lanner_engine::{
     prelude::*,
     semantics::{FalcoMapper, MappingOptions},
