@@ -102,7 +102,7 @@ impl Facts {
         }
     }
 
-    /// The alert. None if it cannot be written, which JSON rules out.
+    /// The alert. None if the rule has a name that no alert can have, such as `<NA>`.
     pub fn alert<F: Fields + ?Sized>(
         &self,
         template: &Template,

@@ -39,16 +39,11 @@ impl Compiled {
         Self { audit, alerts: alerts.collect(), facts, ruleset }
     }
 
-    /// How many rules are on.
+    /// How many rules are on, of those that are tried on anything.
     pub fn enabled_count(&self) -> usize {
-        let audit = self.audit().map_or(0, |(rules, _)| rules.enabled_count());
-        audit
-            + self
-                .alerts
-                .iter()
-                .filter_map(|(name, _)| self.ruleset.source(name))
-                .map(SourceRules::enabled_count)
-                .sum::<usize>()
+        let audit = self.audit.iter().map(|_| audit::SOURCE);
+        let sources = audit.chain(self.alerts.iter().map(|(name, _)| name.as_str()));
+        sources.filter_map(|name| self.ruleset.source(name)).map(SourceRules::enabled_count).sum()
     }
 
     /// The rules for audit events.

@@ -45,9 +45,9 @@ pub struct Matched {
     pub unwritten: bool,
 }
 
-/// What can be judged.
+/// What was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Judged {
     AuditEvent,
     Alert,
 }
@@ -55,8 +55,8 @@ pub enum Kind {
 /// A record after it was judged.
 pub struct Verdict {
     pub fate: Fate,
-    /// As what it was judged.
-    pub kind: Option<Kind>,
+    /// As what it was judged, if rules are for it.
+    pub judged: Option<Judged>,
     /// Whether only the attributes were there to judge.
     pub attributes_only: bool,
 }
@@ -69,10 +69,10 @@ pub fn judge(
     record: &LogRecord,
     arena: &Arena,
 ) -> Verdict {
-    let mut verdict = Verdict { fate: Fate::Passes, kind: None, attributes_only: false };
+    let mut verdict = Verdict { fate: Fate::Passes, judged: None, attributes_only: false };
     if let Some(source) = alerts::source_of(record) {
         if let Some((source, plan)) = rules.alerts(source) {
-            verdict.kind = Some(Kind::Alert);
+            verdict.judged = Some(Judged::Alert);
             let fields = plan.fields(resource, record, arena);
             let run = Run::new(source.program(), &fields, arena);
             let origin = Origin { record, time: record.time_unix_nano, text: record.body.as_str().unwrap_or_default() };
@@ -87,7 +87,7 @@ pub fn judge(
     } else if let Some((source, audit)) = rules.audit()
         && is_audit(record)
     {
-        verdict.kind = Some(Kind::AuditEvent);
+        verdict.judged = Some(Judged::AuditEvent);
         let judge = AuditJudge { rules, source, audit, behaviour, resource, arena };
         (verdict.fate, verdict.attributes_only) = judge.judge(record);
     }

@@ -9,8 +9,8 @@
 //! - Rules are replaced as a whole, between two batches, and only by rules that are right.
 //!
 //! Flow: [`files`] finds rule files, [`ruleset`] makes [`compiled`] rules of them, at the start and, in [`watch`], whenever
-//! they change; [`judge`] tries them on a record (for [`alerts`] of Falco they see other fields than for audit events), and [`alert`]
-//! writes what matched.
+//! they change; [`judge`] tries them on a record (of Falco's [`alerts`] they see other fields than of audit events), and
+//! [`alert`] writes what matched.
 
 mod alert;
 mod alerts;
@@ -29,12 +29,12 @@ mod watch;
 use arc_swap::ArcSwap;
 use compiled::Compiled;
 use config::{Behaviour, Config, Plan};
-use judge::{Fate, Kind as Judged, Matched, judge};
+use judge::{Fate, Judged, Matched, judge};
+use lanner_conditions::with_arena;
 use lanner_engine::{event::LogGroup, prelude::*, semantics::scope};
-use lanner_rules::evaluate::Arena;
 use metrics::Metrics;
 use ruleset::{Look, RuleLoader, Seen};
-use std::{cell::RefCell, sync::Arc};
+use std::sync::Arc;
 use watch::Watch;
 
 /// Why audit events are left out.
@@ -73,14 +73,14 @@ impl TransformPlan for Plan {
         };
         metrics.rules.set(i64::try_from(rules.enabled_count()).unwrap_or(i64::MAX));
         let watch = Watch::new(loader, seen, reload_interval, cx);
-        let rules = Arc::new(ArcSwap::from_pointee(rules));
+        let rules = ArcSwap::from_pointee(rules);
         Ok(Box::new(Transformer { rules, behaviour, metrics, watch, scope: scope("lanner.processor.rules") }))
     }
 }
 
 /// The processor at work.
 struct Transformer {
-    rules: Arc<ArcSwap<Compiled>>,
+    rules: ArcSwap<Compiled>,
     behaviour: Behaviour,
     metrics: Arc<Metrics>,
     watch: Watch,
@@ -88,16 +88,11 @@ struct Transformer {
     scope: Arc<Scope>,
 }
 
-thread_local! {
-    /// Memory for one event; kept, so that judging events allocates nothing once it has grown.
-    static ARENA: RefCell<Arena> = RefCell::new(Arena::new());
-}
-
 impl Transform for Transformer {
     fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
         let rules = self.rules.load();
         let Some(logs) = batch.as_logs() else { return out.emit(batch) };
-        let fates = ARENA.with_borrow_mut(|arena| self.judge_all(&rules, logs, arena, out));
+        let fates = self.judge_all(&rules, logs, out);
         if fates.iter().all(|fate| matches!(fate, Fate::Passes)) {
             return out.emit(batch);
         }
@@ -118,15 +113,14 @@ impl BuiltTransform for Transformer {
 
 impl Transformer {
     /// The fates of all records, in order.
-    fn judge_all(&self, rules: &Compiled, logs: &Logs, arena: &mut Arena, out: &mut Emitter<'_>) -> Vec<Fate> {
+    fn judge_all(&self, rules: &Compiled, logs: &Logs, out: &mut Emitter<'_>) -> Vec<Fate> {
         let (mut attributes_only, mut events, mut alerts) = (0, 0, 0);
         let mut fates = Vec::with_capacity(logs.len());
         for group in &logs.groups {
             for record in &group.records {
-                let verdict = judge(rules, &self.behaviour, &group.resource, record, arena);
-                arena.reset();
+                let verdict = with_arena(|arena| judge(rules, &self.behaviour, &group.resource, record, arena));
                 attributes_only += usize::from(verdict.attributes_only);
-                match verdict.kind {
+                match verdict.judged {
                     Some(Judged::AuditEvent) => events += 1,
                     Some(Judged::Alert) => alerts += 1,
                     None => {}
