@@ -1,6 +1,7 @@
 //! What a user writes, and what is checked of it.
 
 use super::{
+    adjust::{AppendOutput, Switch},
     alerts::AlertSchema,
     files::Place,
     ruleset::{RuleSources, Settings},
@@ -10,9 +11,9 @@ use lanner_engine::{config::Duration, prelude::*};
 use lanner_rules::{
     audit::{self, Parity},
     builtin,
-    file::{self, Options},
+    file::Options,
     priority,
-    ruleset::{Choice, Selection},
+    ruleset::Choice,
 };
 use std::sync::Arc;
 
@@ -97,54 +98,6 @@ pub enum ParityChoice {
     Upstream,
 }
 
-/// A step of switching rules: one of `enable` and `disable`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Switch {
-    /// Rules to switch on.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub enable: Option<RuleSelection>,
-    /// Rules to switch off.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub disable: Option<RuleSelection>,
-}
-
-/// Some rules: one of `rule` and `tag`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RuleSelection {
-    /// Those whose name is like this; `*` stands for any text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Those with this tag.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tag: Option<String>,
-}
-
-/// Text that is appended to the output of some rules.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AppendOutput {
-    /// Which rules; those for which every key that is written fits.
-    pub r#match: AppendTo,
-    /// The text, with fields: `on %ka.cluster.name`.
-    pub extra_output: String,
-}
-
-/// Which rules a text is appended to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct AppendTo {
-    /// Those of this source.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// The one of this name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Those that have all of these tags.
-    pub tags: Vec<String>,
-}
-
 #[derive(Debug, thiserror::Error)]
 #[error("there are no rules; write `builtin: [k8s_audit]`, or name files under `rules_files`")]
 struct NoRules;
@@ -154,20 +107,8 @@ struct NoRules;
 struct Twice(&'static str);
 
 #[derive(Debug, thiserror::Error)]
-#[error("a step has one of `enable` and `disable`; write for example `disable: {{tag: network}}`")]
-struct NotOneStep;
-
-#[derive(Debug, thiserror::Error)]
-#[error("one of `rule` and `tag` says which rules; write for example `rule: \"Create *\"`")]
-struct NotOneSelection;
-
-#[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no source of alerts; write for example `syscall` (rules of `k8s_audit` are tried on audit events)")]
 struct NoAlertSource(String);
-
-#[derive(Debug, thiserror::Error)]
-#[error("there is nothing to append; write a text, for example `extra_output: cluster=%ka.cluster.name`")]
-struct NothingToAppend;
 
 #[derive(Debug, thiserror::Error)]
 #[error("`reload_interval` is {0}; write at least `100ms`, or `0` to never look again")]
@@ -246,19 +187,16 @@ impl Config {
         alert_sources.dedup();
         let choices: Vec<Choice> = self.rules.iter().enumerate().filter_map(|(n, step)| step.choice(n, cx)).collect();
         valid &= choices.len() == self.rules.len();
-        for (index, append) in self.append_output.iter().enumerate() {
-            if append.extra_output.trim().is_empty() {
-                cx.error(&format!("append_output[{index}].extra_output"), NothingToAppend);
-                valid = false;
-            }
-        }
+        let appended = self.append_output.into_iter().enumerate();
+        let appended: Vec<_> = appended.map(|(index, append)| append.into_option(index, cx)).collect();
+        valid &= appended.iter().all(Option::is_some);
         if self.reload_interval.0 != std::time::Duration::ZERO && self.reload_interval < LEAST_INTERVAL {
             cx.error("reload_interval", TooOften(self.reload_interval));
             valid = false;
         }
         let mut options = Options {
             minimum_priority: self.min_priority.map_or(priority::Priority::Debug, rules_priority),
-            append_output: self.append_output.into_iter().map(AppendOutput::into_option).collect(),
+            append_output: appended.into_iter().flatten().collect(),
             ..Options::default()
         };
         options.sources.retain(|(name, _)| !alert_sources.contains(name));
@@ -283,35 +221,6 @@ impl Builtin {
             Self::K8sAudit => &builtin::K8S_AUDIT,
             Self::Syscall => &builtin::SYSCALL_ALERTS,
         }
-    }
-}
-
-impl Switch {
-    fn choice(&self, index: usize, cx: &mut PlanCx<'_>) -> Option<Choice> {
-        let (key, selection) = match (&self.enable, &self.disable) {
-            (Some(selection), None) => ("enable", selection),
-            (None, Some(selection)) => ("disable", selection),
-            _ => {
-                cx.error(&format!("rules[{index}]"), NotOneStep);
-                return None;
-            }
-        };
-        let selection = match (&selection.rule, &selection.tag) {
-            (Some(pattern), None) => Selection::Name(pattern.clone()),
-            (None, Some(tag)) => Selection::Tag(tag.clone()),
-            _ => {
-                cx.error(&format!("rules[{index}].{key}"), NotOneSelection);
-                return None;
-            }
-        };
-        Some(Choice { enable: key == "enable", selection })
-    }
-}
-
-impl AppendOutput {
-    fn into_option(self) -> file::AppendOutput {
-        let AppendTo { source, rule, tags } = self.r#match;
-        file::AppendOutput { format: self.extra_output, source, tags, rule }
     }
 }
 

@@ -71,6 +71,8 @@ pub enum Unreadable {
     NotText(PathBuf),
     #[error("{0}: this is no file; name rule files, or a folder of them")]
     NotFile(PathBuf),
+    #[error("the rule files have more than {} bytes together; name fewer", limits::TOTAL_BYTES)]
+    TooLarge,
     #[error("more than {MAX_FILES} rule files; name fewer")]
     TooMany,
 }
@@ -117,6 +119,11 @@ pub fn find(places: &[Place]) -> Result<Vec<Found>, Unreadable> {
             let stamp = Stamp { modified, length: metadata.len(), inode: metadata.ino() };
             found.push(Found { path, stamp });
         }
+    }
+    // The loader would take no more; files may grow, but one is not read beyond its own limit.
+    let bytes = found.iter().fold(0u64, |bytes, file| bytes.saturating_add(file.stamp.length));
+    if bytes > limits::TOTAL_BYTES as u64 {
+        return Err(Unreadable::TooLarge);
     }
     Ok(found)
 }

@@ -12,6 +12,7 @@
 //! they change; [`judge`] tries them on a record (of Falco's [`alerts`] they see other fields than of audit events), and
 //! [`alert`] writes what matched.
 
+mod adjust;
 mod alert;
 mod alerts;
 mod attributes;
