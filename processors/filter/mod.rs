@@ -9,6 +9,7 @@ mod config;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use config::MinPriority;
 use config::{Config, Plan};
 use lanner_conditions::Seen;
 use lanner_engine::{
