@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::Priority,
-    semantics::{SCHEMA_URL, category::Category, event_names, threat},
+    semantics::{SCHEMA_URL, category::Category, event_names, secrets::MARK, threat},
 };
 use std::fmt::Write as _;
 
@@ -26,7 +26,9 @@ fn write(out: &mut String) -> std::fmt::Result {
          A name or a type of `v1` never changes. Scopes carry `lanner.mapping` = `v1` and the schema URL\n\
          `{SCHEMA_URL}`. `null`, empty text and `<NA>` are left out; integers stay exact. Text over\n\
          `max_attribute_bytes` is cut at a character boundary; attributes over `max_attributes` are dropped and counted in\n\
-         `dropped_attributes_count`, least important first. Values are data and never become names.\n"
+         `dropped_attributes_count`, least important first. Values are data and never become names.\n\n\
+         With `redact_command_lines`, the default, secrets that are recognised by their shape are `{MARK}` in\n\
+         the body, in the original and in every text of a field; `log.record.uid` is that of the alert as it was sent.\n"
     )?;
     severity(out)?;
     record(out)?;
