@@ -74,3 +74,13 @@ keys! {
     EXECUTABLE_NAME = "process.executable.name";
     EXECUTABLE_PATH = "process.executable.path";
 }
+
+/// The lists of ATT&CK ids and names: tactics, techniques, sub-techniques.
+pub static THREAT_LISTS: [&LazyLock<Key>; 6] = [
+    &THREAT_TACTIC_ID,
+    &THREAT_TACTIC_NAME,
+    &THREAT_TECHNIQUE_ID,
+    &THREAT_TECHNIQUE_NAME,
+    &THREAT_SUBTECHNIQUE_ID,
+    &THREAT_SUBTECHNIQUE_NAME,
+];

@@ -172,8 +172,17 @@ fn threats(out: &mut String) -> std::fmt::Result {
     for (id, name) in threat::TECHNIQUES {
         writeln!(out, "| {id} | {name} |")?;
     }
-    let categories: Vec<&str> = Category::ALL.iter().map(|category| category.as_str()).collect();
-    writeln!(out, "\nCategories, the first match wins: {}.\n", categories.join(", "))
+    let words = |base_only: bool| {
+        let chosen = Category::ALL.iter().filter(|category| category.is_base() || !base_only);
+        chosen.map(|category| category.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    writeln!(
+        out,
+        "\nCategories, the first match wins: {}. With `categories: extended` of the\n\
+         processor `categorize`: {}.\n",
+        words(true),
+        words(false)
+    )
 }
 
 fn oddities(out: &mut String) -> std::fmt::Result {
