@@ -3,8 +3,10 @@
 use lanner_engine::component::Factory;
 
 mod carried;
+pub mod categorize;
 pub mod falco_parse;
 pub mod filter;
+mod globs;
 pub mod k8s_audit_parse;
 pub mod redact;
 #[cfg(test)]
@@ -12,6 +14,7 @@ mod testing;
 
 /// Every processor of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::built_transform::<categorize::Categorize>(),
     Factory::transform::<falco_parse::FalcoParse>(),
     Factory::transform::<filter::Filter>(),
     Factory::transform::<k8s_audit_parse::K8sAuditParse>(),

@@ -38,7 +38,22 @@ fn write(out: &mut String) -> std::fmt::Result {
     threats(out)?;
     oddities(out)?;
     crate::semantics::audit::page::section(out)?;
-    carried(out)
+    carried(out)?;
+    judged(out)
+}
+
+/// What the processor `categorize` adds.
+fn judged(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n# What `categorize` adds\n\n\
+         | attribute | value |\n|---|---|\n\
+         | `lanner.indicators.{{process,user,container,file,address}}` | text lists: values to search for elsewhere |\n\
+         | `lanner.compliance.{{pci_dss,nist_800_53,cis_controls}}` | text lists: controls of PCI DSS 4.0, NIST SP 800-53 r5, CIS Controls 8 |\n\
+         | `lanner.recommendation`, `lanner.recommendation.id` | static text, and its name in its table |\n\
+         | `lanner.threat.origin` | also `override`: the ids are the configuration's |\n\
+         | `lanner.priority.original` | `falco.priority` before an override |"
+    )
 }
 
 /// What a record keeps of the one that carried the event.
