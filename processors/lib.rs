@@ -2,8 +2,10 @@
 
 use lanner_engine::component::Factory;
 
+pub mod attributes;
 mod carried;
 pub mod categorize;
+mod digest;
 pub mod falco_parse;
 pub mod filter;
 mod globs;
@@ -14,6 +16,7 @@ mod testing;
 
 /// Every processor of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::transform::<attributes::AttributesProcessor>(),
     Factory::built_transform::<categorize::Categorize>(),
     Factory::transform::<falco_parse::FalcoParse>(),
     Factory::transform::<filter::Filter>(),

@@ -1,6 +1,6 @@
 //! What a user writes, and what is checked of it.
 
-use crate::globs;
+use crate::{digest, globs};
 use globset::GlobSet;
 use lanner_engine::{
     config::{Pattern, Secret},
@@ -105,7 +105,7 @@ impl Config {
             patterns: self.patterns,
             replacement: match self.action {
                 Action::Mask => Replacement::Mask(self.mask.into()),
-                Action::Hash => Replacement::Hash(*blake3::hash(self.hash_key.expose().as_bytes()).as_bytes()),
+                Action::Hash => Replacement::Hash(digest::key(&self.hash_key)),
                 Action::Delete => Replacement::Delete,
             },
         })
