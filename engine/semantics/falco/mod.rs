@@ -240,6 +240,11 @@ impl FalcoMapper {
         record::map(&self.settings, &mut parts.into_alert(), &self.no_body, &Original::Parts, observed_unix_nano)
     }
 
+    /// The body of a line of Falco's that is no alert, such as one of its text format.
+    pub fn plain_body(&self, line: &Arc<str>) -> Value {
+        Value::Text(Text::slice_of(line, &self.settings.clean(line)))
+    }
+
     /// The resource of records that are no alerts: `service.name` and what else the options say.
     pub fn plain_resource(&self) -> &Arc<Resource> {
         &self.plain_resource

@@ -68,6 +68,8 @@ fn secrets_go_from_every_form_of_an_alert() {
     let (logs, summary) = map("12:00:00.0: Warning ran (cmdline=mysql -pc4n4ry)");
     assert_eq!(summary.plain.total(), 1);
     assert!(!encoded(logs).contains(CANARY));
+    let line = "12:00:00.0: Warning ran (cmdline=mysql -pc4n4ry)".into();
+    assert_eq!(mapper.plain_body(&line).as_str(), Some("12:00:00.0: Warning ran (cmdline=mysql -p[REDACTED])"));
 }
 
 /// Scenario: a secret that begins before the cap and ends behind it.
