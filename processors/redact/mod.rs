@@ -11,6 +11,7 @@ mod config;
 mod tests;
 mod text;
 
+use crate::digest::{bytes_of, digest};
 use config::{Config, Plan, Replacement};
 use lanner_engine::{
     prelude::*,
@@ -118,7 +119,7 @@ impl Plan {
     fn whole(&self, value: &Value) -> Option<Value> {
         match &self.replacement {
             Replacement::Mask(mask) => Some(Value::Text(mask.clone())),
-            Replacement::Hash(key) => Some(Value::text(text::digest(key, &text::bytes_of(value)))),
+            Replacement::Hash(key) => Some(Value::text(digest(key, &bytes_of(value)))),
             Replacement::Delete => None,
         }
     }
