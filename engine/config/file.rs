@@ -38,7 +38,7 @@ pub async fn read_file<C: DeserializeOwned + JsonSchema>(path: &Path) -> Result<
     let config = node.and_then(|node| {
         let (base, schema, at) = (Place::default(), SchemaDoc::of_type::<C>(), node.origin.clone());
         let section = Section { whole: &shown, base: &base, at: &at, schema: &schema, more_keys: &[] };
-        section.decode(&node, &mut findings).0
+        section.decode(&node, &mut findings).config
     });
     match config {
         Some(config) if !has_errors(&findings) => Ok(config),
