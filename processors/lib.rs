@@ -2,6 +2,7 @@
 
 use lanner_engine::component::Factory;
 
+pub mod aggregate;
 mod carried;
 pub mod falco_parse;
 pub mod filter;
@@ -12,6 +13,7 @@ mod testing;
 
 /// Every processor of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::stage::<aggregate::Aggregate>(),
     Factory::transform::<falco_parse::FalcoParse>(),
     Factory::transform::<filter::Filter>(),
     Factory::transform::<k8s_audit_parse::K8sAuditParse>(),

@@ -1,0 +1,272 @@
+//! `aggregate` folds records that are alike: repeats, records over a rate, and those below a threshold.
+//!
+//! Promises
+//! - Every record that is taken passes as it is, is counted in exactly one summary, or is left out under a reason; at any
+//!   moment the counters add up ([`metrics`]).
+//! - With a `storage` that holds over kills as well: a record is acknowledged once its count is on disk, a repeated one is
+//!   known by its `log.record.uid`, and what goes out twice has the same id both times.
+//! - Memory is bounded, whatever the events contain. A record for which there is no room passes.
+//! - Windows go by the time of arrival on the monotonic clock: neither a wrong clock of a sender nor a step of our own
+//!   opens or closes one. Over a restart they go by the wall clock, and never longer than their size.
+//!
+//! Flow: `absorb` makes the keys of a batch outside the lock, then judges all records of it under the lock ([`groups`],
+//! [`window`]); what passes and what is due goes to the outbox of [`Durable`]. `run` ends windows in time and hands on.
+
+mod config;
+mod field;
+mod folded;
+mod groups;
+mod key;
+mod metrics;
+mod stored;
+#[cfg(test)]
+mod tests;
+mod window;
+
+use config::{Config, Plan};
+use field::{Condition, Field, Seen};
+use folded::Summaries;
+use groups::{Fate, Groups};
+use lanner_engine::{
+    event::LogGroup,
+    prelude::*,
+    stage::{Clock, Durable, Effects},
+};
+use metrics::Cells;
+use std::{cell::RefCell, ops::Range, time::Duration};
+use tokio::sync::Notify;
+
+/// Groups that are ended in one go: so many summaries are a batch.
+const AT_ONCE: usize = 1000;
+/// How long what is left at the end may wait for room.
+const LAST_HOLD: Duration = Duration::from_secs(2);
+/// How soon windows are looked at again when there is no room for their summaries.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// The component.
+pub struct Aggregate;
+
+impl Component for Aggregate {
+    const TYPE: &'static str = "aggregate";
+    const STABILITY: Stability = Stability::Alpha;
+    const SIGNALS: Signals = Signals::LOGS;
+    const README: &'static str = include_str!("README.md");
+    type Config = Config;
+    type Plan = Plan;
+
+    fn plan(config: Config, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        config.check(cx)
+    }
+}
+
+#[async_trait]
+impl StagePlan for Plan {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Stage>, BoxError> {
+        Ok(Box::new(Running::open(*self, Clock::system(), cx).await?))
+    }
+}
+
+/// The running processor.
+struct Running {
+    condition: Condition,
+    fields: Vec<Field>,
+    durable: Durable<Groups>,
+    clock: Clock,
+    flush_on_drain: bool,
+    /// There is a window where there was none.
+    opened: Notify,
+}
+
+thread_local! {
+    static PREPARED: RefCell<Prepared> = RefCell::default();
+}
+
+/// What is found out about the records of a batch before they are judged.
+#[derive(Default)]
+struct Prepared {
+    keys: Vec<u8>,
+    /// For each record where its key is; `None` when it takes no part.
+    places: Vec<Option<Range<usize>>>,
+    passing: Vec<bool>,
+}
+
+impl Prepared {
+    fn fill(&mut self, logs: &Logs, condition: &Condition, fields: &[Field]) {
+        self.keys.clear();
+        self.places.clear();
+        self.passing.clear();
+        for LogGroup { resource, records, .. } in &logs.groups {
+            for record in records {
+                let seen = Seen { resource, record };
+                self.places.push(condition.holds(seen).then(|| {
+                    let start = self.keys.len();
+                    key::append(fields, seen, &mut self.keys);
+                    start..self.keys.len()
+                }));
+            }
+        }
+    }
+
+    /// Judges every record; `passing` says which pass.
+    fn judge(
+        &mut self,
+        logs: &Logs,
+        groups: &mut Groups,
+        effects: &mut Effects,
+        now: lanner_engine::stage::Now,
+    ) -> Logs {
+        let mut due = Logs::default();
+        let mut places = self.places.iter();
+        for LogGroup { resource, records, .. } in &logs.groups {
+            for (record, place) in records.iter().zip(&mut places) {
+                let key = place.as_ref().map(|place| self.keys.get(place.clone()).unwrap_or_default());
+                self.passing.push(if effects.is_repeat(record) {
+                    groups.cells.repeated.add(1);
+                    false
+                } else if let Some(key) = key {
+                    groups.judge(key, Seen { resource, record }, now, &mut due) == Fate::Pass
+                } else {
+                    groups.cells.bypassed.add(1);
+                    true
+                });
+            }
+        }
+        due
+    }
+
+    /// The records that pass, when they are not all.
+    fn rest(&self, logs: &Logs) -> Logs {
+        let mut passing = self.passing.iter();
+        let groups = logs.groups.iter().map(|group| LogGroup {
+            resource: group.resource.clone(),
+            scope: group.scope.clone(),
+            records: group
+                .records
+                .iter()
+                .zip(&mut passing)
+                .filter(|(_, pass)| **pass)
+                .map(|(record, _)| record.clone())
+                .collect(),
+        });
+        Logs { groups: groups.filter(|group| !group.records.is_empty()).collect() }
+    }
+}
+
+impl Running {
+    /// Goes on where a former run with the same storage stopped.
+    async fn open(plan: Plan, clock: Clock, cx: &BuildCx) -> Result<Self, BoxError> {
+        let storage = plan.storage.as_ref().map(|id| cx.storage(id)).transpose()?;
+        let names: Vec<String> = plan.fields.iter().map(|field| field.name().to_owned()).collect();
+        let summaries = Summaries::new(&cx.id, names, plan.window);
+        let mut groups = Groups::new(plan.rules, summaries, Cells::new(cx), clock.clone(), storage.is_some());
+        if let Some(storage) = &storage {
+            let (numbers, texts) = (storage.scan(stored::NUMBERS).await?, storage.scan(stored::TEXTS).await?);
+            let (known, useless) = stored::read(numbers, texts, groups.shape(), clock.now());
+            groups.restore(known, useless);
+        }
+        let durable = Durable::open(cx, storage, clock.clone(), groups).await?;
+        let Plan { condition, fields, flush_on_drain, .. } = plan;
+        Ok(Self {
+            condition,
+            fields,
+            flush_on_drain: flush_on_drain || !durable.is_durable(),
+            durable,
+            clock,
+            opened: Notify::new(),
+        })
+    }
+
+    /// Ends windows in time, until drained.
+    async fn end_windows(&self, drain: &Drain) {
+        loop {
+            let due = self.durable.change(|groups, _| groups.next_due());
+            let wait = async {
+                match due {
+                    _ if self.durable.is_full() => tokio::time::sleep(BREATH).await,
+                    Some(due) => {
+                        let left = due.saturating_sub(self.clock.now().monotonic);
+                        tokio::time::sleep(Duration::from_nanos(left)).await;
+                    }
+                    None => self.opened.notified().await,
+                }
+            };
+            tokio::select! {
+                () = wait => {}
+                () = drain.requested() => return,
+            }
+            if !self.durable.is_full() {
+                self.emit(|groups, due| groups.turn(self.clock.now(), AT_ONCE, due));
+            }
+        }
+    }
+
+    fn emit<R>(&self, make: impl FnOnce(&mut Groups, &mut Logs) -> R) -> R {
+        self.durable.change(|groups, effects| {
+            let mut due = Logs::default();
+            let result = make(groups, &mut due);
+            effects.emit(Batch::logs(due));
+            result
+        })
+    }
+}
+
+#[async_trait]
+impl Stage for Running {
+    fn absorb(&self, batch: Batch) {
+        let mut decoded = batch.clone();
+        let Some(logs) = decoded.decode().ok().and_then(|()| decoded.as_logs()) else {
+            self.durable.change(|groups, effects| {
+                groups.cells.undecodable.add(batch.len() as u64);
+                effects.emit(batch);
+            });
+            return;
+        };
+        PREPARED.with_borrow_mut(|prepared| {
+            prepared.fill(logs, &self.condition, &self.fields);
+            let first = self.durable.change(|groups, effects| {
+                let before = groups.next_due().is_none();
+                let due = prepared.judge(logs, groups, effects, self.clock.now());
+                effects.emit(Batch::logs(due));
+                match prepared.passing.iter().filter(|pass| **pass).count() {
+                    0 => {}
+                    all if all == prepared.passing.len() => effects.emit(batch),
+                    _ => effects.emit(Batch::logs(prepared.rest(logs))),
+                }
+                groups.show();
+                before
+            });
+            if first {
+                self.opened.notify_one();
+            }
+        });
+    }
+
+    fn is_full(&self) -> bool {
+        self.durable.is_full()
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable.is_durable()
+    }
+
+    async fn persist(&self) -> Result<(), BoxError> {
+        self.durable.persist().await
+    }
+
+    async fn run(&self, out: Consumer, drain: Drain) -> Result<(), BoxError> {
+        tokio::join!(self.durable.deliver(&out, &drain), self.end_windows(&drain));
+        loop {
+            let more =
+                self.flush_on_drain && self.emit(|groups, due| groups.close(self.clock.now(), AT_ONCE, false, due));
+            let left = self.durable.flush(&out, LAST_HOLD).await;
+            if more && left == 0 {
+                continue;
+            }
+            if left > 0 && !self.durable.is_durable() {
+                tracing::error!(records = left, "the pipeline did not take the last records in time; they are lost");
+                self.durable.change(|groups, _| groups.cells.lost.add(left as u64));
+            }
+            return Ok(());
+        }
+    }
+}
