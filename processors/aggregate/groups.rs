@@ -119,11 +119,6 @@ impl Groups {
         }
     }
 
-    /// How windows go.
-    pub fn shape(&self) -> &Shape {
-        &self.rules.shape
-    }
-
     /// Goes on with the groups of a former run, whatever the bounds say now. Names of entries that are of no use are
     /// removed from the storage.
     pub fn restore(&mut self, groups: BTreeMap<u64, Group>, useless: Vec<String>) {

@@ -30,10 +30,11 @@ use groups::{Fate, Groups};
 use lanner_engine::{
     event::LogGroup,
     prelude::*,
-    stage::{Clock, Durable, Effects},
+    stage::{Clock, Durable, Effects, Now},
 };
 use metrics::Cells;
 use std::{cell::RefCell, ops::Range, time::Duration};
+use stored::Settings;
 use tokio::sync::Notify;
 
 /// Groups that are ended in one go: so many summaries are a batch.
@@ -108,13 +109,7 @@ impl Prepared {
     }
 
     /// Judges every record; `passing` says which pass.
-    fn judge(
-        &mut self,
-        logs: &Logs,
-        groups: &mut Groups,
-        effects: &mut Effects,
-        now: lanner_engine::stage::Now,
-    ) -> Logs {
+    fn judge(&mut self, logs: &Logs, groups: &mut Groups, effects: &mut Effects, now: Now) -> Logs {
         let mut due = Logs::default();
         let mut places = self.places.iter();
         for LogGroup { resource, records, .. } in &logs.groups {
@@ -155,25 +150,36 @@ impl Prepared {
 impl Running {
     /// Goes on where a former run with the same storage stopped.
     async fn open(plan: Plan, clock: Clock, cx: &BuildCx) -> Result<Self, BoxError> {
-        let storage = plan.storage.as_ref().map(|id| cx.storage(id)).transpose()?;
-        let names: Vec<String> = plan.fields.iter().map(|field| field.name().to_owned()).collect();
-        let summaries = Summaries::new(&cx.id, names, plan.window);
-        let mut groups = Groups::new(plan.rules, summaries, Cells::new(cx), clock.clone(), storage.is_some());
+        let Plan { condition, fields, rules, window, storage, flush_on_drain } = plan;
+        let storage = storage.as_ref().map(|id| cx.storage(id)).transpose()?;
+        let names = fields.iter().map(|field| field.name().to_owned()).collect();
+        let settings = Settings { fields: names, window, shape: format!("{:?}", rules.shape) };
+        let (shape, kept) = (rules.shape.clone(), storage.is_some().then(|| settings.to_bytes()));
+        let mut groups = Groups::new(rules, Summaries::new(&cx.id, &settings), Cells::new(cx), clock.clone(), kept);
+        let mut former = None;
         if let Some(storage) = &storage {
             let (numbers, texts) = (storage.scan(stored::NUMBERS).await?, storage.scan(stored::TEXTS).await?);
-            let (known, useless) = stored::read(numbers, texts, groups.shape(), clock.now());
+            let (known, useless) = stored::read(numbers, texts, &shape, clock.now());
+            if !useless.is_empty() {
+                tracing::error!(component = %cx.id, entries = useless.len(), "stored groups are damaged and lost");
+            }
             groups.restore(known, useless);
+            former = storage.get(stored::SETTINGS).await?.and_then(|bytes| Settings::from_bytes(&bytes));
         }
         let durable = Durable::open(cx, storage, clock.clone(), groups).await?;
-        let Plan { condition, fields, flush_on_drain, .. } = plan;
-        Ok(Self {
-            condition,
-            fields,
-            flush_on_drain: flush_on_drain || !durable.is_durable(),
-            durable,
-            clock,
-            opened: Notify::new(),
-        })
+        let flush_on_drain = flush_on_drain || !durable.is_durable();
+        let running = Self { condition, fields, durable, clock, flush_on_drain, opened: Notify::new() };
+        if let Some(former) = former.filter(|former| *former != settings) {
+            running.close_former(Summaries::new(&cx.id, &former));
+        }
+        Ok(running)
+    }
+
+    /// Hands on what was folded under another configuration, whose summaries these are.
+    fn close_former(&self, summaries: Summaries) {
+        let current = self.durable.change(|groups, _| groups.summarise_with(summaries));
+        while self.emit(|groups, due| groups.close(self.clock.now(), AT_ONCE, true, due)) {}
+        self.durable.change(|groups, _| groups.summarise_with(current));
     }
 
     /// Ends windows in time, until drained.
@@ -255,18 +261,23 @@ impl Stage for Running {
 
     async fn run(&self, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         tokio::join!(self.durable.deliver(&out, &drain), self.end_windows(&drain));
-        loop {
-            let more =
-                self.flush_on_drain && self.emit(|groups, due| groups.close(self.clock.now(), AT_ONCE, false, due));
-            let left = self.durable.flush(&out, LAST_HOLD).await;
-            if more && left == 0 {
-                continue;
+        let mut more = self.flush_on_drain;
+        while more {
+            more = self.emit(|groups, due| groups.close(self.clock.now(), AT_ONCE, false, due));
+            if self.durable.flush(&out, LAST_HOLD).await > 0 {
+                break;
             }
-            if left > 0 && !self.durable.is_durable() {
-                tracing::error!(records = left, "the pipeline did not take the last records in time; they are lost");
-                self.durable.change(|groups, _| groups.cells.lost.add(left as u64));
-            }
-            return Ok(());
         }
+        let left = self.durable.flush(&out, LAST_HOLD).await;
+        if !self.durable.is_durable() && (more || left > 0) {
+            let folded = self.durable.change(|groups, _| groups.folded());
+            tracing::error!(
+                records = left,
+                folded,
+                "the pipeline did not take the last records in time; they are lost"
+            );
+            self.durable.change(|groups, _| groups.cells.lost.add(left as u64 + folded));
+        }
+        Ok(())
     }
 }
