@@ -60,6 +60,7 @@ macro_rules! component {
 
 component!(Source, "source", LOGS -> NONE, SourceConfig);
 component!(Half, "half", LOGS -> NONE, Nothing);
+component!(Watcher, "watcher", LOGS -> NONE, Nothing);
 component!(Holder, "holder", LOGS -> NONE, Nothing);
 component!(Bridge, "bridge", LOGS -> LOGS, Nothing);
 component!(Sink, "sink", LOGS -> NONE, Nothing);
@@ -68,6 +69,7 @@ component!(Lamp, "lamp", NONE -> NONE, Nothing);
 const ALL: &[Factory] = &[
     Factory::receiver::<Source>(),
     Factory::transform::<Half>(),
+    Factory::built_transform::<Watcher>(),
     Factory::stage::<Holder>(),
     Factory::connector::<Bridge>(),
     Factory::exporter::<Sink>(DeliveryDefaults::REMOTE),
@@ -151,6 +153,27 @@ impl Transform for Nothing {
 }
 
 #[async_trait]
+impl TransformPlan for Nothing {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn BuiltTransform>, BoxError> {
+        Ok(Running::new((), cx))
+    }
+}
+
+impl Transform for Running<()> {
+    fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
+        out.emit(batch);
+    }
+}
+
+#[async_trait]
+impl BuiltTransform for Running<()> {
+    async fn run(&self, drain: Drain) -> Result<(), BoxError> {
+        self.stand_by(&drain).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
 impl StagePlan for Nothing {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Stage>, BoxError> {
         Ok(Running::new(Mutex::<Vec<Batch>>::default(), cx))
@@ -211,7 +234,7 @@ impl Extension for Running<()> {
 /// Two pipelines share the receiver; one halves and holds what it gets, and goes on behind a connector.
 const FORKED: &str = "\
 receivers: {source: {records: 4, then: THEN}}
-processors: {half: , holder: }
+processors: {half: , holder: , watcher: }
 connectors: {bridge: }
 exporters: {sink/whole: , sink/half: }
 extensions: {lamp: }
@@ -220,7 +243,7 @@ service:
   telemetry: {metrics: {level: none}}
   pipelines:
     logs/whole: {receivers: [source], exporters: [sink/whole]}
-    logs/half: {receivers: [source], processors: [half, holder], exporters: [bridge]}
+    logs/half: {receivers: [source], processors: [half, watcher, holder], exporters: [bridge]}
     logs/behind: {receivers: [bridge], exporters: [sink/half]}
 ";
 
@@ -297,10 +320,10 @@ async fn a_stop_flushes_everything_in_order() {
     assert_eq!(ended.row("logs/half", "holder"), (4, 2));
     assert_eq!(ended.row("logs/half after holder", "bridge"), (2, 2));
     assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
-    assert_eq!(steps(&ended, "start"), ["lamp", "sink/half", "sink/whole", "holder", "bridge", "source"]);
-    assert_eq!(steps(&ended, "stop"), ["source", "holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+    assert_eq!(steps(&ended, "start"), ["lamp", "sink/half", "sink/whole", "watcher", "holder", "bridge", "source"]);
+    assert_eq!(steps(&ended, "stop"), ["source", "holder", "bridge", "watcher", "sink/half", "sink/whole", "lamp"]);
     assert!(ended.health.components().iter().all(|(_, status, _)| *status == Status::Ok));
-    assert_eq!(ended.health.components().len(), 6);
+    assert_eq!(ended.health.components().len(), 7);
 }
 
 /// Scenario: the receiver fails, or panics, after its batch was taken.
@@ -318,7 +341,7 @@ async fn a_failure_stops_everything_in_order() {
         assert_eq!(matches!(error, RunError::Panicked { .. }), then == "panic");
         assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
         assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
-        assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+        assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "watcher", "sink/half", "sink/whole", "lamp"]);
         let source = ended.health.components().into_iter().find(|(name, ..)| &**name == "receiver:source").unwrap();
         assert_eq!(source.1, Status::Permanent(text.to_owned()));
     }
@@ -333,7 +356,7 @@ async fn the_end_of_the_last_receiver_is_a_drain() {
     ended.result.as_ref().unwrap();
     assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
     assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
-    assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+    assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "watcher", "sink/half", "sink/whole", "lamp"]);
     let both = FORKED
         .replace("THEN}", "end}, source/other: {records: 0}")
         .replace("receivers: [source]", "receivers: [source, source/other]");
