@@ -1,19 +1,22 @@
 //! What a user writes, and what is checked of it.
 
 use super::{
-    field::{Condition, Field},
     groups::Rules,
-    key::MAX_FIELDS,
+    key::{Fields, MAX_FIELDS},
     window::{Rate, Shape},
 };
+use lanner_conditions::{Condition, ConditionConfig, FieldConfig, FieldList};
 use lanner_engine::{config::Duration, prelude::*, stage::nanos};
 
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Fields that make records one group when all of them are equal; attributes of the record or of its resource. At
-    /// most 16.
-    pub group_by: Vec<String>,
+    /// Which records take part, for example `evt.type = connect and priority < error`; the others pass at once. Alerts
+    /// when left out.
+    pub condition: Option<ConditionConfig>,
+    /// Fields that make records one group when all of them are equal, Falco's or OpenTelemetry's; at most 16. With none
+    /// all records are one group.
+    pub group_by: Vec<FieldConfig>,
     /// In which time records count together.
     pub window: WindowConfig,
     /// Records of a group in a window from which on something is told of it: with 10, the tenth makes a summary of all
@@ -78,18 +81,11 @@ pub struct RateLimit {
 
 impl Default for Config {
     fn default() -> Self {
-        let group_by = [
-            "security_rule.name",
-            "falco.priority",
-            "falco.source",
-            "host.name",
-            "k8s.namespace.name",
-            "k8s.pod.name",
-            "container.name",
-            "user.name",
-        ];
+        let group_by =
+            ["rule", "priority", "source", "hostname", "k8s.ns.name", "k8s.pod.name", "container.name", "user.name"];
         Self {
-            group_by: group_by.map(str::to_owned).into(),
+            condition: None,
+            group_by: group_by.map(FieldConfig::from).into(),
             window: WindowConfig::default(),
             threshold: 1,
             dedup: None,
@@ -117,8 +113,9 @@ impl Default for RateLimit {
 
 /// A checked config.
 pub struct Plan {
-    pub condition: Condition,
-    pub fields: Vec<Field>,
+    /// Of those that take part; without one alerts do.
+    pub condition: Option<Condition>,
+    pub fields: Fields,
     pub rules: Rules,
     /// The window as people write it.
     pub window: String,
@@ -141,10 +138,6 @@ struct TooManyFields(usize);
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is named twice; take it out once")]
 struct TwiceNamed(String);
-
-#[derive(Debug, thiserror::Error)]
-#[error("a field name is empty; write for example `security_rule.name`")]
-struct NoFieldName;
 
 #[derive(Debug, thiserror::Error)]
 #[error("a tumbling window has no steps; take `every` out, or write `type: sliding`")]
@@ -174,7 +167,8 @@ impl Config {
         if !dedup && self.rate_limit.is_none() && self.threshold == 1 {
             cx.error("", NothingToDo);
         }
-        self.check_group_by(cx);
+        let condition = self.condition.as_ref().map(|condition| condition.compile("condition", cx));
+        let fields = self.fields(cx);
         ranged(cx, "threshold", self.threshold, 1..=1_000_000_000, "1 to 1000000000");
         ranged(cx, "exemplars", self.exemplars, 0..=100, "0 to 100");
         ranged(cx, "max_keys", self.max_keys, 1..=10_000_000, "1 to 10000000");
@@ -188,8 +182,8 @@ impl Config {
         let rate = self.rate_limit.and_then(|rate| rate.check(cx));
         let shape = Shape { steps, every: nanos(every.0), threshold: self.threshold.max(1), dedup, rate };
         Some(Plan {
-            condition: Condition,
-            fields: self.group_by.iter().map(|name| Field::named(name)).collect(),
+            condition: condition.flatten(),
+            fields: fields?,
             rules: Rules { shape, max_keys: self.max_keys, max_bytes: self.max_bytes, exemplars: self.exemplars },
             window: self.window.size.to_string(),
             storage: self.storage,
@@ -197,16 +191,20 @@ impl Config {
         })
     }
 
-    fn check_group_by(&self, cx: &mut PlanCx<'_>) {
+    fn fields(&self, cx: &mut PlanCx<'_>) -> Option<Fields> {
         if self.group_by.len() > MAX_FIELDS {
             cx.error("group_by", TooManyFields(self.group_by.len()));
         }
         for (index, name) in self.group_by.iter().enumerate() {
-            let path = format!("group_by[{index}]");
-            if name.is_empty() {
-                cx.error(&path, NoFieldName);
-            } else if self.group_by.iter().take(index).any(|earlier| earlier == name) {
-                cx.error(&path, TwiceNamed(name.clone()));
+            if self.group_by.iter().take(index).any(|earlier| earlier == name) {
+                cx.error(&format!("group_by[{index}]"), TwiceNamed(name.0.clone()));
+            }
+        }
+        match FieldList::parse(self.group_by.iter().map(|name| name.0.as_str())) {
+            Ok(list) => Some(Fields::new(list)),
+            Err(problems) => {
+                problems.into_iter().for_each(|(index, problem)| cx.error(&format!("group_by[{index}]"), problem));
+                None
             }
         }
     }

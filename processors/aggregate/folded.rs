@@ -7,8 +7,9 @@
 //! that nothing severe hides behind something harmless. That record is kept encoded: it is read once, and the same bytes
 //! go to the storage.
 
-use super::{field::Seen, key, stored::Settings};
+use super::{key, stored::Settings};
 use bytes::Bytes;
+use lanner_conditions::Seen;
 use lanner_engine::{
     event::{SeverityNumber, cut, otlp},
     prelude::*,

@@ -5,13 +5,13 @@
 //! record behind it is counted, however late timers are; the storage is told what changed and nothing else.
 
 use super::{
-    field::Seen,
     folded::{About, Added, Folded, Summaries, time_of},
     metrics::{Cells, Reason},
     stored,
     window::{Shape, Verdict, Window},
 };
 use bytes::Bytes;
+use lanner_conditions::Seen;
 use lanner_engine::{
     component::Change,
     prelude::*,

@@ -1,50 +1,91 @@
 //! Keys: what makes records one group.
 //!
 //! Promises: two different lists of values never give the same key, whatever bytes a hostile event puts into them; a key
-//! is at most [`MAX_FIELDS`] x ([`MAX_VALUE`] + 3) bytes; building one allocates nothing once the buffer is warm.
+//! is at most [`MAX_FIELDS`] x ([`MAX_VALUE`] + 3) bytes; building one of texts allocates nothing once the buffer is warm.
 //!
 //! Format: for each field one byte for presence, two for the length, then the text. A longer text is cut, with a digest
 //! of the whole in the place of its end, so that a long common beginning folds nothing together.
 
-use super::field::{Field, Seen};
+use lanner_conditions::{FieldList, Seen};
+use lanner_engine::semantics;
+use lanner_rules::evaluate::Value;
+use std::{io::Write as _, ops::Range};
 
 /// Fields that may make a key.
 pub const MAX_FIELDS: usize = 16;
 /// Bytes of a field's value in the key.
 pub const MAX_VALUE: usize = 256;
-/// Bytes of a text's beginning that are kept in front of its digest: room for `#` and 32 digits.
-const KEPT: usize = MAX_VALUE - 33;
+/// Digits of a digest.
+const DIGITS: usize = 32;
 
-/// Appends the key of a record.
-pub fn append(fields: &[Field], seen: Seen<'_>, key: &mut Vec<u8>) {
-    for field in fields {
-        match field.text(seen).as_deref() {
-            None | Some("") => key.extend_from_slice(&[0, 0, 0]),
-            Some(text) if text.len() <= MAX_VALUE => put(key, &[text]),
-            Some(text) => {
-                let digest = blake3::hash(text.as_bytes()).to_hex();
-                let digest = digest.get(..32).unwrap_or_default();
-                put(key, &[lanner_engine::event::cut(text, KEPT), "#", digest]);
+/// The fields of a key.
+#[derive(Debug)]
+pub struct Fields {
+    list: FieldList,
+    /// For each whether it is the priority: that is compared as a number and shown as a word.
+    priority: Vec<bool>,
+}
+
+impl Fields {
+    pub fn new(list: FieldList) -> Self {
+        let priority = list.names().iter().map(|name| matches!(name.as_str(), "priority" | "falco.priority")).collect();
+        Self { list, priority }
+    }
+
+    /// The fields as they were written.
+    pub fn names(&self) -> &[String] {
+        self.list.names()
+    }
+
+    /// Appends the key of a record; where it lies.
+    pub fn append(&self, seen: Seen<'_>, key: &mut Vec<u8>) -> Range<usize> {
+        let start = key.len();
+        self.list.with(seen, |values| {
+            for (value, is_priority) in values.zip(&self.priority) {
+                match semantics::priority(seen.record).filter(|_| *is_priority) {
+                    Some(priority) => put(Value::Text(priority.lower().as_bytes()), key),
+                    None => put(value, key),
+                }
             }
-        }
+        });
+        start..key.len()
     }
 }
 
-fn put(key: &mut Vec<u8>, parts: &[&str]) {
+fn put(value: Value<'_>, key: &mut Vec<u8>) {
+    let start = key.len();
+    key.extend_from_slice(&[0, 0, 0]);
+    match value.bytes() {
+        Some(text) => key.extend_from_slice(text),
+        // Writing to memory cannot fail.
+        None if value.exists() => drop(write!(key, "{value}")),
+        None => {}
+    }
+    let text = start + 3;
+    if key.len() - text > MAX_VALUE {
+        let digest = blake3::hash(&key[text..]).to_hex();
+        let mut end = text + MAX_VALUE - DIGITS - 1;
+        // Not inside a character.
+        while key[end] & 0xc0 == 0x80 && end > text {
+            end -= 1;
+        }
+        key.truncate(end);
+        key.push(b'#');
+        key.extend_from_slice(&digest.as_bytes()[..DIGITS]);
+    }
     // At most MAX_VALUE, which fits 16 bits.
-    let len = parts.iter().map(|part| part.len()).sum::<usize>() as u16;
-    key.push(1);
-    key.extend_from_slice(&len.to_be_bytes());
-    parts.iter().for_each(|part| key.extend_from_slice(part.as_bytes()));
+    let len = (key.len() - text) as u16;
+    key[start] = u8::from(len > 0);
+    key[start + 1..text].copy_from_slice(&len.to_be_bytes());
 }
 
 /// Reads a key back: one value per field, `None` where a record has none.
-pub fn values(mut key: &[u8]) -> impl Iterator<Item = Option<&str>> {
+pub fn values(mut key: &[u8]) -> impl Iterator<Item = Option<String>> {
     std::iter::from_fn(move || {
         let (&[present, high, low], rest) = key.split_first_chunk::<3>()?;
         let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([high, low])))?;
         key = rest;
-        Some((present == 1).then(|| std::str::from_utf8(text).unwrap_or_default()))
+        Some((present == 1).then(|| String::from_utf8_lossy(text).into_owned()))
     })
 }
 

@@ -13,7 +13,6 @@
 //! [`window`]); what passes and what is due goes to the outbox of [`Durable`]. `run` ends windows in time and hands on.
 
 mod config;
-mod field;
 mod folded;
 mod groups;
 mod key;
@@ -24,12 +23,14 @@ mod tests;
 mod window;
 
 use config::{Config, Plan};
-use field::{Condition, Field, Seen};
 use folded::Summaries;
 use groups::{Fate, Groups};
+use key::Fields;
+use lanner_conditions::{Condition, Seen};
 use lanner_engine::{
     event::LogGroup,
     prelude::*,
+    semantics,
     stage::{Clock, Durable, Effects, Now},
 };
 use metrics::Cells;
@@ -69,8 +70,8 @@ impl StagePlan for Plan {
 
 /// The running processor.
 struct Running {
-    condition: Condition,
-    fields: Vec<Field>,
+    condition: Option<Condition>,
+    fields: Fields,
     durable: Durable<Groups>,
     clock: Clock,
     flush_on_drain: bool,
@@ -92,18 +93,16 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn fill(&mut self, logs: &Logs, condition: &Condition, fields: &[Field]) {
+    fn fill(&mut self, logs: &Logs, condition: Option<&Condition>, fields: &Fields) {
         self.keys.clear();
         self.places.clear();
         self.passing.clear();
         for LogGroup { resource, records, .. } in &logs.groups {
             for record in records {
                 let seen = Seen { resource, record };
-                self.places.push(condition.holds(seen).then(|| {
-                    let start = self.keys.len();
-                    key::append(fields, seen, &mut self.keys);
-                    start..self.keys.len()
-                }));
+                let takes_part =
+                    condition.map_or_else(|| semantics::is_alert(record), |condition| condition.holds(seen));
+                self.places.push(takes_part.then(|| fields.append(seen, &mut self.keys)));
             }
         }
     }
@@ -152,8 +151,7 @@ impl Running {
     async fn open(plan: Plan, clock: Clock, cx: &BuildCx) -> Result<Self, BoxError> {
         let Plan { condition, fields, rules, window, storage, flush_on_drain } = plan;
         let storage = storage.as_ref().map(|id| cx.storage(id)).transpose()?;
-        let names = fields.iter().map(|field| field.name().to_owned()).collect();
-        let settings = Settings { fields: names, window, shape: format!("{:?}", rules.shape) };
+        let settings = Settings { fields: fields.names().to_vec(), window, shape: format!("{:?}", rules.shape) };
         let (shape, kept) = (rules.shape.clone(), storage.is_some().then(|| settings.to_bytes()));
         let mut groups = Groups::new(rules, Summaries::new(&cx.id, &settings), Cells::new(cx), clock.clone(), kept);
         let mut former = None;
@@ -228,7 +226,7 @@ impl Stage for Running {
             return;
         };
         PREPARED.with_borrow_mut(|prepared| {
-            prepared.fill(logs, &self.condition, &self.fields);
+            prepared.fill(logs, self.condition.as_ref(), &self.fields);
             let first = self.durable.change(|groups, effects| {
                 let before = groups.next_due().is_none();
                 let due = prepared.judge(logs, groups, effects, self.clock.now());
