@@ -168,8 +168,8 @@ fn weight(value: &Value) -> usize {
 
 /// Makes summaries.
 pub struct Summaries {
-    /// The component's id, part of every summary's id.
-    id: String,
+    /// Who makes them, part of every summary's id.
+    owner: String,
     /// Names of the fields of a key.
     names: Vec<String>,
     /// The window as people write it: `5m`.
@@ -189,9 +189,9 @@ pub struct About<'a> {
 }
 
 impl Summaries {
-    pub fn new(id: &ComponentId, settings: &Settings) -> Self {
+    pub fn new(owner: &str, settings: &Settings) -> Self {
         Self {
-            id: id.to_string(),
+            owner: owner.to_owned(),
             names: settings.fields.clone(),
             window: settings.window.clone(),
             scope: scope("lanner.processor.aggregate"),
@@ -231,7 +231,7 @@ impl Summaries {
     /// Deterministic, so that a summary that is handed on twice is recognised.
     fn uid(&self, about: &About<'_>) -> Text {
         let mut digest = uid::Digest::new(event_names::FALCO_ALERT_SUMMARY);
-        digest.part(self.id.as_bytes());
+        digest.part(self.owner.as_bytes());
         digest.part(about.key);
         digest.part(&about.opened.to_be_bytes());
         digest.part(&about.sequence.to_be_bytes());

@@ -86,6 +86,8 @@ pub struct Groups {
     /// When the current step of each slot ends.
     dues: BTreeSet<(u64, usize)>,
     bytes: usize,
+    /// Keys and bytes that the gauges have of this table.
+    shown: (i64, i64),
     next_id: u64,
     /// What the storage does not know; `None` when there is none.
     unknown: Option<Unknown>,
@@ -114,6 +116,7 @@ impl Groups {
             free: Vec::new(),
             dues: BTreeSet::new(),
             bytes: 0,
+            shown: (0, 0),
             next_id: 0,
             unknown: settings.map(|settings| Unknown { settings: Some(settings), ..Unknown::default() }),
         }
@@ -223,11 +226,13 @@ impl Groups {
         self.slots.iter().flatten().filter_map(|slot| slot.group.folded.as_deref()).map(|folded| folded.count).sum()
     }
 
-    /// Brings the gauges up to date.
-    pub fn show(&self) {
+    /// Brings the gauges up to date. They may have a share of another pipeline's table as well.
+    pub fn show(&mut self) {
         let number = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
-        self.cells.keys.set(number(self.index.len()));
-        self.cells.bytes.set(number(self.bytes));
+        let (keys, bytes) = (number(self.index.len()), number(self.bytes));
+        self.cells.keys.add(keys - self.shown.0);
+        self.cells.bytes.add(bytes - self.shown.1);
+        self.shown = (keys, bytes);
     }
 
     /// Ends the steps of a group that are over. Returns whether the group goes on.

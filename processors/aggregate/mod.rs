@@ -153,7 +153,8 @@ impl Running {
         let storage = storage.as_ref().map(|id| cx.storage(id)).transpose()?;
         let settings = Settings { fields: fields.names().to_vec(), window, shape: format!("{:?}", rules.shape) };
         let (shape, kept) = (rules.shape.clone(), storage.is_some().then(|| settings.to_bytes()));
-        let mut groups = Groups::new(rules, Summaries::new(&cx.id, &settings), Cells::new(cx), clock.clone(), kept);
+        let mut groups =
+            Groups::new(rules, Summaries::new(&cx.owner(), &settings), Cells::new(cx), clock.clone(), kept);
         let mut former = None;
         if let Some(storage) = &storage {
             let (numbers, texts) = (storage.scan(stored::NUMBERS).await?, storage.scan(stored::TEXTS).await?);
@@ -168,7 +169,7 @@ impl Running {
         let flush_on_drain = flush_on_drain || !durable.is_durable();
         let running = Self { condition, fields, durable, clock, flush_on_drain, opened: Notify::new() };
         if let Some(former) = former.filter(|former| *former != settings) {
-            running.close_former(Summaries::new(&cx.id, &former));
+            running.close_former(Summaries::new(&cx.owner(), &former));
         }
         Ok(running)
     }

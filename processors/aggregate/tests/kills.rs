@@ -249,7 +249,7 @@ fn configs() -> impl Strategy<Value = serde_json::Value> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// Scenario: D24: a sender that repeats what was not acknowledged; a disk that fails or hangs in the middle of a write;
     /// the process is killed at any point and started again.
