@@ -5,7 +5,8 @@
 //! record behind it is counted, however late timers are; the storage is told what changed and nothing else.
 
 use super::{
-    folded::{About, Added, Folded, Summaries, time_of},
+    folded::{About, Added, Summaries},
+    group::Group,
     metrics::{Cells, Reason},
     stored,
     window::{Shape, Verdict, Window},
@@ -34,20 +35,6 @@ pub struct Rules {
     pub max_bytes: usize,
     /// Folded records that a summary tells in short.
     pub exemplars: usize,
-}
-
-/// Records with equal keys.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// Its name in the storage.
-    pub id: u64,
-    pub key: Arc<[u8]>,
-    /// When it began, in nanoseconds since 1970.
-    pub opened: u64,
-    /// Summaries made of it.
-    pub sequence: u64,
-    pub window: Window,
-    pub folded: Option<Box<Folded>>,
 }
 
 /// What becomes of a record.
@@ -150,7 +137,7 @@ impl Groups {
         let room = self.rules.max_bytes.saturating_sub(self.bytes);
         let added = match verdict {
             Verdict::Pass => Added::Numbers,
-            _ => fold(&mut slot.group, seen, time_of(seen.record, now), self.rules.exemplars, room),
+            _ => slot.group.fold(seen, now, self.rules.exemplars, room),
         };
         let rule = || seen.record.attrs.get_str(&keys::RULE).unwrap_or_default();
         let fate = match (verdict, added) {
@@ -273,7 +260,7 @@ impl Groups {
 
     fn insert(&mut self, group: Group, stored: bool) -> usize {
         let number = self.free.pop().unwrap_or(self.slots.len());
-        let bytes = weight(&group);
+        let bytes = OVERHEAD + group.bytes();
         self.bytes += bytes;
         self.index.insert(Arc::clone(&group.key), number);
         self.dues.insert((group.window.due, number));
@@ -330,7 +317,7 @@ impl Groups {
     fn note(&mut self, number: usize, dirt: Dirt) {
         let Some(Some(slot)) = self.slots.get_mut(number) else { return };
         if dirt == Dirt::Everything {
-            let bytes = weight(&slot.group);
+            let bytes = OVERHEAD + slot.group.bytes();
             self.bytes = self.bytes - slot.bytes + bytes;
             slot.bytes = bytes;
         }
@@ -362,21 +349,4 @@ impl State for Groups {
             (slot.dirt, slot.stored) = (Dirt::Clean, true);
         }
     }
-}
-
-/// Folds a record into its group.
-fn fold(group: &mut Group, seen: Seen<'_>, time: u64, exemplars: usize, room: usize) -> Added {
-    if let Some(folded) = &mut group.folded {
-        return folded.add(seen, time, exemplars, room);
-    }
-    let mut folded = Folded::begin(seen, time);
-    let Some(room) = room.checked_sub(folded.bytes()) else { return Added::NoRoom };
-    folded.add(seen, time, exemplars, room);
-    group.folded = Some(Box::new(folded));
-    Added::Texts
-}
-
-fn weight(group: &Group) -> usize {
-    let steps = if group.window.steps.spilled() { size_of_val(group.window.steps.as_slice()) } else { 0 };
-    OVERHEAD + group.key.len() + steps + group.folded.as_deref().map_or(0, Folded::bytes)
 }

@@ -3,8 +3,9 @@
 //! Promises: two different lists of values never give the same key, whatever bytes a hostile event puts into them; a key
 //! is at most [`MAX_FIELDS`] x ([`MAX_VALUE`] + 3) bytes; building one of texts allocates nothing once the buffer is warm.
 //!
-//! Format: for each field one byte for presence, two for the length, then the text. A longer text is cut, with a digest
-//! of the whole in the place of its end, so that a long common beginning folds nothing together.
+//! Format: for each field one byte that says whether there is a value (1) and whether it was cut (2), two for the length,
+//! then the text. A longer text is cut, with a digest of the whole in the place of its end, so that a long common
+//! beginning folds nothing together.
 
 use lanner_conditions::{FieldList, Seen};
 use lanner_engine::semantics;
@@ -61,8 +62,10 @@ fn put(value: Value<'_>, key: &mut Vec<u8>) {
         None if value.exists() => drop(write!(key, "{value}")),
         None => {}
     }
+    // All places below lie in `key`: it has at least three bytes behind `start`, and when it is cut MAX_VALUE more.
     let text = start + 3;
-    if key.len() - text > MAX_VALUE {
+    let long = key.len() - text > MAX_VALUE;
+    if long {
         let digest = blake3::hash(&key[text..]).to_hex();
         let mut end = text + MAX_VALUE - DIGITS - 1;
         // Not inside a character.
@@ -75,7 +78,7 @@ fn put(value: Value<'_>, key: &mut Vec<u8>) {
     }
     // At most MAX_VALUE, which fits 16 bits.
     let len = (key.len() - text) as u16;
-    key[start] = u8::from(len > 0);
+    key[start] = u8::from(len > 0) + u8::from(long);
     key[start + 1..text].copy_from_slice(&len.to_be_bytes());
 }
 
@@ -85,7 +88,7 @@ pub fn values(mut key: &[u8]) -> impl Iterator<Item = Option<String>> {
         let (&[present, high, low], rest) = key.split_first_chunk::<3>()?;
         let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([high, low])))?;
         key = rest;
-        Some((present == 1).then(|| String::from_utf8_lossy(text).into_owned()))
+        Some((present > 0).then(|| String::from_utf8_lossy(text).into_owned()))
     })
 }
 
@@ -94,4 +97,37 @@ pub fn json(names: &[String], key: &[u8]) -> String {
     let object: serde_json::Map<_, _> =
         names.iter().zip(values(key)).filter_map(|(name, value)| Some((name.clone(), value?.into()))).collect();
     serde_json::Value::Object(object).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lanner_engine::{event::Resource, testing::log};
+
+    fn key(fields: &Fields, values: &[&str]) -> Vec<u8> {
+        let record = values.iter().zip(["a.a", "b.b"]).fold(log(), |log, (value, name)| log.attr(name, *value)).build();
+        let mut key = Vec::new();
+        let place = fields.append(Seen { resource: &Resource::default(), record: &record }, &mut key);
+        assert_eq!(place, 0..key.len());
+        key
+    }
+
+    /// Scenario: values that are equal when put together, that are missing, that differ behind 256 bytes only, and one that
+    /// reads like the cut form of another.
+    /// Guarantee: all keys differ, none is longer than its bound, and each is read back.
+    #[test]
+    fn keys_are_unambiguous() {
+        let fields = Fields::new(FieldList::parse(["a.a", "b.b"]).unwrap());
+        let long = ["ä".repeat(200) + "x", "ä".repeat(200) + "y"];
+        let cut = values(&key(&fields, &[&long[0]])).next().unwrap().unwrap();
+        assert!(cut.len() <= MAX_VALUE && cut.starts_with("ää") && !cut.contains('\u{fffd}'), "{cut}");
+        let cases: [&[&str]; 8] = [&[], &["x"], &["", "x"], &["x", "y"], &["xy"], &[&long[0]], &[&long[1]], &[&cut]];
+        let keys = cases.map(|values| key(&fields, values));
+        for (index, key) in keys.iter().enumerate() {
+            assert!(!keys[..index].contains(key), "{:?}", cases[index]);
+            assert!(key.len() <= 2 * (MAX_VALUE + 3));
+        }
+        assert_eq!(json(&["a".into(), "b".into()], &keys[2]), r#"{"b":"x"}"#);
+        assert_eq!(json(&["a".into(), "b".into()], &keys[3]), r#"{"a":"x","b":"y"}"#);
+    }
 }

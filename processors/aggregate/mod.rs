@@ -14,9 +14,11 @@
 
 mod config;
 mod folded;
+mod group;
 mod groups;
 mod key;
 mod metrics;
+mod prepared;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -24,17 +26,16 @@ mod window;
 
 use config::{Config, Plan};
 use folded::Summaries;
-use groups::{Fate, Groups};
+use groups::Groups;
 use key::Fields;
-use lanner_conditions::{Condition, Seen};
+use lanner_conditions::Condition;
 use lanner_engine::{
-    event::LogGroup,
     prelude::*,
-    semantics,
-    stage::{Clock, Durable, Effects, Now},
+    stage::{Clock, Durable},
 };
 use metrics::Cells;
-use std::{cell::RefCell, ops::Range, time::Duration};
+use prepared::with_prepared;
+use std::time::Duration;
 use stored::Settings;
 use tokio::sync::Notify;
 
@@ -79,73 +80,6 @@ struct Running {
     opened: Notify,
 }
 
-thread_local! {
-    static PREPARED: RefCell<Prepared> = RefCell::default();
-}
-
-/// What is found out about the records of a batch before they are judged.
-#[derive(Default)]
-struct Prepared {
-    keys: Vec<u8>,
-    /// For each record where its key is; `None` when it takes no part.
-    places: Vec<Option<Range<usize>>>,
-    passing: Vec<bool>,
-}
-
-impl Prepared {
-    fn fill(&mut self, logs: &Logs, condition: Option<&Condition>, fields: &Fields) {
-        self.keys.clear();
-        self.places.clear();
-        self.passing.clear();
-        for LogGroup { resource, records, .. } in &logs.groups {
-            for record in records {
-                let seen = Seen { resource, record };
-                let takes_part =
-                    condition.map_or_else(|| semantics::is_alert(record), |condition| condition.holds(seen));
-                self.places.push(takes_part.then(|| fields.append(seen, &mut self.keys)));
-            }
-        }
-    }
-
-    /// Judges every record; `passing` says which pass.
-    fn judge(&mut self, logs: &Logs, groups: &mut Groups, effects: &mut Effects, now: Now) -> Logs {
-        let mut due = Logs::default();
-        let mut places = self.places.iter();
-        for LogGroup { resource, records, .. } in &logs.groups {
-            for (record, place) in records.iter().zip(&mut places) {
-                let key = place.as_ref().map(|place| self.keys.get(place.clone()).unwrap_or_default());
-                self.passing.push(if effects.is_repeat(record) {
-                    groups.cells.repeated.add(1);
-                    false
-                } else if let Some(key) = key {
-                    groups.judge(key, Seen { resource, record }, now, &mut due) == Fate::Pass
-                } else {
-                    groups.cells.bypassed.add(1);
-                    true
-                });
-            }
-        }
-        due
-    }
-
-    /// The records that pass, when they are not all.
-    fn rest(&self, logs: &Logs) -> Logs {
-        let mut passing = self.passing.iter();
-        let groups = logs.groups.iter().map(|group| LogGroup {
-            resource: group.resource.clone(),
-            scope: group.scope.clone(),
-            records: group
-                .records
-                .iter()
-                .zip(&mut passing)
-                .filter(|(_, pass)| **pass)
-                .map(|(record, _)| record.clone())
-                .collect(),
-        });
-        Logs { groups: groups.filter(|group| !group.records.is_empty()).collect() }
-    }
-}
-
 impl Running {
     /// Goes on where a former run with the same storage stopped.
     async fn open(plan: Plan, clock: Clock, cx: &BuildCx) -> Result<Self, BoxError> {
@@ -163,13 +97,14 @@ impl Running {
                 tracing::error!(component = %cx.id, entries = useless.len(), "stored groups are damaged and lost");
             }
             groups.restore(known, useless);
-            former = storage.get(stored::SETTINGS).await?.and_then(|bytes| Settings::from_bytes(&bytes));
+            former = storage.get(stored::SETTINGS).await?.as_deref().map(Settings::from_bytes);
         }
         let durable = Durable::open(cx, storage, clock.clone(), groups).await?;
         let flush_on_drain = flush_on_drain || !durable.is_durable();
         let running = Self { condition, fields, durable, clock, flush_on_drain, opened: Notify::new() };
-        if let Some(former) = former.filter(|former| *former != settings) {
-            running.close_former(Summaries::new(&cx.owner(), &former));
+        if let Some(former) = former.filter(|former| former.as_ref() != Some(&settings)) {
+            // Settings that cannot be read may have been others.
+            running.close_former(Summaries::new(&cx.owner(), &former.unwrap_or(settings)));
         }
         Ok(running)
     }
@@ -226,16 +161,16 @@ impl Stage for Running {
             });
             return;
         };
-        PREPARED.with_borrow_mut(|prepared| {
+        with_prepared(|prepared| {
             prepared.fill(logs, self.condition.as_ref(), &self.fields);
             let first = self.durable.change(|groups, effects| {
                 let before = groups.next_due().is_none();
                 let due = prepared.judge(logs, groups, effects, self.clock.now());
                 effects.emit(Batch::logs(due));
-                match prepared.passing.iter().filter(|pass| **pass).count() {
-                    0 => {}
-                    all if all == prepared.passing.len() => effects.emit(batch),
-                    _ => effects.emit(Batch::logs(prepared.rest(logs))),
+                match prepared.passing() {
+                    (0, _) => {}
+                    (some, all) if some < all => effects.emit(Batch::logs(prepared.rest(logs))),
+                    _ => effects.emit(batch),
                 }
                 groups.show();
                 before

@@ -9,7 +9,7 @@
 
 use super::{
     folded::{Exemplar, Folded},
-    groups::Group,
+    group::Group,
     window::{Shape, Step, Window},
 };
 use bytes::Bytes;

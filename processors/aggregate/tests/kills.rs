@@ -89,6 +89,22 @@ async fn another_configuration_closes_the_old_windows() {
     assert_eq!(total(&bench.stop().await), 5);
 }
 
+/// Scenario: what the groups were made with cannot be read any more.
+/// Guarantee: they are told at the start, as with another configuration.
+#[tokio::test(start_paused = true)]
+async fn unreadable_settings_close_the_old_windows() {
+    let (storage, capture, clock) = (MemoryStorage::default(), Capture::new(), Clock::starting_at(START));
+    let start = || Bench::start_on(stored(json!({})), &storage, capture.clone(), clock.clone());
+    let bench = start().await;
+    bench.send([alert("shell", 1), alert("shell", 2)]).await;
+    bench.kill().await;
+    let junk = vec![("settings".to_owned(), Some(Bytes::from_static(b"{")))];
+    storage.open("processor/aggregate").put(junk).await.unwrap();
+    let bench = start().await;
+    bench.pass(SECOND).await;
+    assert_eq!(bench.bodies(), ["shell happened", "1 more in 5m: shell"]);
+}
+
 /// Scenario: entries of the storage are cut, changed or missing.
 /// Guarantee: the rest goes on; what is damaged is counted and removed.
 #[tokio::test(start_paused = true)]

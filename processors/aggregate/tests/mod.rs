@@ -7,6 +7,9 @@ mod plans;
 
 use super::*;
 use lanner_engine::{
+    event::LogGroup,
+    semantics,
+    stage::Now,
     telemetry::{Health, Telemetry},
     testing::{Capture, MemoryStorage, log, planning},
 };
