@@ -5,6 +5,7 @@ use lanner_engine::component::Factory;
 pub mod aggregate;
 mod carried;
 pub mod falco_parse;
+pub mod falco_rules;
 pub mod filter;
 pub mod k8s_audit_parse;
 pub mod redact;
@@ -15,6 +16,7 @@ mod testing;
 pub const ALL: &[Factory] = &[
     Factory::stage::<aggregate::Aggregate>(),
     Factory::transform::<falco_parse::FalcoParse>(),
+    Factory::built_transform::<falco_rules::FalcoRules>(),
     Factory::transform::<filter::Filter>(),
     Factory::transform::<k8s_audit_parse::K8sAuditParse>(),
     Factory::transform::<redact::Redact>(),

@@ -45,5 +45,5 @@ pub use trial::{Trial, decode_section, plan_body};
 pub use types::{Duration, InvalidDuration, InvalidListenAddress, InvalidPattern, ListenAddress, Pattern, Secret};
 pub(crate) use {
     check::SchemaDoc,
-    plan_cx::{Claims, Listening, StorageUse},
+    plan_cx::{Claims, Listening, RouteUse, StorageUse, route_pipelines},
 };
