@@ -2,6 +2,7 @@
 
 use lanner_engine::component::Factory;
 
+pub mod aggregate;
 pub mod attributes;
 mod carried;
 pub mod categorize;
@@ -19,6 +20,7 @@ mod testing;
 pub const ALL: &[Factory] = &[
     Factory::transform::<attributes::AttributesProcessor>(),
     Factory::built_transform::<categorize::Categorize>(),
+    Factory::stage::<aggregate::Aggregate>(),
     Factory::transform::<falco_parse::FalcoParse>(),
     Factory::built_transform::<falco_rules::FalcoRules>(),
     Factory::transform::<filter::Filter>(),

@@ -330,7 +330,7 @@ impl Wiring<'_> {
                 }
                 Planned::TransformPlan(plan) => {
                     let failed = |source| BuildError { kind: Kind::Processor, id: id.clone(), source };
-                    let built = plan.build(&cx(Kind::Processor, &id)).await.map_err(failed)?;
+                    let built = plan.build(&cx(Kind::Processor, &id).in_pipeline(&node.id)).await.map_err(failed)?;
                     let built: Arc<dyn BuiltTransform> = built.into();
                     self.transforms.push((id.clone(), Arc::clone(&built)));
                     let step = Step::new(id, node.id.as_str(), signal.as_str(), built, &telemetry);
@@ -339,11 +339,8 @@ impl Wiring<'_> {
                     }
                 }
                 Planned::Stage(plan) => {
-                    let stage = plan.build(&cx(Kind::Processor, &id)).await.map_err(|source| BuildError {
-                        kind: Kind::Processor,
-                        id: id.clone(),
-                        source,
-                    })?;
+                    let failed = |source| BuildError { kind: Kind::Processor, id: id.clone(), source };
+                    let stage = plan.build(&cx(Kind::Processor, &id).in_pipeline(&node.id)).await.map_err(failed)?;
                     segments.push(Segment { steps: Vec::new(), fed_by: Some((id, stage.into())) });
                 }
                 // The registry gives processors as transforms or stages only.

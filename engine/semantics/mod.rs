@@ -22,7 +22,7 @@ pub mod threat;
 pub mod uid;
 
 pub use audit::{AuditMapper, AuditOptions};
-pub use falco::{AlertParts, FalcoMapper, Mapped, scope};
+pub use falco::{AlertParts, FalcoMapper, Mapped, scope, to_rfc3339};
 pub use options::{MappingOptions, MappingVersion, Preserve};
 pub use recognise::{is_alert, is_audit, is_internal, priority};
 pub use summary::{Reasons, Summary};

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aggregate;
 mod cli;
 mod dead_sink;
 mod docker;

@@ -33,6 +33,7 @@ pub use parts::AlertParts;
 pub(super) use field::{Field, FieldSeed, TextSeed};
 pub(super) use record::method_of;
 pub(super) use time::parse_rfc3339;
+pub use time::to_rfc3339;
 
 use super::{
     MappingOptions, Preserve, Reasons, SCHEMA_URL, Summary,
