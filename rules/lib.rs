@@ -8,6 +8,7 @@
 
 pub mod alert;
 pub mod audit;
+pub mod builtin;
 pub mod compile;
 pub mod evaluate;
 pub mod file;

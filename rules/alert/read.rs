@@ -165,10 +165,12 @@ fn read<'a>(json: Json<'a>, kind: Kind) -> Value<'a> {
         return Value::Absent;
     }
     let read = match kind {
-        Kind::Text => Some(Value::from(text)),
+        Kind::Text | Kind::Any => Some(Value::from(text)),
         Kind::Bytes => Some(Value::Bytes(text.as_bytes())),
         // An id that is not known is -1 even where ids are counts.
-        Kind::Int | Kind::Uint => text.parse().map(Value::Uint).or_else(|_| text.parse().map(Value::Int)).ok(),
+        Kind::Int | Kind::Uint | Kind::Rank => {
+            text.parse().map(Value::Uint).or_else(|_| text.parse().map(Value::Int)).ok()
+        }
         Kind::Float => text.parse().map(Value::Float).ok(),
         Kind::Bool => text.parse().map(Value::Bool).ok(),
         Kind::Ip | Kind::Net => text.parse().map(Value::Ip).ok(),

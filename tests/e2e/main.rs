@@ -20,6 +20,7 @@ mod otlp_sdk;
 mod outage;
 mod own_metrics;
 mod quickstart;
+mod routing;
 mod rules;
 mod rules_conformance;
 mod shutdown;
