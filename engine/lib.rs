@@ -1,8 +1,8 @@
 //! lanner-engine: what components are written against, and what runs them.
 //!
 //! Layers, each using only those before it: `event` (data), `telemetry`, `config`, `component` (the traits),
-//! `semantics` (how events are named), `net` (servers and TLS), `delivery`, `graph`; `testing` is for authors of
-//! components. `docs/architecture.md` follows an alert through all of it.
+//! `semantics` (how events are named), `stage` (state that survives), `net` (servers and TLS), `delivery`, `graph`;
+//! `testing` is for authors of components. `docs/architecture.md` follows an alert through all of it.
 
 pub mod component;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod exposition;
 pub mod graph;
 pub mod net;
 pub mod semantics;
+pub mod stage;
 pub mod telemetry;
 pub mod testing;
 
