@@ -23,7 +23,7 @@ pub mod uid;
 pub use audit::{AuditMapper, AuditOptions};
 pub use falco::{AlertParts, FalcoMapper, Mapped, scope};
 pub use options::{MappingOptions, MappingVersion, Preserve};
-pub use recognise::{is_alert, is_audit, is_internal};
+pub use recognise::{is_alert, is_audit, is_internal, priority};
 pub use summary::{Reasons, Summary};
 
 /// The schema URL of every scope that Lanner writes.

@@ -1,7 +1,7 @@
 //! What a record is. A hop between two Lanners may lose the `event_name` field, so the attributes decide as well.
 
 use super::{event_names, keys};
-use crate::event::LogRecord;
+use crate::event::{LogRecord, Priority, SeverityNumber};
 
 /// The event name: the field, else the deprecated attribute `event.name`, else empty.
 fn event_name(record: &LogRecord) -> &str {
@@ -34,6 +34,16 @@ pub fn is_internal(record: &LogRecord) -> bool {
 pub fn is_audit(record: &LogRecord) -> bool {
     event_name(record) == event_names::K8S_AUDIT_EVENT
         || (record.attrs.contains(&keys::AUDIT_STAGE) && !is_alert(record))
+}
+
+/// How urgent the record is: by its severity number, else by the word of the alert; `None` when neither is known. A
+/// number between two priorities counts as the lower one, one below all of them as the lowest.
+pub fn priority(record: &LogRecord) -> Option<Priority> {
+    if record.severity_number == SeverityNumber::UNSPECIFIED {
+        return Priority::parse(record.attrs.get_str(&keys::PRIORITY)?);
+    }
+    let reached = Priority::ALL.into_iter().rev().find(|known| known.severity_number() <= record.severity_number);
+    Some(reached.unwrap_or(Priority::Debug))
 }
 
 fn has_rule_and_priority(record: &LogRecord) -> bool {

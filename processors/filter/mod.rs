@@ -10,9 +10,8 @@ mod tests;
 
 use config::{Config, Plan};
 use lanner_engine::{
-    event::SeverityNumber,
     prelude::*,
-    semantics::{is_alert, keys},
+    semantics::{is_alert, keys, priority},
 };
 
 /// Reasons, in the order in which the conditions are looked at: cheap ones first.
@@ -80,16 +79,6 @@ impl Plan {
         }
         None
     }
-}
-
-/// From the severity number, else from the word; `None` when neither is known.
-fn priority(record: &LogRecord) -> Option<Priority> {
-    if record.severity_number == SeverityNumber::UNSPECIFIED {
-        return Priority::parse(record.attrs.get_str(&keys::PRIORITY)?);
-    }
-    // A number between two priorities counts as the lower one; one below all of them as the lowest.
-    let reached = Priority::ALL.into_iter().rev().find(|known| known.severity_number() <= record.severity_number);
-    Some(reached.unwrap_or(Priority::Debug))
 }
 
 /// falcosidekick fills in `syscalls` where Falco says `syscall`.

@@ -47,7 +47,7 @@ impl Compiler<'_> {
         let is_equality = matches!(operator, Operator::Equal | Operator::EqualTwice | Operator::NotEqual);
         let is_bytes_only = matches!(operator, Operator::Bcontains | Operator::BstartsWith);
         let (fits, remedy) = match of.kind {
-            Kind::Text => (!is_bytes_only, "contains or startswith"),
+            Kind::Text | Kind::Any => (!is_bytes_only, "contains or startswith"),
             Kind::Bytes => {
                 let inside = matches!(operator, Operator::Contains | Operator::StartsWith | Operator::EndsWith);
                 (
@@ -55,7 +55,7 @@ impl Compiler<'_> {
                     "=, !=, in, bcontains, bstartswith or contains",
                 )
             }
-            Kind::Int | Kind::Uint | Kind::Float => {
+            Kind::Int | Kind::Uint | Kind::Float | Kind::Rank => {
                 (is_equality || is_membership || operator.is_numeric(), "=, !=, <, <=, >, >=, in or intersects")
             }
             Kind::Bool => (is_equality || is_membership, "=, !=, in or intersects with true or false"),
@@ -104,6 +104,8 @@ impl Compiler<'_> {
         self.warn_about(left, operator, values);
         self.check_values(left, operator, values)?;
         let of = self.type_of(left);
+        let ranks = if of.kind == Kind::Rank { self.ranks(left, values)? } else { Vec::new() };
+        let values = if ranks.is_empty() { values } else { &ranks[..] };
         let mut texts: Vec<Vec<u8>> = values.iter().map(|value| value.text.clone()).collect();
         if modifier != Some(Modifier::Oneof) {
             texts.sort_unstable();
@@ -168,6 +170,22 @@ impl Compiler<'_> {
             }
         }
         possible
+    }
+
+    /// The words of a field that has an order, as numbers.
+    fn ranks(&mut self, left: OperandId, values: &[Value]) -> Option<Vec<Value>> {
+        let key = self.plain_field(left)?.key;
+        let ranks: Vec<Option<Value>> = values
+            .iter()
+            .map(|value| match self.schema.rank(key, &value.text) {
+                Ok(rank) => Some(Value { text: rank.to_string().into_bytes(), span: value.span }),
+                Err(problem) => {
+                    self.error(value.span, problem);
+                    None
+                }
+            })
+            .collect();
+        ranks.into_iter().collect()
     }
 
     fn warn_about(&mut self, left: OperandId, operator: Operator, values: &[Value]) {

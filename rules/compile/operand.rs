@@ -114,15 +114,15 @@ const NO_NESTING: &str = "single values; a field with many values is a list alre
 /// The type that a transformer makes, `None` if its arguments do not fit.
 fn result_type(transformer: Transformer, arguments: &[Type], has_key: bool) -> Option<Type> {
     let text = Type { kind: Kind::Text, is_list: false, is_constant: false };
-    let is_text = |kind: &Type| matches!(kind.kind, Kind::Text);
+    let is_text = |kind: &Type| matches!(kind.kind, Kind::Text | Kind::Any);
     match (transformer, arguments) {
         (Transformer::Tolower | Transformer::Toupper | Transformer::Basename, [one]) if is_text(one) => {
             Some(Type { is_constant: false, ..*one })
         }
-        (Transformer::B64, [one]) if matches!(one.kind, Kind::Text | Kind::Bytes) => {
+        (Transformer::B64, [one]) if matches!(one.kind, Kind::Text | Kind::Bytes | Kind::Any) => {
             Some(Type { is_constant: false, ..*one })
         }
-        (Transformer::Len, [one]) if one.is_list || matches!(one.kind, Kind::Text | Kind::Bytes) => {
+        (Transformer::Len, [one]) if one.is_list || matches!(one.kind, Kind::Text | Kind::Bytes | Kind::Any) => {
             Some(Type { kind: Kind::Uint, ..text })
         }
         (Transformer::Join, [separator, list]) if is_text(separator) && !separator.is_list && list.is_list => {

@@ -2,7 +2,7 @@
 
 use super::{CompileErrorKind, Compiler, Type};
 use crate::{
-    evaluate::{Contained, Glob, Matcher, Number, Paths, Test, Text, TextSet},
+    evaluate::{Any, AnyNumber, Contained, Glob, Matcher, Number, Paths, Test, Text, TextSet},
     language::{Modifier, Operator, Value, shown},
     schema::Kind,
 };
@@ -21,7 +21,8 @@ impl Compiler<'_> {
         let equal = matches!(operator, Operator::Equal | Operator::EqualTwice);
         match kind {
             Kind::Text | Kind::Bytes => self.text(kind, operator, value).map(Matcher::Text),
-            Kind::Int | Kind::Uint | Kind::Float => {
+            Kind::Any => Some(Matcher::Any(Box::new(self.any(operator, value)?))),
+            Kind::Int | Kind::Uint | Kind::Float | Kind::Rank => {
                 let n = self.number(kind, value)?;
                 let operator = if equal { Operator::Equal } else { operator };
                 Some(Matcher::Number(Number::Compare(operator, n)))
@@ -30,6 +31,25 @@ impl Compiler<'_> {
             Kind::Ip => Some(Matcher::Ip { equal, to: self.address(value)? }),
             Kind::Net => Some(Matcher::Net { within: equal, net: self.network(value)? }),
         }
+    }
+
+    /// A comparison of whatever the event has with one value. `!=` is the negation of `=`, for lists too.
+    fn any(&mut self, operator: Operator, value: &Value) -> Option<Any> {
+        let negated = operator == Operator::NotEqual;
+        let operator = if negated { Operator::Equal } else { operator };
+        let text = self.text(Kind::Text, operator, value)?;
+        let is_equality = matches!(operator, Operator::Equal | Operator::EqualTwice);
+        let number = AnyNumber::read(&value.text).filter(|_| is_equality || operator.is_numeric());
+        let is = |word: &[u8]| is_equality && value.text == word;
+        Some(Any {
+            text,
+            number: number.map(|number| (operator, number)),
+            numbers: Box::default(),
+            no: is(b"false"),
+            yes: is(b"true"),
+            negated,
+            every: false,
+        })
     }
 
     fn text(&mut self, kind: Kind, operator: Operator, value: &Value) -> Option<Text> {
@@ -71,7 +91,22 @@ impl Compiler<'_> {
                     _ => Text::In(TextSet::new(texts)),
                 })
             }
-            Kind::Int | Kind::Uint | Kind::Float => {
+            Kind::Any => {
+                let texts = self.membership(Kind::Text, operator, values)?;
+                let Matcher::Text(text) = texts else { return None };
+                let parsed = |value: &Value| AnyNumber::read(&value.text);
+                let is = |word: &[u8]| values.iter().any(|value| value.text == word);
+                Matcher::Any(Box::new(Any {
+                    text,
+                    number: None,
+                    numbers: values.iter().filter_map(parsed).collect(),
+                    no: is(b"false"),
+                    yes: is(b"true"),
+                    negated: false,
+                    every: operator == Operator::In,
+                }))
+            }
+            Kind::Int | Kind::Uint | Kind::Float | Kind::Rank => {
                 let mut numbers = self.every(values, |this, value| this.number(kind, value))?;
                 numbers.sort_unstable();
                 Matcher::Number(Number::In(numbers.into()))

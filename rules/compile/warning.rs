@@ -1,6 +1,6 @@
 //! What is allowed, and probably not meant.
 
-use crate::language::{Limits, Operand, Span, Transformer, parse_operand, starts_operand};
+use crate::language::{Limits, Operand, Span, Transformer, parse_operand, starts_transformer};
 use crate::schema::Schema;
 
 /// Something allowed that is probably not meant.
@@ -69,7 +69,7 @@ pub enum WarningKind {
 /// What a text could be mistaken for.
 pub(super) fn misused(text: &[u8], schema: &dyn Schema) -> Option<WarningKind> {
     let text = std::str::from_utf8(text).ok()?;
-    let is_transformer = starts_operand(text);
+    let is_transformer = starts_transformer(text);
     if !is_transformer && !text.contains('.') {
         return None;
     }

@@ -40,4 +40,12 @@ impl Arena {
     pub fn list<'a>(&'a self, members: &[Value<'a>]) -> Value<'a> {
         if members.is_empty() { Value::Absent } else { Value::List(self.bump.alloc_slice_copy(members)) }
     }
+
+    /// The same from an iterator.
+    pub fn list_of<'a>(&'a self, members: impl ExactSizeIterator<Item = Value<'a>>) -> Value<'a> {
+        match members.len() {
+            0 => Value::Absent,
+            _ => Value::List(self.bump.alloc_slice_fill_iter(members)),
+        }
+    }
 }

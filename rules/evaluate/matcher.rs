@@ -1,6 +1,6 @@
 //! What one value is compared with, when that is known at compile time.
 
-use super::{Glob, Paths, TextSet, Value};
+use super::{Any, Glob, Paths, TextSet, Value};
 use crate::language::Operator;
 use aho_corasick::AhoCorasick;
 use ipnet::IpNet;
@@ -19,6 +19,7 @@ pub(crate) enum Matcher {
     Ips(Box<[IpAddr]>),
     Net { within: bool, net: IpNet },
     Nets(Box<[IpNet]>),
+    Any(Box<Any>),
 }
 
 /// Comparisons of text and bytes.
@@ -84,6 +85,7 @@ impl Matcher {
             Self::Ip { equal, to } => matches!(value, Value::Ip(is) if (is == *to) == *equal),
             Self::Ips(ips) => matches!(value, Value::Ip(is) if ips.contains(&is)),
             Self::Net { within, net } => matches!(value, Value::Ip(is) if net.contains(&is) == *within),
+            Self::Any(any) => any.matches(value),
             Self::Nets(nets) => matches!(value, Value::Ip(is) if nets.iter().any(|net| net.contains(&is))),
         }
     }
@@ -91,7 +93,7 @@ impl Matcher {
 
 impl Text {
     #[inline]
-    fn matches(&self, text: &[u8]) -> bool {
+    pub fn matches(&self, text: &[u8]) -> bool {
         match self {
             Self::Equal(other) => text == &**other,
             Self::NotEqual(other) => text != &**other,

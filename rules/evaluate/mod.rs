@@ -8,6 +8,7 @@
 //! what they ask (the stage, the verb, the user), so each part is evaluated at most once per event, and only if a rule
 //! comes to it: and/or stop early.
 
+mod any;
 mod arena;
 mod getopt;
 mod glob;
@@ -28,6 +29,7 @@ pub use program::{Field, FieldId, NodeId, OperandId, Program};
 pub use run::{Fields, Run};
 pub use value::Value;
 
+pub(crate) use any::{Any, AnyNumber};
 pub(crate) use glob::Glob;
 pub(crate) use matcher::{Contained, Matcher, Number, Text};
 pub(crate) use path::Paths;

@@ -20,6 +20,7 @@ fn schema() -> Catalog {
         Row::new("t.ip", Kind::Ip),
         Row::new("t.net", Kind::Net),
         Row::new("t.list", Kind::Text).list(),
+        Row::new("t.any", Kind::Any).with(ArgumentSpec::Key),
         Row::new("t.missing", Kind::Text).with(ArgumentSpec::OptionalKey),
     ])
 }
@@ -48,6 +49,16 @@ fn holds(condition: &str) -> bool {
         "t.bool" => Value::Bool(true),
         "t.ip" | "t.net" => Value::Ip(IpAddr::from([10, 1, 2, 3])),
         "t.list" => Value::List(&[Value::Text(b"A"), Value::Text(b"b/c")]),
+        "t.any" => match field.argument.as_deref().unwrap_or_default() {
+            "int" => Value::Int(i64::MAX),
+            "float" => Value::Float(0.5),
+            "digits" => Value::Text(b"10"),
+            "flag" => Value::Bool(false),
+            "ip" => Value::Ip(IpAddr::from([10, 1, 2, 3])),
+            "words" => Value::List(&[Value::Text(b"A"), Value::Text(b"B")]),
+            "list" => Value::List(&[Value::Text(b"A"), Value::Int(7)]),
+            _ => Value::Absent,
+        },
         _ => Value::Absent,
     };
     let event = Event(program.fields().iter().map(value).collect());
@@ -75,6 +86,28 @@ fn what_is_missing_matches_nothing() {
     ] {
         assert!(!holds(check), "{check}");
         assert!(holds(&format!("not {check}")), "not {check}");
+    }
+}
+
+/// Scenario: checks of a field whose type only the event knows.
+/// Guarantee: the constant is read as what the value is; a list matches where a member does, `!=` where none is equal;
+/// integers are compared exactly.
+#[test]
+fn values_of_any_type() {
+    for condition in [
+        "t.any[int] = 9223372036854775807 and t.any[int] != 9223372036854775806 and t.any[int] > 1.5",
+        "t.any[int] in (1, 9223372036854775807) and not t.any[int] contains 9 and not t.any[int] = x",
+        "t.any[float] < 1 and t.any[float] = 0.5 and t.any[float] != half",
+        "t.any[digits] > 9 and t.any[digits] = 10 and t.any[digits] startswith 1 and t.any[digits] in (10)",
+        "t.any[flag] = false and t.any[flag] != true and t.any[flag] in (false, x) and not t.any[flag] = 0",
+        "t.any[ip] = 10.1.2.3 and t.any[ip] startswith 10.",
+        "t.any[list] = A and t.any[list] = 7 and t.any[list] contains A and t.any[list] != b",
+        "not t.any[list] != 7 and t.any[list] intersects (7, x) and not t.any[list] in (7) and t.any[list] in (7, A)",
+        "tolower(t.any[words]) intersects (a) and len(t.any[digits]) = 2 and t.any[digits] = val(t.any[digits])",
+        "t.any[digits] regex '[0-9]+' and t.any[digits] != allof (1, 2) and t.any[int] = anyof (1, 9223372036854775807)",
+        "not t.any[none] exists and not t.any[none] != x and not t.any[none] in (x)",
+    ] {
+        assert!(holds(condition), "{condition}");
     }
 }
 

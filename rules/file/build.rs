@@ -256,7 +256,8 @@ impl<'b> Build<'b> {
             self.about(Severity::Warning, Code::DeprecatedItem, about, message);
         }
         let id = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
-        let template = Template::compile(&format!("*{}", rule.output), id, compiler);
+        let limits = Limits { text: id, ..Limits::default() };
+        let template = Template::compile(&format!("*{}", rule.output), limits, compiler);
         self.texts.push((self.output_text(info), about.clone()));
         let template = match template {
             Ok(template) => template,

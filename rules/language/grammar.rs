@@ -14,16 +14,31 @@ pub struct Limits {
     pub length: usize,
     /// What [`Span::text`] shall be.
     pub text: u32,
+    /// Which language it is.
+    pub dialect: Dialect,
+}
+
+/// Falco's language, or a little more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// What rule files are written in.
+    #[default]
+    Falco,
+    /// For conditions that stand alone: there are no macros, so a name without a dot is a field (`priority`), and what is
+    /// compared by order may be a word (`priority >= warning`). All else is the same.
+    Extended,
 }
 
 impl Limits {
     /// For conditions of rule files: ten times deeper.
-    pub const RULES: Self = Self { depth: 1000, length: 1 << 20, text: 0 };
+    pub const RULES: Self = Self { depth: 1000, length: 1 << 20, text: 0, dialect: Dialect::Falco };
+    /// For conditions that stand alone.
+    pub const EXTENDED: Self = Self { depth: 100, length: 1 << 16, text: 0, dialect: Dialect::Extended };
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { depth: 100, length: 1 << 20, text: 0 }
+        Self { depth: 100, length: 1 << 20, text: 0, dialect: Dialect::Falco }
     }
 }
 
@@ -67,7 +82,7 @@ pub(crate) fn parse_operand(text: &str, limits: Limits) -> Result<(Operand, usiz
 }
 
 /// Whether a text begins with a transformer and its parenthesis.
-pub(crate) fn starts_operand(text: &str) -> bool {
+pub(crate) fn starts_transformer(text: &str) -> bool {
     Parser::new(text, Limits::default()).transformer().is_some()
 }
 
@@ -75,11 +90,20 @@ pub(super) struct Parser<'t> {
     pub cursor: Cursor<'t>,
     depth: u32,
     limit: u32,
+    dialect: Dialect,
 }
 
 impl<'t> Parser<'t> {
     fn new(text: &'t str, limits: Limits) -> Self {
-        Self { cursor: Cursor::new(text, limits.text), depth: 0, limit: limits.depth }
+        Self { cursor: Cursor::new(text, limits.text), depth: 0, limit: limits.depth, dialect: limits.dialect }
+    }
+
+    /// A field's name.
+    pub fn field_name(&mut self) -> Option<&'t str> {
+        match self.dialect {
+            Dialect::Falco => self.cursor.field_name(),
+            Dialect::Extended => self.cursor.field_name().or_else(|| self.cursor.identifier()),
+        }
     }
 
     pub fn expected(&self, what: Expected) -> SyntaxError {
@@ -261,8 +285,15 @@ impl<'t> Parser<'t> {
             return self.leave(right);
         }
         let start = self.cursor.at();
-        match self.cursor.number() {
-            Some(text) => self.leave(Right::Value(Value { text: text.into(), span: self.cursor.span_from(start) })),
+        if let Some(text) = self.cursor.number() {
+            return self.leave(Right::Value(Value { text: text.into(), span: self.cursor.span_from(start) }));
+        }
+        let word = match self.dialect {
+            Dialect::Falco => None,
+            Dialect::Extended => self.string()?,
+        };
+        match word {
+            Some(value) => self.leave(Right::Value(value)),
             None => Err(self.expected(Expected::Number)),
         }
     }

@@ -23,5 +23,5 @@ pub use ast::{
 pub(crate) use cursor::{is_blank, is_delimiter, is_name};
 pub use error::{Expected, Place, Span, SyntaxError, SyntaxErrorKind};
 pub(crate) use error::{excerpt, shown};
-pub use grammar::{Limits, parse, parse_with};
-pub(crate) use grammar::{parse_operand, starts_operand};
+pub use grammar::{Dialect, Limits, parse, parse_with};
+pub(crate) use grammar::{parse_operand, starts_transformer};

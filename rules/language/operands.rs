@@ -8,11 +8,12 @@ impl Parser<'_> {
     /// A field or a transformer, if one stands here.
     pub fn left(&mut self) -> Result<Option<Operand>, SyntaxError> {
         let start = self.cursor.at();
-        if let Some(name) = self.cursor.field_name() {
-            return Ok(Some(Operand::Field(self.field(name, start)?)));
+        // No field has a transformer's name and a parenthesis behind it.
+        if let Some(transformer) = self.transformer() {
+            return Ok(Some(Operand::Transform(self.transform(transformer, start)?)));
         }
-        match self.transformer() {
-            Some(transformer) => Ok(Some(Operand::Transform(self.transform(transformer, start)?))),
+        match self.field_name() {
+            Some(name) => Ok(Some(Operand::Field(self.field(name, start)?))),
             None => Ok(None),
         }
     }
@@ -24,7 +25,7 @@ impl Parser<'_> {
         if self.cursor.token("val(") {
             self.cursor.blanks();
             let start = self.cursor.at();
-            let Some(name) = self.cursor.field_name() else { return Err(self.expected(Expected::FieldInVal)) };
+            let Some(name) = self.field_name() else { return Err(self.expected(Expected::FieldInVal)) };
             let field = self.field(name, start)?;
             self.close_transformer()?;
             return self.leave(Some(Right::Field(field, self.cursor.span_from(val))));

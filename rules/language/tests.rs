@@ -243,3 +243,16 @@ proptest! {
         }
     }
 }
+
+/// Scenario: names without a dot and words behind `>=`, in both dialects; what Falco reads too, in the extended one.
+/// Guarantee: only the extended dialect takes them as fields and values, and it reads all else as Falco does.
+#[test]
+fn the_extended_dialect_is_a_little_more() {
+    let extended = |text: &str| parse_with(text, Limits::EXTENDED).map(|tree| tree.to_string());
+    assert_eq!(extended("priority>=warning and not tags exists").unwrap(), "(priority >= warning and not tags exists)");
+    assert!(parse("priority >= warning").is_err() && parse("a.b >= warning").is_err());
+    assert_eq!(extended("rule").unwrap_err().kind, SyntaxErrorKind::Expected(Expected::Operator));
+    for text in ["a.b = c", "a.b in (c, d) or not(a.c > 5)", "tolower(a.b) = val(a.c) and a.d[x] exists"] {
+        assert_eq!(extended(text).unwrap(), parse(text).unwrap().to_string());
+    }
+}

@@ -4,7 +4,7 @@ use super::{Part, Template};
 use crate::{
     compile::Compiler,
     evaluate::OperandId,
-    language::{Argument, FieldRef, Limits, Operand, Span, parse_operand, shown, starts_operand},
+    language::{Argument, FieldRef, Limits, Operand, Span, parse_operand, shown, starts_transformer},
     schema::{FieldProblem, resolve},
 };
 use std::collections::BTreeMap;
@@ -53,16 +53,15 @@ impl TemplateErrorKind {
 }
 
 impl Template {
-    /// Compiles a template. `text_id` is what spans shall name as their text.
+    /// Compiles a template; `limits` are for each of its fields.
     ///
     /// # Errors
     /// Every token that is wrong.
-    pub fn compile(text: &str, text_id: u32, compiler: &mut Compiler<'_>) -> Result<Self, Vec<TemplateError>> {
+    pub fn compile(text: &str, limits: Limits, compiler: &mut Compiler<'_>) -> Result<Self, Vec<TemplateError>> {
         let (lenient, mut at) = if text.starts_with('*') { (true, 1) } else { (false, 0) };
         let mut parts = Vec::new();
         let mut names = BTreeMap::new();
         let mut errors = Vec::new();
-        let limits = Limits { text: text_id, ..Limits::default() };
         while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
             let percent = memchr::memchr(b'%', rest.as_bytes()).unwrap_or(rest.len());
             if let Some(literal) = rest.get(..percent).filter(|literal| !literal.is_empty()) {
@@ -83,7 +82,7 @@ impl Template {
                 }
                 Err((kind, length)) => {
                     let offset = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-                    let span = Span { text: text_id, start: offset(start - 1), end: offset(start + length) };
+                    let span = Span { text: limits.text, start: offset(start - 1), end: offset(start + length) };
                     errors.push(TemplateError { kind, span });
                     at = start + length;
                 }
@@ -106,7 +105,7 @@ fn read(
     let text = text.get(..end).unwrap_or_default();
     let word = text.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')).count();
     let name = text.get(..word).unwrap_or_default();
-    if starts_operand(text) {
+    if starts_transformer(text) {
         let token = shown(text.split_whitespace().next().unwrap_or_default());
         let unfit = |reason: String, length: usize| (TemplateErrorKind::Unfit { token: token.clone(), reason }, length);
         let (operand, length) = parse_operand(text, limits).map_err(|error| unfit(error.to_string(), word))?;

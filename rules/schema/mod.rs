@@ -7,7 +7,7 @@ mod catalog;
 mod suggest;
 
 pub use catalog::{Catalog, Row};
-pub(crate) use suggest::nearest;
+pub use suggest::nearest;
 
 /// The fields of an event source.
 pub trait Schema {
@@ -24,6 +24,14 @@ pub trait Schema {
     /// What is wrong with the value.
     fn check_value(&self, _key: u32, _value: &[u8]) -> Result<(), ImpossibleValue> {
         Ok(())
+    }
+
+    /// The place of a word in the order of a field that is [`Kind::Rank`]. The field's values are these numbers.
+    ///
+    /// # Errors
+    /// The word has no place.
+    fn rank(&self, _key: u32, _word: &[u8]) -> Result<i64, ImpossibleValue> {
+        Err(ImpossibleValue("the field has no order".to_owned()))
     }
 }
 
@@ -70,6 +78,11 @@ pub enum Kind {
     Ip,
     /// An IP address that is compared with networks.
     Net,
+    /// A word with a place in an order ([`Schema::rank`]): `priority >= warning`. Its values are integers.
+    Rank,
+    /// Whatever the event has: text, a number, a boolean, or a list of these. What stands in the condition is read as
+    /// what the value is. A list matches where one of its members does, `!=` where none is equal.
+    Any,
 }
 
 impl Kind {
@@ -83,13 +96,15 @@ impl Kind {
             Self::Bool => "a boolean",
             Self::Ip => "an IP address",
             Self::Net => "an IP network",
+            Self::Rank => "a word with an order",
+            Self::Any => "of any type",
         }
     }
 
     /// Whether values of the two can be compared with each other.
     pub(crate) fn is_like(self, other: Self) -> bool {
         let class = |kind: Self| if kind == Self::Int { Self::Uint } else { kind };
-        class(self) == class(other)
+        class(self) == class(other) || self == Self::Any || other == Self::Any
     }
 }
 

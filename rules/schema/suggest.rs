@@ -1,7 +1,7 @@
 //! "Did you mean".
 
 /// The nearest candidate, when it is near enough to be a slip of the fingers.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     /// Longer words are not compared, so that hostile ones cost nothing.
     const LONGEST: usize = 128;
     /// More candidates are not compared, for the same reason.

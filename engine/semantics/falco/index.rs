@@ -89,8 +89,9 @@ fn hash(name: &str) -> usize {
     (mixed >> 55) as usize
 }
 
-/// `falco.output_fields.<field>`, with `[n]` written as `.n`.
-pub(super) fn preserved_name(field: &str) -> String {
+/// The attribute of a field without a row, or that fits none of its targets: `falco.output_fields.<field>`, with `[n]`
+/// written as `.n`.
+pub fn preserved_name(field: &str) -> String {
     let mut name = String::with_capacity(20 + field.len());
     name.push_str("falco.output_fields.");
     match field.strip_suffix(']').and_then(|field| field.rsplit_once('[')) {

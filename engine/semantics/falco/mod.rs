@@ -26,6 +26,7 @@ mod tests;
 mod time;
 mod types;
 
+pub use index::preserved_name;
 pub use parts::AlertParts;
 
 pub(super) use field::{Field, FieldSeed, TextSeed};

@@ -7,6 +7,7 @@ use super::{
 use lanner_rules::{
     compile::Compiler,
     evaluate::{Arena, Run},
+    language::Limits,
     output::{Rendered, Template},
 };
 use serde::Deserialize;
@@ -39,7 +40,7 @@ fn renders_as_falco_does() {
     for case in &cases {
         let schema = TestSchema::new();
         let mut compiler = Compiler::new(&schema);
-        let template = Template::compile(&case.format, 0, &mut compiler);
+        let template = Template::compile(&case.format, Limits::default(), &mut compiler);
         tally.check(template.is_ok() == case.valid, || {
             format!("{:?} should be {}: {:?} ({})", case.format, case.valid, template.as_ref().err(), case.source)
         });
