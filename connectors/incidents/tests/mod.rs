@@ -1,0 +1,4 @@
+//! Scenarios of `incidents`.
+
+mod bench;
+mod golden;
