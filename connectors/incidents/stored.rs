@@ -124,6 +124,7 @@ pub async fn load(storage: &dyn Storage, now: Now) -> Result<Loaded, BoxError> {
             loaded.useless.push(key);
         }
     }
+    loaded.incidents.values_mut().for_each(|incident| incident.tree.repair());
     for (key, value) in storage.scan(EVENT).await? {
         if restore_event(&mut loaded, &key, &value).is_none() {
             loaded.useless.push(key);

@@ -36,14 +36,30 @@ pub enum Kind {
     Entrance,
 }
 
+/// What a span hangs below.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Parent {
+    Undecided,
+    Root,
+    Node(usize),
+}
+
+impl Parent {
+    fn node(self) -> Option<usize> {
+        match self {
+            Self::Node(index) => Some(index),
+            Self::Undecided | Self::Root => None,
+        }
+    }
+}
+
 /// A span to be, without attributes and events; what the storage keeps beside those.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Head {
     pub kind: Kind,
     pub name: String,
     pub span_id: [u8; 8],
-    /// Decided: nobody, or this node.
-    parent: Option<Option<usize>>,
+    parent: Parent,
     pub sent: bool,
     /// The span that this one continues.
     continues: Option<[u8; 8]>,
@@ -176,7 +192,7 @@ impl Tree {
             return Some(index);
         }
         let head =
-            Head { request: Some(request.to_owned()), parent: Some(None), ..head(Kind::Entrance, name, interval) };
+            Head { request: Some(request.to_owned()), parent: Parent::Root, ..head(Kind::Entrance, name, interval) };
         self.add(head, attrs, when.now, most)
     }
 
@@ -237,7 +253,7 @@ impl Tree {
                 head.dropped_events = 0;
                 head.error = false;
                 (head.start, head.end) = (interval.start, interval.end);
-                next = head.parent.flatten();
+                next = head.parent.node();
             } else {
                 head.start = head.start.min(interval.start);
                 head.end = head.end.max(interval.end);
@@ -259,8 +275,8 @@ impl Tree {
     /// The decided parent, or the one it would be now.
     fn parent(&self, index: usize, trace: Trace) -> Option<usize> {
         let node = self.nodes.get(index)?;
-        if let Some(decided) = node.head.parent {
-            return decided;
+        if node.head.parent != Parent::Undecided {
+            return node.head.parent.node();
         }
         let begin = |head: &Head| head.created.unwrap_or(head.start);
         let head = &node.head;
@@ -294,7 +310,7 @@ impl Tree {
             if index == above {
                 return true;
             }
-            next = self.nodes.get(index).and_then(|node| node.head.parent.flatten());
+            next = self.nodes.get(index).and_then(|node| node.head.parent.node());
         }
         true
     }
@@ -311,11 +327,12 @@ impl Tree {
 
     fn send(&mut self, due: impl Fn(&Node) -> bool, trace: Trace, root: &mut Interval, spans: &mut Vec<Span>) {
         for index in 0..self.nodes.len() {
-            let undecided = self.nodes.get(index).is_some_and(|node| node.head.parent.is_none() && due(node));
+            let undecided =
+                self.nodes.get(index).is_some_and(|node| node.head.parent == Parent::Undecided && due(node));
             if undecided {
                 let parent = self.parent(index, trace);
                 if let Some(node) = self.nodes.get_mut(index) {
-                    node.head.parent = Some(parent);
+                    node.head.parent = parent.map_or(Parent::Root, Parent::Node);
                     node.dirty = true;
                 }
             }
@@ -327,7 +344,7 @@ impl Tree {
         while let Some((_, index)) = order.pop_first() {
             spans.extend(self.send_one(index, trace, root));
             // It may have begun a new span because of this child.
-            let above = self.nodes.get(index).and_then(|node| node.head.parent.flatten());
+            let above = self.nodes.get(index).and_then(|node| node.head.parent.node());
             if let Some(above) = above.filter(|above| !held.contains(above))
                 && self.nodes.get(above).is_some_and(ready)
             {
@@ -340,12 +357,25 @@ impl Tree {
     fn above_unsent(&self, due: &impl Fn(&Node) -> bool) -> BTreeSet<usize> {
         let mut held = BTreeSet::new();
         for node in self.nodes.iter().filter(|node| !node.head.sent && !due(node)) {
-            let mut above = node.head.parent.flatten();
+            let mut above = node.head.parent.node();
             while let Some(index) = above.filter(|index| held.insert(*index)) {
-                above = self.nodes.get(index).and_then(|node| node.head.parent.flatten());
+                above = self.nodes.get(index).and_then(|node| node.head.parent.node());
             }
         }
         held
+    }
+
+    /// Takes circles and dangling parents out: the storage may be damaged.
+    pub fn repair(&mut self) {
+        for index in 0..self.nodes.len() {
+            let parent = self.nodes.get(index).and_then(|node| node.head.parent.node());
+            if parent.is_some_and(|parent| parent >= self.nodes.len() || self.is_below(parent, index))
+                && let Some(node) = self.nodes.get_mut(index)
+            {
+                node.head.parent = Parent::Root;
+                node.dirty = true;
+            }
+        }
     }
 
     /// How many nodes are decided to be above it.
@@ -353,7 +383,7 @@ impl Tree {
         let mut depth = 0;
         let mut above = Some(index);
         while let Some(node) = above.filter(|_| depth <= self.nodes.len()).and_then(|index| self.nodes.get(index)) {
-            above = node.head.parent.flatten();
+            above = node.head.parent.node();
             depth += 1;
         }
         depth
@@ -366,7 +396,7 @@ impl Tree {
         let head = &mut node.head;
         head.sent = true;
         let interval = Interval { start: head.start, end: head.end };
-        let above = head.parent.flatten();
+        let above = head.parent.node();
         match above {
             Some(above) => self.extend(above, interval),
             None => root.include(interval),
@@ -435,7 +465,7 @@ fn head(kind: Kind, name: &str, interval: Interval) -> Head {
         kind,
         name: name.to_owned(),
         span_id: ids::span_id(),
-        parent: None,
+        parent: Parent::Undecided,
         sent: false,
         continues: None,
         pid: None,

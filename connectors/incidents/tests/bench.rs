@@ -86,6 +86,14 @@ impl Bench {
         Self::start_at(self.config, self.memory, self.capture, now + seconds * SECOND).await
     }
 
+    /// Another connector that reads the same storage.
+    pub async fn stored(&self) -> Running {
+        let cx = BuildCx::new(Kind::Connector, "incidents".parse().unwrap(), Telemetry::default(), Health::default());
+        let cx = self.memory.offer(&"disk".parse().unwrap(), cx);
+        let (plan, _) = planning(|cx| self.config.clone().check(cx));
+        Running::new(plan.unwrap(), Clock::starting_at(START), &cx).await.unwrap()
+    }
+
     /// Drains it.
     pub async fn stop(self) -> Capture {
         self.drain.request();
@@ -151,7 +159,7 @@ impl Alert {
         let text = |value: &str| if value.is_empty() { "null".to_owned() } else { format!("\"{value}\"") };
         let namespace = text(if pod.is_empty() { "" } else { "shop" });
         falco(&format!(
-            r#"{{"hostname":"node-a","output":"o {time} {pid}","priority":"{priority}","rule":"Rule {priority}","source":"syscall",
+            r#"{{"hostname":"node-a","output":"{pod} {container} {time} {pid}","priority":"{priority}","rule":"Rule {priority}","source":"syscall",
             "time":"2026-03-02T10:01:00Z","tags":["mitre_execution"],"output_fields":{{"evt.time":{time},"container.id":{},
             "k8s.ns.name":{namespace},"k8s.pod.name":{},"k8s.pod.uid":{},"proc.pid":{pid},"proc.ppid":{parent},
             "proc.pid.ts":{created},"proc.name":"p{pid}"}}}}"#,
