@@ -71,7 +71,7 @@ impl RecordSchema {
         let parts = name.matches('.').count();
         let near =
             |known: &&str| known.matches('.').count() == parts && strsim::damerau_levenshtein(known, name) <= SLIPS;
-        KNOWN.contains(name) || name.len() > 128 || !KNOWN.iter().any(|known| near(known))
+        KNOWN.contains(name) || name.len() > 128 || !KNOWN.iter().any(near)
     }
 }
 

@@ -4,6 +4,7 @@ use lanner_engine::component::Factory;
 
 mod carried;
 pub mod falco_parse;
+pub mod falco_rules;
 pub mod filter;
 pub mod k8s_audit_parse;
 pub mod redact;
@@ -13,6 +14,7 @@ mod testing;
 /// Every processor of this crate.
 pub const ALL: &[Factory] = &[
     Factory::transform::<falco_parse::FalcoParse>(),
+    Factory::built_transform::<falco_rules::FalcoRules>(),
     Factory::transform::<filter::Filter>(),
     Factory::transform::<k8s_audit_parse::K8sAuditParse>(),
     Factory::transform::<redact::Redact>(),

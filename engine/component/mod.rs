@@ -10,6 +10,7 @@ mod id;
 mod outcome;
 mod registry;
 mod request;
+mod routes;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,9 @@ pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
 pub use outcome::{Outcome, Refused};
 pub use registry::Registry;
 pub use request::Request;
+pub use routes::{Route, Routes};
 pub use storage::{Change, Storage, StorageProvider, Storages};
 pub use traits::{
     BoxError, BuiltTransform, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan,
-    Stability, Stage, StagePlan, Transform, TransformPlan,
+    Router, Stability, Stage, StagePlan, Transform, TransformPlan,
 };

@@ -47,5 +47,5 @@ pub use types::{
 };
 pub(crate) use {
     check::SchemaDoc,
-    plan_cx::{Claims, Listening, StorageUse},
+    plan_cx::{Claims, Listening, RouteUse, StorageUse, route_pipelines},
 };

@@ -1,6 +1,8 @@
 //! Delivery from `consume` to the exporter, with a scripted exporter and a paused clock. Every scenario ends with the
 //! ledger: the books must close.
 
+mod stages;
+
 use super::{
     attempts::Destination,
     budget::Budget,
@@ -13,7 +15,7 @@ use super::{
     sender::Sender,
 };
 use crate::{
-    component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Transform},
+    component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Stage, Transform},
     config::{BatchConfig, DeliveryConfig, Duration as Span, QueueConfig, RetryConfig},
     event::{Batch, LogRecord, Logs, OtlpRequest, Signal, otlp::tests::frames::request},
     telemetry::{Health, Status, Telemetry},
@@ -25,18 +27,18 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::{Notify, Semaphore};
 
 /// Answers attempts from a script, then with `Delivered`. Attempts wait while it is shut.
-struct Scripted {
+pub(super) struct Scripted {
     script: Mutex<VecDeque<Outcome>>,
     /// Items of each attempt.
-    attempts: Mutex<Vec<usize>>,
+    pub attempts: Mutex<Vec<usize>>,
     /// The bytes of all attempts, one after the other.
-    bytes: Mutex<Vec<u8>>,
+    pub bytes: Mutex<Vec<u8>>,
     open: Semaphore,
     attempted: Notify,
 }
 
 impl Scripted {
-    fn new(script: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+    pub fn new(script: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
         Arc::new(Self {
             script: Mutex::new(script.into_iter().collect()),
             attempts: Mutex::default(),
@@ -47,13 +49,13 @@ impl Scripted {
     }
 
     /// One whose attempts wait for `let_through`.
-    fn shut() -> Arc<Self> {
+    pub fn shut() -> Arc<Self> {
         let scripted = Self::new([]);
         scripted.open.forget_permits(Semaphore::MAX_PERMITS);
         scripted
     }
 
-    fn let_through(&self, attempts: usize) {
+    pub fn let_through(&self, attempts: usize) {
         self.open.add_permits(attempts);
     }
 
@@ -111,6 +113,7 @@ struct Build {
     delivery: DeliveryConfig,
     steps: Vec<Arc<dyn Transform>>,
     budget: usize,
+    stage: Option<Arc<dyn Stage>>,
 }
 
 impl Default for Build {
@@ -121,6 +124,7 @@ impl Default for Build {
             delivery: DeliveryConfig { sending_queue: queue, ..DeliveryConfig::default() },
             steps: Vec::new(),
             budget: 1 << 20,
+            stage: None,
         }
     }
 }
@@ -131,6 +135,7 @@ impl Build {
         let (drain, deadline, health) = (Drain::new(), Drain::new(), Health::default());
         let account = ledger.pipeline(&telemetry, "logs");
         let mut senders = Vec::new();
+        let stage = self.stage.map(|stage| Output::Stage { stage, account: account.destination("stage") });
         let outputs = exporters
             .iter()
             .map(|(name, exporter)| {
@@ -150,6 +155,7 @@ impl Build {
                 senders.push(tokio::spawn(async move { sender.run(drain, deadline).await.unwrap() }));
                 Output::Queue { queue, account: owed }
             })
+            .chain(stage)
             .collect();
         let steps = self
             .steps

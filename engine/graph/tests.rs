@@ -3,6 +3,7 @@
 
 use super::{Graph, RunError, Surroundings, plan};
 use crate::{
+    component::PipelineId,
     config::{Inputs, load, render},
     delivery::{budget::Budget, ledger::Ledger},
     prelude::*,
@@ -60,6 +61,7 @@ macro_rules! component {
 
 component!(Source, "source", LOGS -> NONE, SourceConfig);
 component!(Half, "half", LOGS -> NONE, Nothing);
+component!(Watcher, "watcher", LOGS -> NONE, Nothing);
 component!(Holder, "holder", LOGS -> NONE, Nothing);
 component!(Bridge, "bridge", LOGS -> LOGS, Nothing);
 component!(Sink, "sink", LOGS -> NONE, Nothing);
@@ -68,8 +70,10 @@ component!(Lamp, "lamp", NONE -> NONE, Nothing);
 const ALL: &[Factory] = &[
     Factory::receiver::<Source>(),
     Factory::transform::<Half>(),
+    Factory::built_transform::<Watcher>(),
     Factory::stage::<Holder>(),
     Factory::connector::<Bridge>(),
+    Factory::router::<Points>(),
     Factory::exporter::<Sink>(DeliveryDefaults::REMOTE),
     Factory::extension::<Lamp>(),
 ];
@@ -122,8 +126,9 @@ impl ReceiverPlan for SourceConfig {
 impl Receiver for Running<SourceConfig> {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let mut logs = Logs::default();
-        for _ in 0..self.0.records {
-            logs.push(Arc::default(), Arc::default(), LogRecord::default());
+        for number in 0..self.0.records {
+            let record = LogRecord { time_unix_nano: number as u64, ..LogRecord::default() };
+            logs.push(Arc::default(), Arc::default(), record);
         }
         out.consume(Batch::logs(logs)).await?;
         self.1.note("consumed");
@@ -137,6 +142,40 @@ impl Receiver for Running<SourceConfig> {
     }
 }
 
+/// Routes records by the number that the source gave them: the first to the first pipeline, and round.
+struct Points;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct PointsConfig {
+    to: Vec<PipelineId>,
+}
+
+impl Component for Points {
+    const TYPE: &'static str = "points";
+    const STABILITY: Stability = Stability::Stable;
+    const SIGNALS: Signals = Signals::LOGS;
+    const PRODUCES: Signals = Signals::LOGS;
+    const README: &'static str = "";
+    type Config = PointsConfig;
+    type Plan = Vec<Route>;
+
+    fn plan(config: PointsConfig, cx: &mut PlanCx<'_>) -> Option<Vec<Route>> {
+        let numbered = config.to.iter().enumerate();
+        Some(numbered.map(|(number, id)| cx.routes_to(&format!("to[{number}]"), id)).collect())
+    }
+}
+
+impl Router for Vec<Route> {
+    fn route(&self, _: &Resource, record: &LogRecord, routes: &mut Routes) {
+        routes.add(self[record.time_unix_nano as usize % self.len()]);
+    }
+
+    fn route_unread(&self, routes: &mut Routes) {
+        routes.extend(self);
+    }
+}
+
 impl Transform for Nothing {
     fn apply(&self, mut batch: Batch, out: &mut Emitter<'_>) {
         if let Some(logs) = batch.as_logs_mut() {
@@ -147,6 +186,27 @@ impl Transform for Nothing {
             }
         }
         out.emit(batch);
+    }
+}
+
+#[async_trait]
+impl TransformPlan for Nothing {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn BuiltTransform>, BoxError> {
+        Ok(Running::new((), cx))
+    }
+}
+
+impl Transform for Running<()> {
+    fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
+        out.emit(batch);
+    }
+}
+
+#[async_trait]
+impl BuiltTransform for Running<()> {
+    async fn run(&self, drain: Drain) -> Result<(), BoxError> {
+        self.stand_by(&drain).await;
+        Ok(())
     }
 }
 
@@ -211,7 +271,7 @@ impl Extension for Running<()> {
 /// Two pipelines share the receiver; one halves and holds what it gets, and goes on behind a connector.
 const FORKED: &str = "\
 receivers: {source: {records: 4, then: THEN}}
-processors: {half: , holder: }
+processors: {half: , holder: , watcher: }
 connectors: {bridge: }
 exporters: {sink/whole: , sink/half: }
 extensions: {lamp: }
@@ -220,7 +280,7 @@ service:
   telemetry: {metrics: {level: none}}
   pipelines:
     logs/whole: {receivers: [source], exporters: [sink/whole]}
-    logs/half: {receivers: [source], processors: [half, holder], exporters: [bridge]}
+    logs/half: {receivers: [source], processors: [half, watcher, holder], exporters: [bridge]}
     logs/behind: {receivers: [bridge], exporters: [sink/half]}
 ";
 
@@ -297,10 +357,10 @@ async fn a_stop_flushes_everything_in_order() {
     assert_eq!(ended.row("logs/half", "holder"), (4, 2));
     assert_eq!(ended.row("logs/half after holder", "bridge"), (2, 2));
     assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
-    assert_eq!(steps(&ended, "start"), ["lamp", "sink/half", "sink/whole", "holder", "bridge", "source"]);
-    assert_eq!(steps(&ended, "stop"), ["source", "holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+    assert_eq!(steps(&ended, "start"), ["lamp", "sink/half", "sink/whole", "watcher", "holder", "bridge", "source"]);
+    assert_eq!(steps(&ended, "stop"), ["source", "holder", "bridge", "watcher", "sink/half", "sink/whole", "lamp"]);
     assert!(ended.health.components().iter().all(|(_, status, _)| *status == Status::Ok));
-    assert_eq!(ended.health.components().len(), 6);
+    assert_eq!(ended.health.components().len(), 7);
 }
 
 /// Scenario: the receiver fails, or panics, after its batch was taken.
@@ -318,7 +378,7 @@ async fn a_failure_stops_everything_in_order() {
         assert_eq!(matches!(error, RunError::Panicked { .. }), then == "panic");
         assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
         assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
-        assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+        assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "watcher", "sink/half", "sink/whole", "lamp"]);
         let source = ended.health.components().into_iter().find(|(name, ..)| &**name == "receiver:source").unwrap();
         assert_eq!(source.1, Status::Permanent(text.to_owned()));
     }
@@ -333,7 +393,7 @@ async fn the_end_of_the_last_receiver_is_a_drain() {
     ended.result.as_ref().unwrap();
     assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
     assert_eq!(ended.row("logs/behind", "sink/half"), (2, 2));
-    assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "sink/half", "sink/whole", "lamp"]);
+    assert_eq!(steps(&ended, "stop"), ["holder", "bridge", "watcher", "sink/half", "sink/whole", "lamp"]);
     let both = FORKED
         .replace("THEN}", "end}, source/other: {records: 0}")
         .replace("receivers: [source]", "receivers: [source, source/other]");
@@ -341,4 +401,35 @@ async fn the_end_of_the_last_receiver_is_a_drain() {
     ended.result.as_ref().unwrap();
     assert_eq!(steps(&ended, "stop")[0], "source/other", "it was running until then");
     assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
+}
+
+/// Written against the flow: what is fed stands before what feeds it.
+const ROUTED: &str = "\
+receivers: {source: {records: 5, then: wait}}
+processors: {holder/in: , holder/a: , holder/behind: }
+connectors: {bridge: , points: {to: [logs/b, logs/a]}}
+exporters: {sink/a: , sink/b: }
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    logs/behind: {receivers: [bridge], processors: [holder/behind], exporters: [sink/b]}
+    logs/b: {receivers: [points], exporters: [bridge]}
+    logs/a: {receivers: [points], processors: [holder/a], exporters: [sink/a]}
+    logs/in: {receivers: [source], processors: [holder/in], exporters: [points]}
+";
+
+/// Scenario: stages in front of a router, behind it, and behind a connector behind it, all full when the stop comes.
+/// Guarantee: each is stopped after whatever feeds it, so that everything arrives; the router's books show what each
+/// pipeline took.
+#[tokio::test(start_paused = true)]
+async fn a_stop_flushes_through_routers_and_connectors() {
+    let ended = run(ROUTED).await;
+    ended.result.as_ref().unwrap();
+    assert_eq!(ended.row("logs/in", "holder/in"), (5, 5));
+    assert_eq!(ended.row("logs/in after holder/in", "points"), (5, 5));
+    assert_eq!(ended.row("logs/a after holder/a", "sink/a"), (2, 2));
+    assert_eq!(ended.row("logs/b", "bridge"), (3, 3));
+    assert_eq!(ended.row("logs/behind after holder/behind", "sink/b"), (3, 3));
+    let stops = steps(&ended, "stop");
+    assert_eq!(stops, ["source", "holder/in", "holder/a", "bridge", "holder/behind", "sink/a", "sink/b"]);
 }
