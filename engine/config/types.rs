@@ -6,6 +6,7 @@
 mod duration;
 mod listen;
 mod pattern;
+mod priority;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -13,4 +14,5 @@ mod tests;
 pub use duration::{Duration, InvalidDuration};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use pattern::{InvalidPattern, Pattern};
+pub use priority::MinPriority;
 pub use secret::Secret;

@@ -284,6 +284,10 @@ impl<S: State> Durable<S> {
             }
             let mut took = false;
             while let Some(batch) = self.first() {
+                if !connected.contains(batch.signal()) {
+                    self.taken();
+                    continue;
+                }
                 let items = batch.len() as u64;
                 match out.consume_patiently(batch, drain).await {
                     Ok(()) => self.taken(),

@@ -6,8 +6,10 @@ use super::{
     files::Place,
     ruleset::{RuleSources, Settings},
 };
-use crate::filter::MinPriority;
-use lanner_engine::{config::Duration, prelude::*};
+use lanner_engine::{
+    config::{Duration, MinPriority},
+    prelude::*,
+};
 use lanner_rules::{
     audit::{self, Parity},
     builtin,

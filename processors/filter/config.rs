@@ -1,7 +1,10 @@
 //! What a user writes, and what is checked of it.
 
 use lanner_conditions::{Condition, ConditionConfig};
-use lanner_engine::{config::Pattern, prelude::*};
+use lanner_engine::{
+    config::{MinPriority, Pattern},
+    prelude::*,
+};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -25,20 +28,6 @@ pub struct Config {
     pub non_alerts: NonAlerts,
 }
 
-/// A Falco priority, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum MinPriority {
-    Emergency,
-    Alert,
-    Critical,
-    Error,
-    Warning,
-    Notice,
-    Informational,
-    Debug,
-}
-
 /// One source or several, such as `syscall` or `[syscall, k8s_audit]`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged)]
@@ -56,21 +45,6 @@ pub enum NonAlerts {
     Keep,
     /// They are left out and counted.
     Drop,
-}
-
-impl From<MinPriority> for Priority {
-    fn from(written: MinPriority) -> Self {
-        match written {
-            MinPriority::Emergency => Self::Emergency,
-            MinPriority::Alert => Self::Alert,
-            MinPriority::Critical => Self::Critical,
-            MinPriority::Error => Self::Error,
-            MinPriority::Warning => Self::Warning,
-            MinPriority::Notice => Self::Notice,
-            MinPriority::Informational => Self::Informational,
-            MinPriority::Debug => Self::Debug,
-        }
-    }
 }
 
 /// A checked config.

@@ -9,7 +9,6 @@ mod config;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use config::MinPriority;
 use config::{Config, Plan};
 use lanner_conditions::Seen;
 use lanner_engine::{

@@ -15,6 +15,7 @@ mod file_log;
 mod first_minute;
 mod house;
 mod image;
+mod incidents;
 mod malformed;
 mod otlp_bombs;
 mod otlp_sdk;
