@@ -2,11 +2,7 @@
 
 use super::book::Settings;
 use lanner_conditions::ConditionConfig;
-use lanner_engine::{
-    config::{Duration, MinPriority},
-    prelude::*,
-    stage::nanos,
-};
+use lanner_engine::{config::Duration, prelude::*, stage::nanos};
 
 /// What the user writes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +11,7 @@ pub struct Config {
     /// Which records open and join incidents; Falco alerts when left out.
     pub condition: Option<ConditionConfig>,
     /// Less urgent alerts join an incident that is open, but open none.
-    pub min_priority: Option<MinPriority>,
+    pub min_priority: Option<Priority>,
     /// An incident ends when nothing happened for this time, 1s to 24h.
     pub quiet: Duration,
     /// An incident ends after this time even when alerts go on, 1s to 168h; not less than `quiet`.
@@ -127,7 +123,7 @@ impl Config {
         sound.then(|| Plan {
             settings: Settings {
                 condition,
-                min_priority: self.min_priority.map_or(Priority::Debug, Priority::from),
+                min_priority: self.min_priority.unwrap_or(Priority::Debug),
                 quiet: nanos(self.quiet.0),
                 max_duration: nanos(self.max_duration.0),
                 join_window: nanos(self.join_window.0),

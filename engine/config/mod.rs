@@ -44,9 +44,7 @@ pub use print::print_config;
 pub use schema::schema;
 pub use source::Sources;
 pub use trial::{Trial, decode_section, plan_body};
-pub use types::{
-    Duration, InvalidDuration, InvalidListenAddress, InvalidPattern, ListenAddress, MinPriority, Pattern, Secret,
-};
+pub use types::{Duration, InvalidDuration, InvalidListenAddress, InvalidPattern, ListenAddress, Pattern, Secret};
 pub(crate) use {
     check::SchemaDoc,
     plan_cx::{Claims, Listening, RouteUse, StorageUse, route_pipelines},

@@ -6,7 +6,6 @@
 mod duration;
 mod listen;
 mod pattern;
-mod priority;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -14,5 +13,4 @@ mod tests;
 pub use duration::{Duration, InvalidDuration};
 pub use listen::{InvalidListenAddress, ListenAddress};
 pub use pattern::{InvalidPattern, Pattern};
-pub use priority::MinPriority;
 pub use secret::Secret;

@@ -6,10 +6,7 @@ use super::{
     files::Place,
     ruleset::{RuleSources, Settings},
 };
-use lanner_engine::{
-    config::{Duration, MinPriority},
-    prelude::*,
-};
+use lanner_engine::{config::Duration, prelude::*};
 use lanner_rules::{
     audit::{self, Parity},
     builtin,
@@ -33,7 +30,7 @@ pub struct Config {
     /// How many rules an event can match.
     pub rule_matching: RuleMatching,
     /// Least urgent priority of rules that are used.
-    pub min_priority: Option<MinPriority>,
+    pub min_priority: Option<Priority>,
     /// Rules to switch on or off, one step after the other, as in `falco.yaml`: `disable: {tag: network}`.
     pub rules: Vec<Switch>,
     /// Text that is appended to the output of rules, as in `falco.yaml`.
@@ -235,7 +232,7 @@ impl From<ParityChoice> for Parity {
     }
 }
 
-fn rules_priority(written: MinPriority) -> priority::Priority {
+fn rules_priority(written: Priority) -> priority::Priority {
     // Both know the same eight words.
-    priority::Priority::parse(Priority::from(written).lower()).unwrap_or(priority::Priority::Debug)
+    priority::Priority::parse(written.lower()).unwrap_or(priority::Priority::Debug)
 }

@@ -1,16 +1,13 @@
 //! What a user writes, and what is checked of it.
 
 use lanner_conditions::{Condition, ConditionConfig};
-use lanner_engine::{
-    config::{MinPriority, Pattern},
-    prelude::*,
-};
+use lanner_engine::{config::Pattern, prelude::*};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Least urgent priority to keep.
-    pub min_priority: Option<MinPriority>,
+    pub min_priority: Option<Priority>,
     /// Keep alerts that have every one of these tags.
     pub require_tags: Vec<String>,
     /// Discard alerts that have one of these tags.
@@ -89,7 +86,7 @@ impl Config {
         let condition = self.condition.and_then(|condition| condition.compile("condition", cx));
         valid &= condition.is_some() == written;
         let plan = Plan {
-            min_priority: self.min_priority.map(Into::into),
+            min_priority: self.min_priority,
             require_tags: self.require_tags,
             exclude_tags: self.exclude_tags,
             rule: self.rule,

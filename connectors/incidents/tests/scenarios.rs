@@ -232,7 +232,7 @@ async fn condition_and_least_priority() {
     let (config, findings) = planning(|cx| {
         let config = Config {
             condition: Some("k8s.pod.name = web".into()),
-            min_priority: Some(lanner_engine::config::MinPriority::Warning),
+            min_priority: Some(Priority::Warning),
             ..Config::default()
         };
         config.clone().check(cx).map(|_| config)
