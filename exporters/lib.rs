@@ -3,7 +3,9 @@
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
 pub mod debug;
+mod falco_event;
 pub mod file;
+mod http;
 pub mod otlp_grpc;
 pub mod otlp_http;
 mod otlp_reply;
