@@ -9,8 +9,6 @@
 mod addresses;
 mod client;
 mod reply;
-#[cfg(test)]
-mod tests;
 mod url;
 mod veil;
 

@@ -13,7 +13,7 @@ pub fn alerts() -> Option<Vec<(Json, Logs)>> {
 }
 
 /// An alert's text as the receiver would map it.
-pub fn mapped(alert: &str) -> Logs {
+fn mapped(alert: &str) -> Logs {
     let whole = MappingOptions { max_attribute_bytes: 0, max_attributes: 4096, ..MappingOptions::default() };
     let mapper = FalcoMapper::new(&whole);
     let mut logs = Logs::default();

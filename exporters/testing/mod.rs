@@ -8,7 +8,7 @@ mod requests;
 mod scratch;
 mod sink;
 
-pub use alerts::{alert_request, alerts, broken_request, hostile, mapped};
+pub use alerts::{alert_request, alerts, broken_request, hostile};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;

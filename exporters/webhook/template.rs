@@ -4,8 +4,9 @@
 //! - Values are data: in JSON a value is written as JSON (a text with its quotes), in HTML and XML with entities. There is no
 //!   `safe` filter. That a body is valid for hostile values is tried when the configuration is checked, and JSON is checked
 //!   once more before it is sent.
-//! - Bounded: so many steps ([`FUEL`]), so many bytes ([`MAX_BYTES`]), no files, no other templates, no clock and no chance,
-//!   so that a repeated attempt sends the same bytes.
+//! - Bounded: so many steps ([`FUEL`]), so many bytes ([`MAX_BYTES`]), no files and no other templates. Nothing outlives a turn of
+//!   a loop (no `namespace`, no macros), so no loop piles up text in memory.
+//! - No clock and no chance, so that a repeated attempt sends the same bytes.
 //! - What is not there is nothing (`null` in JSON), and counted.
 
 use super::shape::Unwritable;
@@ -70,6 +71,7 @@ impl Template {
         environment.set_undefined_behavior(UndefinedBehavior::Chainable);
         environment.set_fuel(Some(FUEL));
         environment.remove_filter("safe");
+        environment.remove_global("namespace");
         environment.add_function("field", field);
         let count = Arc::clone(&undefined);
         environment.set_formatter(move |out, state, value| {
