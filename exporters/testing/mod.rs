@@ -12,7 +12,7 @@ pub use alerts::{alert_request, alerts, broken_request, hostile};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;
-pub use sink::{Answer, Sink, Stuck, body, cut_body, endless_body};
+pub use sink::{Answer, Sink, Stuck, answer, body, cut_body, endless_body};
 
 use lanner_engine::prelude::*;
 

@@ -9,8 +9,7 @@ use super::{
     Webhook,
     config::{Config, Plan},
 };
-use crate::testing::{Answer, Sink, body, build_cx};
-use http::Response;
+use crate::testing::{Sink, answer, build_cx};
 use lanner_engine::{prelude::*, testing::planning};
 use serde_json::{Value as Json, json};
 
@@ -37,12 +36,6 @@ fn to(sink: &Sink, more: Json) -> Json {
     let mut config = json!({ "url": format!("http://{}/hook", sink.address) });
     config.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     config
-}
-
-fn answer(status: u16, text: &str) -> Answer {
-    let mut answer = Response::new(body(text.to_owned()));
-    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
-    answer
 }
 
 /// An alert that a test can tell by its number.
