@@ -230,7 +230,7 @@ fn check(preset: &str, body: &[u8]) -> Vec<Json> {
         }
         "elasticsearch" => {
             let lines = lines_of(body);
-            assert!(body.ends_with(b"\n") && lines.len() % 2 == 0);
+            assert!(body.ends_with(b"\n") && lines.len().is_multiple_of(2));
             for pair in lines.chunks(2) {
                 assert_eq!(pair[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["create"]);
                 assert!(pair[1]["@timestamp"].is_string());

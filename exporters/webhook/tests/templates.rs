@@ -23,7 +23,7 @@ const BODY: &str = "{\n  \"text\": {{ output }}, \"note\": {{ (rule ~ ' on ' ~ f
 async fn values_are_data() {
     let sent = hostile();
     for batch in ["event", "array", "ndjson"] {
-        let seen = posted(json!({"body": BODY, "batch": batch}), &[sent.clone()]).await;
+        let seen = posted(json!({"body": BODY, "batch": batch}), std::slice::from_ref(&sent)).await;
         let body = match batch {
             "event" => json_of(seen[0].body()),
             "array" => json_of(seen[0].body())[0].clone(),
@@ -51,7 +51,7 @@ async fn other_types_of_content() {
         ("application/x-www-form-urlencoded", "text={{ output | urlencode }}", "text=%3Cb%3E%26%22"),
         ("text/plain", "{{ rule }}: {{ output }}", "R: <b>&\""),
     ] {
-        let seen = posted(json!({"body": body, "content_type": content_type}), &[alert.clone()]).await;
+        let seen = posted(json!({"body": body, "content_type": content_type}), std::slice::from_ref(&alert)).await;
         assert_eq!(String::from_utf8_lossy(seen[0].body()), expected);
         assert_eq!(seen[0].headers()["content-type"], content_type);
     }
