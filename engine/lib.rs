@@ -21,7 +21,7 @@ pub mod prelude {
         component::{
             BoxError, BuildCx, BuiltTransform, Component, ComponentId, Consumer, Drain, Emitter, Exporter,
             ExporterPlan, Extension, ExtensionPlan, Factory, Kind, Outcome, Receiver, ReceiverPlan, Refused, Registry,
-            Request, Stability, Stage, StagePlan, Storage, Transform, TransformPlan,
+            Request, Route, Router, Routes, Stability, Stage, StagePlan, Storage, Transform, TransformPlan,
         },
         config::{DeliveryDefaults, PlanCx},
         event::{Attributes, Batch, Key, LogRecord, Logs, Priority, Resource, Scope, Signal, Signals, Text, Value},

@@ -17,6 +17,7 @@ mod options;
 mod recognise;
 pub mod secrets;
 mod summary;
+pub mod tags;
 pub mod threat;
 pub mod uid;
 

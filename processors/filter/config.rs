@@ -1,5 +1,6 @@
 //! What a user writes, and what is checked of it.
 
+use lanner_conditions::{Condition, ConditionConfig};
 use lanner_engine::{config::Pattern, prelude::*};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
@@ -18,6 +19,8 @@ pub struct Config {
     /// Keep alerts of this source, or of one of these: `syscall`, `k8s_audit`, a plugin's source. `syscalls` is the same as
     /// `syscall`.
     pub source: Option<Sources>,
+    /// Keep records for which this holds, alerts or not, in Falco's language: `k8s.ns.name = prod and not tags intersects (noise)`.
+    pub condition: Option<ConditionConfig>,
     /// What happens to records that are no alerts.
     pub non_alerts: NonAlerts,
 }
@@ -79,6 +82,7 @@ pub struct Plan {
     pub(super) output: Option<Pattern>,
     /// Empty when any source will do.
     pub(super) sources: Vec<String>,
+    pub(super) condition: Option<Condition>,
     pub(super) drop_others: bool,
 }
 
@@ -107,6 +111,9 @@ impl Config {
             cx.error("source", NoSource);
             valid = false;
         }
+        let written = self.condition.is_some();
+        let condition = self.condition.and_then(|condition| condition.compile("condition", cx));
+        valid &= condition.is_some() == written;
         let plan = Plan {
             min_priority: self.min_priority.map(Into::into),
             require_tags: self.require_tags,
@@ -118,9 +125,10 @@ impl Config {
                 Some(Sources::One(source)) => vec![source],
                 Some(Sources::Several(sources)) => sources,
             },
+            condition,
             drop_others: self.non_alerts == NonAlerts::Drop,
         };
-        if plan.passes_everything() {
+        if valid && plan.passes_everything() {
             cx.warning("", NoCondition);
         }
         valid.then_some(plan)
@@ -135,6 +143,7 @@ impl Plan {
             && self.rule.is_none()
             && self.output.is_none()
             && self.sources.is_empty()
+            && self.condition.is_none()
             && !self.drop_others
     }
 }

@@ -20,5 +20,8 @@ mod otlp_sdk;
 mod outage;
 mod own_metrics;
 mod quickstart;
+mod routing;
+mod rules;
+mod rules_conformance;
 mod shutdown;
 mod stdin;
