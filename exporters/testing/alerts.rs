@@ -14,7 +14,12 @@ pub fn alerts() -> Option<Vec<(Json, Logs)>> {
 
 /// An alert's text as the receiver would map it.
 fn mapped(alert: &str) -> Logs {
-    let whole = MappingOptions { max_attribute_bytes: 0, max_attributes: 4096, ..MappingOptions::default() };
+    let whole = MappingOptions {
+        redact_command_lines: false,
+        max_attribute_bytes: 0,
+        max_attributes: 4096,
+        ..MappingOptions::default()
+    };
     let mapper = FalcoMapper::new(&whole);
     let mut logs = Logs::default();
     mapper.map_body(&alert.into(), 1_700_000_000_000_000_000, &scope("lanner.receiver.falco"), &mut logs);
