@@ -11,6 +11,7 @@
 //! - Field values are data in every format. Secrets (the URL is one) are told to nobody.
 
 mod chat;
+mod check;
 mod config;
 mod plain;
 mod preset;
@@ -22,7 +23,8 @@ mod tests;
 
 use crate::http::{Client, RetryStatuses, Veil, Verdict};
 use bytes::Bytes;
-use config::{Config, Plan};
+use check::Plan;
+use config::Config;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
 use lanner_conditions::Seen;

@@ -25,3 +25,4 @@ mod rules;
 mod rules_conformance;
 mod shutdown;
 mod stdin;
+mod webhook;

@@ -1,15 +1,13 @@
 mod bodies;
 mod delivery;
+mod golden;
+mod limits;
 mod plans;
-mod presets;
 mod replies;
 mod templates;
 
-use super::{
-    Webhook,
-    config::{Config, Plan},
-};
-use crate::testing::{Sink, answer, build_cx};
+use super::{Webhook, check::Plan, config::Config};
+use crate::testing::{Sink, alert_request, answer, build_cx};
 use lanner_engine::{prelude::*, testing::planning};
 use serde_json::{Value as Json, json};
 
@@ -55,4 +53,19 @@ fn json_of(body: &[u8]) -> Json {
 /// The lines of a request as JSON.
 fn lines_of(body: &[u8]) -> Vec<Json> {
     body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(json_of).collect()
+}
+
+/// What a preset posts for alerts: path, content type, body.
+async fn posted(preset: &str, alerts: &[Json]) -> Vec<(String, String, Vec<u8>)> {
+    let sink = Sink::start(|_| answer(200, r#"{"errors":false}"#)).await;
+    let config = json!({"url": format!("http://{}", sink.address), "preset": preset, "token": "tok"});
+    let exporter = exporter(config).await;
+    assert_eq!(exporter.export(&alert_request(alerts)).await, Outcome::Delivered, "{preset}");
+    let seen = sink.seen();
+    seen.iter()
+        .map(|request| {
+            let content_type = request.headers()["content-type"].to_str().unwrap().to_owned();
+            (request.uri().path().to_owned(), content_type, request.body().to_vec())
+        })
+        .collect()
 }
