@@ -1,7 +1,7 @@
 //! The configuration of `alertmanager`.
 
 use super::alerts::{Alerts, DEFAULT_LABELS, RESOLVE_AFTER, is_label_name};
-use crate::http::{Addresses, RetryStatuses, Settings, Veil, is_reserved, target_url};
+use crate::http::{Addresses, RetryStatuses, Settings, Veil, check_statuses, is_reserved, proxy, target_url};
 use lanner_conditions::{FieldConfig, TemplateConfig};
 use lanner_engine::{
     config::{Duration, Secret},
@@ -109,11 +109,6 @@ struct InvalidResolveAfter;
 #[error("`resend_interval` must be 0s, or at least 1s and shorter than `resolve_after`; 1m suits most")]
 struct InvalidResend;
 
-/// A proxy that is none. The URL may hold a password, so it is not repeated.
-#[derive(Debug, thiserror::Error)]
-#[error("`proxy_url` is no URL of a proxy; write for example `http://proxy:3128`")]
-struct InvalidProxy;
-
 /// The longest time that an alert may fire without a new event.
 const LONGEST: std::time::Duration = std::time::Duration::from_secs(720 * 3600);
 
@@ -148,18 +143,9 @@ impl Config {
         let mut veil = Veil::default();
         let secrets = self.proxy_url.iter().chain(self.headers.0.values());
         secrets.for_each(|secret| veil.hide(secret.expose()));
-        let proxy = match &self.proxy_url {
-            Some(url) => match reqwest::Proxy::all(url.expose()) {
-                Ok(proxy) => Some(Some(proxy)),
-                Err(_) => {
-                    cx.error("proxy_url", InvalidProxy);
-                    None
-                }
-            },
-            None => Some(None),
-        };
-        let reserved = |name: &str| is_reserved(name) || name == "content-type";
-        let headers = self.headers.check("headers", reserved, cx);
+        check_statuses(&self.retry_statuses, cx);
+        let proxy = proxy(self.proxy_url.as_ref(), cx);
+        let headers = self.headers.check("headers", is_reserved, cx);
         // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
         let tls = self.tls.check("tls", cx)?.required();
         let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: self.allow_addresses };
@@ -202,13 +188,9 @@ impl Config {
                 }
             }
         }
-        let whole = |(name, made): (String, Option<_>)| made.map(|made| (name, made));
-        let labels = labels.into_iter().map(whole).collect::<Option<Vec<_>>>();
-        let annotations: Option<Vec<_>> =
-            annotations.into_iter().map(|(name, made)| made.map(|made| (name, made))).collect();
         let alerts = Alerts {
-            labels: labels?,
-            annotations: annotations?,
+            labels: labels.into_iter().map(|(name, made)| Some((name, made?))).collect::<Option<_>>()?,
+            annotations: annotations.into_iter().map(|(name, made)| Some((name, made?))).collect::<Option<_>>()?,
             fixed_labels: self.fixed_labels.clone(),
             fields: self.field_annotations,
             severities,

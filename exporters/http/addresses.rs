@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
-    sync::{Arc, LazyLock},
+    sync::LazyLock,
 };
 
 /// Where connections may go.
@@ -30,15 +30,17 @@ pub enum Addresses {
 }
 
 /// Never a sink: link-local (with most clouds' metadata), the metadata addresses outside of it, multicast, "this network".
-const FORBIDDEN: [&str; 9] = [
+const FORBIDDEN: [&str; 11] = [
     "0.0.0.0/8",
     "169.254.0.0/16",
     "224.0.0.0/3",
     "100.100.100.200/32",
     "168.63.129.16/32",
+    "192.0.0.192/32",
     "::/128",
     "fe80::/10",
     "fd00:ec2::/32",
+    "fd20:ce::254/128",
     "ff00::/8",
 ];
 
@@ -131,11 +133,6 @@ impl Resolve for Resolver {
             Ok(Box::new(usable.into_iter()) as Addrs)
         })
     }
-}
-
-/// The resolver in the form that the client takes.
-pub fn resolver(allowed: Addresses) -> Arc<Resolver> {
-    Arc::new(Resolver(allowed))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! `Client`: one connection pool, configured once.
 
-use super::{Addresses, Reply, Verdict, addresses::resolver};
+use super::{Addresses, Reply, Verdict, addresses::Resolver};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use lanner_engine::{
     net::{client::user_agent, tls::ClientTls},
     prelude::*,
 };
 use reqwest::{Method, Url, redirect::Policy};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// Name lookup, TCP and TLS together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -16,18 +16,6 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const SILENT_LIMIT: Duration = Duration::from_secs(30);
 /// From the first byte sent to the last byte of the reply.
 const EXCHANGE_LIMIT: Duration = Duration::from_secs(20);
-
-/// Headers that the exporters set themselves, lower-case.
-pub fn is_reserved(name: &str) -> bool {
-    const RESERVED: [HeaderName; 5] = [
-        http::header::CONTENT_ENCODING,
-        http::header::CONTENT_LENGTH,
-        http::header::TRANSFER_ENCODING,
-        http::header::CONNECTION,
-        http::header::ACCEPT_ENCODING,
-    ];
-    RESERVED.iter().any(|reserved| reserved == name)
-}
 
 /// What a client is made of.
 pub struct Settings {
@@ -50,7 +38,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .user_agent(user_agent())
             .default_headers(settings.headers)
-            .dns_resolver(resolver(settings.addresses))
+            .dns_resolver(Arc::new(Resolver(settings.addresses)))
             .redirect(Policy::none())
             .no_proxy()
             .retry(reqwest::retry::never())

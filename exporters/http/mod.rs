@@ -8,12 +8,14 @@
 
 mod addresses;
 mod client;
+mod keys;
 mod reply;
 mod url;
 mod veil;
 
 pub use addresses::Addresses;
-pub use client::{Client, Settings, is_reserved};
+pub use client::{Client, Settings};
+pub use keys::{check_statuses, is_reserved, proxy};
 pub use reply::{REPLY_LIMIT, Reply, RetryStatuses, Verdict};
 pub use url::target_url;
 pub use veil::Veil;

@@ -8,7 +8,7 @@ use super::{
     sign::Signer,
     template::{Template, is_json},
 };
-use crate::http::{RetryStatuses, Settings, Veil, is_reserved, target_url};
+use crate::http::{RetryStatuses, Settings, Veil, check_statuses, is_reserved, proxy, target_url};
 use http::{HeaderMap, HeaderValue};
 use lanner_engine::{config::Secret, net::client::Compression, prelude::*};
 use reqwest::{Method, Url};
@@ -32,6 +32,11 @@ struct WithPreset {
     key: &'static str,
 }
 
+/// The template would not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("`original` has no effect with `body`; remove one of them")]
+struct WithBody;
+
 /// An index for a sink without.
 #[derive(Debug, thiserror::Error)]
 #[error("`index` is for the presets `elasticsearch` and `splunk_hec`; remove it")]
@@ -47,20 +52,10 @@ struct BatchOfText;
 #[error("this is no content type; write for example `application/json`")]
 struct InvalidContentType;
 
-/// A status that says nothing went wrong.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no status of an error; list statuses from 400 to 599, other than 413")]
-struct InvalidStatus(u16);
-
 /// A token that HTTP does not allow.
 #[derive(Debug, thiserror::Error)]
 #[error("the token holds a line break or another control character; is there a newline at its end?")]
 struct InvalidToken;
-
-/// A proxy that is none. The URL may hold a password, so it is not repeated.
-#[derive(Debug, thiserror::Error)]
-#[error("`proxy_url` is no URL of a proxy; write for example `http://proxy:3128`")]
-struct InvalidProxy;
 
 impl Config {
     /// Reports every problem.
@@ -71,24 +66,9 @@ impl Config {
             Some(sign) => sign.check("sign", cx).map(Some),
             None => Some(None),
         };
-        for status in &self.retry_statuses.0 {
-            if !(400..600).contains(status) || *status == 413 {
-                cx.error("retry_statuses", InvalidStatus(*status));
-            }
-        }
-        let proxy = match &self.proxy_url {
-            Some(url) => match reqwest::Proxy::all(url.expose()) {
-                Ok(proxy) => Some(Some(proxy)),
-                Err(_) => {
-                    cx.error("proxy_url", InvalidProxy);
-                    None
-                }
-            },
-            None => Some(None),
-        };
-        // The content type is a key of its own, because it decides how values are written.
-        let reserved = |name: &str| is_reserved(name) || name == "content-type";
-        let mut headers = self.headers.check("headers", reserved, cx);
+        check_statuses(&self.retry_statuses, cx);
+        let proxy = proxy(self.proxy_url.as_ref(), cx);
+        let mut headers = self.headers.check("headers", is_reserved, cx);
         if let (Some(token), Some(headers), Some(shape)) = (&self.token, &mut headers, &shape) {
             insert_token(token, shape.as_ref(), headers, cx)?;
         }
@@ -191,11 +171,6 @@ impl Config {
         Some(Box::new(Plain { content, batch, content_type }))
     }
 }
-
-/// Two ways to make a body.
-#[derive(Debug, thiserror::Error)]
-#[error("`original` has no effect with `body`; remove one of them")]
-struct WithBody;
 
 fn insert_token(token: &Secret, shape: &dyn Shape, headers: &mut HeaderMap, cx: &mut PlanCx<'_>) -> Option<()> {
     let header = shape.token();

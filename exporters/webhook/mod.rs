@@ -145,13 +145,12 @@ impl Exporter for WebhookExporter {
                     body.iter().for_each(|(item, _)| reject(request, *item, reason.clone()));
                 }
                 Answer::BadAt { at, reason } => {
-                    let (mut taken, mut bad) = (body, Vec::new());
-                    if at < taken.len() {
-                        bad = taken.split_off(at);
+                    let mut taken = body;
+                    let behind = taken.split_off(taken.len().min(at + 1));
+                    if let Some((item, _)) = taken.pop() {
+                        reject(request, item, reason);
                     }
                     taken.iter().for_each(|(item, _)| request.progress().settle(*item, Settled::Delivered));
-                    let behind = bad.split_off(bad.len().min(1));
-                    bad.iter().for_each(|(item, _)| reject(request, *item, reason.clone()));
                     if !behind.is_empty() {
                         waiting.push(behind);
                     }

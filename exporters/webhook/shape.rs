@@ -55,7 +55,7 @@ pub enum Answer {
     Each(Vec<Verdict>),
     /// One of them is bad, and sending good ones again does no harm: to be found by halving.
     Halve { reason: String },
-    /// Those in front of number `at` were taken, that one is bad, and those behind it were not looked at.
+    /// Those in front of number `at`, which exists, were taken, that one is bad, and those behind it were not looked at.
     BadAt { at: usize, reason: String },
 }
 
