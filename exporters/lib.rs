@@ -2,14 +2,18 @@
 
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
+pub mod alertmanager;
 pub mod debug;
+mod falco_event;
 pub mod file;
+mod http;
 pub mod otlp_grpc;
 pub mod otlp_http;
 mod otlp_reply;
 pub mod prometheus;
 #[cfg(test)]
 mod testing;
+pub mod webhook;
 
 /// Codecs, for the programs in `fuzz/`.
 #[cfg(feature = "fuzzing")]
@@ -22,11 +26,13 @@ pub mod fuzzing {
 
 /// Every exporter of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::exporter::<alertmanager::Alertmanager>(DeliveryDefaults::REMOTE),
     Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
     Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
     Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
+    Factory::exporter::<webhook::Webhook>(webhook::DELIVERY),
 ];
 
 #[cfg(test)]

@@ -8,8 +8,10 @@ mod emitter;
 mod factory;
 mod id;
 mod outcome;
+mod progress;
 mod registry;
 mod request;
+mod routes;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -23,10 +25,12 @@ pub use emitter::Emitter;
 pub use factory::{Factory, Planned};
 pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
 pub use outcome::{Outcome, Refused};
+pub use progress::{Progress, Settled};
 pub use registry::Registry;
 pub use request::Request;
+pub use routes::{Route, Routes};
 pub use storage::{Change, Storage, StorageProvider, Storages};
 pub use traits::{
     BoxError, BuiltTransform, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan,
-    Stability, Stage, StagePlan, Transform, TransformPlan,
+    Router, Stability, Stage, StagePlan, Transform, TransformPlan,
 };

@@ -5,7 +5,7 @@
 //! that data goes nowhere but where the config says; at most [`REPLY_LIMIT`] of a reply is read.
 
 mod config;
-mod retry_after;
+pub(crate) mod retry_after;
 #[cfg(test)]
 mod tests;
 

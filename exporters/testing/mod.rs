@@ -1,14 +1,18 @@
 //! What the exporters' tests share: a scripted sink on a real socket, requests, certificates.
 
+mod alerts;
 mod certificates;
+#[path = "../../tests/support/data.rs"]
+pub mod data;
 mod requests;
 mod scratch;
 mod sink;
 
+pub use alerts::{alert_request, alerts, broken_request, hostile};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;
-pub use sink::{Answer, Sink, Stuck, body, cut_body, endless_body};
+pub use sink::{Answer, Sink, Stuck, answer, body, cut_body, endless_body};
 
 use lanner_engine::prelude::*;
 

@@ -9,8 +9,8 @@
 //! - Nobody but the user of the process can read the directory that it creates.
 //!
 //! A redb file holds one table; its keys are the owner, a zero byte, and the owner's key. Every `put` is one
-//! transaction with one `fsync`; components put at most every second or so. The queues are a log of their own
-//! (`lanner-queue`) in the folder `queue` beside it.
+//! transaction with one `fsync`, and they are made one after the other; components put once for all who wait. The queues
+//! are a log of their own (`lanner-queue`) in the folder `queue` beside it.
 
 mod config;
 mod queues;

@@ -131,7 +131,7 @@ async fn damage_is_counted() {
     let folder = Folder::new("counted");
     drop(folder.open());
     std::fs::write(folder.0.join("state.redb"), "no database").unwrap();
-    let config = Config { directory: folder.0.clone(), create_directory: true };
+    let config = Config { directory: folder.0.clone(), ..Config::default() };
     let telemetry = lanner_engine::telemetry::Telemetry::default();
     let cx = BuildCx::new(Kind::Extension, "file_storage".parse().unwrap(), telemetry.clone(), Default::default());
     let opened = Box::new(Plan { config }).build(&cx).await.unwrap();
@@ -145,7 +145,7 @@ async fn damage_is_counted() {
 #[tokio::test]
 async fn limits() {
     let folder = Folder::new("limits");
-    let storage = folder.open().open("x");
+    let storage = folder.open().of("x");
     let long = "k".repeat(1025);
     assert!(storage.put(vec![("a".into(), value("1")), (long, value("1"))]).await.is_err());
     let large = Some(Bytes::from(vec![0; (16 << 20) + 1]));
@@ -166,5 +166,26 @@ fn mistakes_are_found_before_start() {
         let trial = plan_body(&factory, yaml);
         assert_eq!(trial.planned.is_none(), fatal, "{yaml}: {}", trial.rendered());
         assert!(trial.rendered().contains(text), "{yaml}: {}", trial.rendered());
+    }
+}
+
+/// Scenario: many puts are given up just after they began, and another one follows at once.
+/// Guarantee: the last one wins, although nobody waited for the end of the others.
+#[tokio::test]
+async fn a_put_that_was_given_up_is_not_made_late() {
+    let folder = Folder::new("order");
+    let store = folder.open();
+    let storage = store.of("processor/aggregate");
+    for _ in 0..20 {
+        for _ in 0..16 {
+            tokio::select! {
+                biased;
+                _ = storage.put(vec![("a".into(), value("old"))]) => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+        storage.put(vec![("a".into(), value("new"))]).await.unwrap();
+        storage.put(vec![("b".into(), value("a barrier"))]).await.unwrap();
+        assert_eq!(storage.get("a").await.unwrap(), value("new"));
     }
 }

@@ -1,0 +1,21 @@
+//! What the exporters that post JSON share: one client, what a reply means, what may be told about it.
+//!
+//! Promises
+//! - Data goes where the configuration says and nowhere else: redirects are not followed, the environment's proxies are not
+//!   looked at, and names are resolved to addresses that [`Addresses`] allows.
+//! - At most the asked-for part of a reply is read ([`Client::send`]).
+//! - What is told about a failure holds no secret of the configuration, even when the server echoes it ([`Veil`]).
+
+mod addresses;
+mod client;
+mod keys;
+mod reply;
+mod url;
+mod veil;
+
+pub use addresses::Addresses;
+pub use client::{Client, Settings};
+pub use keys::{check_statuses, is_reserved, proxy};
+pub use reply::{REPLY_LIMIT, Reply, RetryStatuses, Verdict};
+pub use url::target_url;
+pub use veil::Veil;
