@@ -1,8 +1,9 @@
 //! `Request`: what an exporter sends in one attempt.
 
+use super::Progress;
 use crate::event::{Logs, OtlpRequest, Signal, otlp};
 use bytes::Bytes;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// An encoded export request. It is encoded once, whatever the number of attempts and exporters; exporters that
 /// need records get them decoded at the first call.
@@ -10,12 +11,13 @@ use std::sync::OnceLock;
 pub struct Request {
     otlp: OtlpRequest,
     logs: OnceLock<Result<Logs, otlp::DecodeError>>,
+    progress: OnceLock<Arc<Progress>>,
 }
 
 impl Request {
     /// Wraps a request.
     pub fn new(otlp: OtlpRequest) -> Self {
-        Self { otlp, logs: OnceLock::new() }
+        Self { otlp, logs: OnceLock::new(), progress: OnceLock::new() }
     }
 
     /// Which signal it is.
@@ -39,5 +41,10 @@ impl Request {
     /// The bytes are no logs request: an untouched request of a sender may be damaged inside.
     pub fn logs(&self) -> Result<&Logs, otlp::DecodeError> {
         self.logs.get_or_init(|| otlp::decode_logs(&self.otlp.bytes)).as_ref().map_err(Clone::clone)
+    }
+    /// What earlier attempts got done, for exporters that send a request in several parts. Shared, because a part may
+    /// still be on its way when the attempt that sent it is given up.
+    pub fn progress(&self) -> &Arc<Progress> {
+        self.progress.get_or_init(|| Arc::new(Progress::new(self.otlp.items)))
     }
 }

@@ -1,5 +1,6 @@
-use super::{OtlpHttp, REPLY_LIMIT, config::Config, config::Plan, retry_after};
+use super::{OtlpHttp, config::Config, config::Plan};
 use crate::{
+    http_client::{REPLY_LIMIT, retry_after},
     otlp_reply::{ExportResponse, PartialSuccess, RpcStatus},
     testing::{Answer, Authority, Sink, Stuck, body, build_cx, counted, cut_body, endless_body, logs, metrics, traces},
 };
