@@ -8,6 +8,7 @@ mod retry_after;
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use lanner_engine::{
+    config::Secret,
     net::{client::peer_text, tls::ClientTls},
     prelude::*,
 };
@@ -21,6 +22,9 @@ pub const REPLY_LIMIT: usize = 64 << 10;
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long sent bytes may stay unacknowledged before the connection is given up (D12).
 const SILENT_LIMIT: Duration = Duration::from_secs(30);
+
+/// Shorter texts are in every reply by chance.
+const SHORTEST_SECRET: usize = 8;
 
 /// A client that sends `headers` with every request.
 ///
@@ -82,6 +86,21 @@ impl Reply {
             }
         };
         Self { status, headers, body, end }
+    }
+
+    /// Takes secrets out of what will be repeated: a server may echo what it was sent.
+    pub fn hide<'s>(&mut self, secrets: impl IntoIterator<Item = &'s str>) {
+        let location = self.headers.get(header::LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut location = location.unwrap_or_default();
+        let mut body = String::from_utf8_lossy(&self.body).into_owned();
+        for secret in secrets.into_iter().filter(|secret| secret.len() >= SHORTEST_SECRET) {
+            body = body.replace(secret, Secret::REDACTED);
+            location = location.replace(secret, Secret::REDACTED);
+        }
+        self.body = body.into_bytes();
+        if let Ok(location) = location.parse() {
+            self.headers.insert(header::LOCATION, location);
+        }
     }
 
     /// How long the server asks to wait.
