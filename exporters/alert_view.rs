@@ -16,7 +16,7 @@ use lanner_engine::{
 use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
 
 /// What is told apart from the fields, or was derived from them.
-const NOT_A_FIELD: [&str; 16] = [
+const NOT_A_FIELD: [&str; 18] = [
     "security_rule.",
     "log.record.",
     "event.name",
@@ -28,6 +28,8 @@ const NOT_A_FIELD: [&str; 16] = [
     "falco.compliance.",
     "threat.",
     "service.",
+    "host.name",
+    "k8s.node.name",
     "k8s.pod.label.",
     "lanner.categories",
     "lanner.recommendation",

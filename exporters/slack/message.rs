@@ -115,7 +115,7 @@ impl Look {
         add("source", view.text(&keys::SOURCE));
         add("hostname", view.text(&keys::HOST_NAME));
         add("tags", Some(&view.tags().join(", ")));
-        for (name, value) in view.fields().into_iter().filter(|(name, _)| *name != "host.name") {
+        for (name, value) in view.fields() {
             add(name, Some(&value));
         }
         add("time", crate::file::records::time_text(view.record).as_deref());

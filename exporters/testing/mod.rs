@@ -1,10 +1,14 @@
 //! What the exporters' tests share: a scripted sink on a real socket, requests, certificates.
 
+mod alerts;
 mod certificates;
+#[path = "../../tests/support/data.rs"]
+pub mod data;
 mod requests;
 mod scratch;
 mod sink;
 
+pub use alerts::{falco, hostile, records, request_of};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;
