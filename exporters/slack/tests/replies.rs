@@ -199,8 +199,7 @@ async fn what_slack_gets() {
         _ => answer(200, "ok"),
     })
     .await;
-    let request =
-        request_of(falco(r#"{"rule":"Shell","output":"x","priority":"Alert","time":"2026-11-22T10:00:00Z"}"#));
+    let alert = r#"{"rule":"Shell","output":"x","priority":"Alert","time":"2026-11-22T10:00:00Z"}"#;
     for (config, path, sent) in [
         (hook(&sink), "/services/T1/B1/canary-hook", ""),
         (web_api(&sink), "/api/chat.postMessage", "Bearer xoxb-canary-token"),
