@@ -44,9 +44,9 @@ static FALCO_NAMES: LazyLock<HashMap<(bool, &str), Option<&str>>> = LazyLock::ne
         for target in row.to.iter().filter(|target| !matches!(target.kind, As::Derived | As::Timestamp)) {
             let name = match target.kind {
                 // The field stands under another name as well.
-                As::NotZero => None,
+                As::NotZero | As::TextInPod => None,
                 // Filled by another field when there is one.
-                As::TextUnless(_) | As::TextInPod => continue,
+                As::TextUnless(_) => continue,
                 _ => Some(row.field),
             };
             let entry = names.entry((target.place == Place::Record, target.name));

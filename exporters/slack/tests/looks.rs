@@ -117,7 +117,7 @@ fn x3_messages_keep_slacks_limits() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below
     };
-    for round in 0..128 {
+    for round in 0..50 {
         let mut text = |most: usize| alphabets[random(alphabets.len())].repeat(random(most) + 1);
         let mut record = log()
             .event_name("falco.alert")
@@ -126,7 +126,7 @@ fn x3_messages_keep_slacks_limits() {
             .attr("security_rule.name", Value::text(text(600)))
             .attr("security_rule.category", Value::text(text(600)))
             .attr("lanner.recommendation", Value::text(text(4000)));
-        for field in 0..round {
+        for field in 0..(round * 5 % 129) {
             record = record.attr(&format!("field{field}.{}", text(100)), Value::text(text(4096)));
         }
         let mut resource = Resource::default();
@@ -136,7 +136,7 @@ fn x3_messages_keep_slacks_limits() {
         cut += usize::from(message.to_string().contains('…'));
         left_out += usize::from(message.to_string().contains("not shown"));
     }
-    assert!(cut > 120 && left_out > 30, "{cut} {left_out}");
+    assert!(cut > 45 && left_out > 20, "{cut} {left_out}");
 }
 
 /// Scenario: a record of another program, with nothing but a line; an empty one.
