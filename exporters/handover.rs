@@ -70,9 +70,13 @@ impl Ticket {
         self.item
     }
 
-    /// Whether anybody still waits for it. If not, the engine brings the item again.
-    pub fn is_wanted(&self) -> bool {
-        self.call.state.lock().outcome.is_none()
+    /// Whether anybody still waits for it, and nobody else has settled it. If not, it is to be dropped.
+    pub fn is_wanted(&mut self) -> bool {
+        // A call that an earlier attempt began may have ended since.
+        if !self.settled && !self.call.progress.is_open(self.item) {
+            self.count_down();
+        }
+        !self.settled && self.call.state.lock().outcome.is_none()
     }
 
     /// The sink has the item.
@@ -92,8 +96,12 @@ impl Ticket {
     }
 
     fn settle(mut self, settled: Settled) {
-        self.settled = true;
         self.call.progress.settle(self.item, settled);
+        self.count_down();
+    }
+
+    fn count_down(&mut self) {
+        self.settled = true;
         let open = {
             let mut state = self.call.state.lock();
             state.open = state.open.saturating_sub(1);
@@ -153,6 +161,7 @@ mod tests {
         let (mut tickets, waiting) = open(&request);
         let (third, second, first) = (tickets.pop().unwrap(), tickets.pop().unwrap(), tickets.pop().unwrap());
         first.delivered();
+        let mut third = third;
         assert!(third.is_wanted());
         second.retry(Some(Duration::from_secs(7)), "busy");
         assert!(!third.is_wanted());
@@ -170,12 +179,26 @@ mod tests {
         assert!(matches!(hand_over(&request), Handover::Done(done) if done == outcome));
     }
 
+    /// Scenario: an attempt is given up while its item is on its way, and the next one hands the item over before it arrives.
+    /// Guarantee: once it has arrived it is not wanted again, and the call ends with success.
+    #[tokio::test]
+    async fn what_is_on_its_way_is_not_sent_again() {
+        let request = logs(1);
+        let (mut on_its_way, waiting) = open(&request);
+        drop(waiting);
+        let (mut again, waiting) = open(&request);
+        assert!(again[0].is_wanted());
+        on_its_way.remove(0).delivered();
+        assert!(!again[0].is_wanted());
+        assert_eq!(waiting.outcome().await, Outcome::Delivered);
+    }
+
     /// Scenario: the engine gives an attempt up; the sending task is gone.
     /// Guarantee: the items are no longer wanted; the call ends with a retry and never hangs.
     #[tokio::test]
     async fn nobody_waits_for_ever() {
         let request = logs(2);
-        let (tickets, waiting) = open(&request);
+        let (mut tickets, waiting) = open(&request);
         drop(waiting);
         assert!(!tickets[0].is_wanted());
         let (tickets, waiting) = open(&request);

@@ -33,7 +33,8 @@ pub struct Config {
     pub dedup_by: Option<Vec<FieldConfig>>,
     /// Resolve when nothing came for so long, at least 1m; `0s` never resolves.
     pub resolve_after: Duration,
-    /// The summary, with fields in it as in outputs of Falco; by default the alert's output.
+    /// The summary, with fields in it as in outputs of Falco. By default, and where a field is missing, the alert's output;
+    /// begin it with `*` to have `<NA>` for a missing field.
     pub summary: Option<TemplateConfig>,
     /// Fields for the custom details; all that the alert has by default.
     pub fields: Option<Vec<FieldConfig>>,

@@ -78,7 +78,7 @@ impl Line {
         let mut waiting = self.waiting.lock();
         waiting.alerts.retain(|key, alert| {
             alert.steps.retain_mut(|step| {
-                step.tickets.retain(Ticket::is_wanted);
+                step.tickets.retain_mut(Ticket::is_wanted);
                 if step.tickets.is_empty() && step.action == Action::Trigger {
                     lapsed(key);
                 }

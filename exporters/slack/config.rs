@@ -41,7 +41,8 @@ pub struct Config {
     pub channel: String,
     /// Base URL of the Web API.
     pub endpoint: String,
-    /// The line in front of an alert's card, with fields in it as in outputs of Falco; by default priority, rule and place.
+    /// The line in front of an alert's card, with fields in it as in outputs of Falco. By default, and where a field is
+    /// missing, priority, rule and place; begin it with `*` to have `<NA>` for a missing field.
     pub text: Option<TemplateConfig>,
     /// Fields to show; all that the alert has by default.
     pub fields: Option<Vec<FieldConfig>>,

@@ -65,7 +65,7 @@ impl Line {
         waiting.arrivals += 1;
         let rank = (Reverse(priority), !is_report, waiting.arrivals);
         if waiting.own.len() >= self.capacity {
-            waiting.own.retain(|_, notice| notice.tickets.iter().any(Ticket::is_wanted));
+            waiting.own.retain(|_, notice| notice.tickets.iter_mut().any(Ticket::is_wanted));
         }
         let is_urgent_enough =
             waiting.own.len() < self.capacity || waiting.own.last_key_value().is_some_and(|(last, _)| rank < *last);
@@ -89,9 +89,9 @@ impl Line {
     pub fn next(&self) -> Option<Job> {
         let mut waiting = self.waiting.lock();
         let waiting = &mut *waiting;
-        waiting.folded.retain(|folded| folded.ticket.is_wanted());
+        waiting.folded.retain_mut(|folded| folded.ticket.is_wanted());
         waiting.own.retain(|_, notice| {
-            notice.tickets.retain(Ticket::is_wanted);
+            notice.tickets.retain_mut(Ticket::is_wanted);
             !notice.tickets.is_empty()
         });
         if !waiting.folded.is_empty() && (waiting.digest_next || waiting.own.is_empty()) {
