@@ -117,7 +117,7 @@ impl Reader {
         let full = match field.argument.as_deref() {
             Some(argument) if field.name.ends_with(argument) => field.name.to_string(),
             Some(argument) => format!("{}[{argument}]", field.name),
-            None => field.name.to_string(),
+            None => of_network(&field.name).to_owned(),
         };
         let dotted = field.argument.as_deref().map(|argument| format!("{}.{argument}", field.name));
         let named = [Some(full), dotted];
@@ -140,5 +140,17 @@ impl Reader {
             places.extend(shared.into_iter().map(places_of));
         }
         Self::Attributes { audit: RecordSchema::audit_key(field.key).is_some(), places: places.into() }
+    }
+}
+
+/// The address that is asked for its network: `fd.snet in (10.0.0.0/8)` is about `fd.sip`.
+fn of_network(name: &str) -> &str {
+    match name {
+        "fd.net" => "fd.ip",
+        "fd.cnet" => "fd.cip",
+        "fd.snet" => "fd.sip",
+        "fd.lnet" => "fd.lip",
+        "fd.rnet" => "fd.rip",
+        name => name,
     }
 }

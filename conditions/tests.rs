@@ -56,7 +56,8 @@ fn every_kind_of_name_is_understood() {
         "container.image.name icontains NGINX and container.image.tags = 1.27 and proc.is_exe_upper_layer = true",
         "proc.pid.ts = 1767323045000000000 and evt.rawtime = 1767323045123456789 and evt.time startswith 2026-01-02T03:04:05.123",
         "ct.user = eve and attr[falco.output_fields.ct.user] = eve and threat.technique.id = T1059",
-        "fd.snet exists or server.address in (1.1.1.1, 10.9.9.9)",
+        "fd.snet exists and server.address in (1.1.1.1, 10.9.9.9)",
+        "fd.snet in (10.0.0.0/8) and fd.snet = 10.9.0.0/16 and not fd.snet in (192.168.0.0/16) and not fd.cnet exists",
         "not container.privileged exists and not k8s.node.uid exists and not my.own.attribute exists",
     ] {
         assert!(holds(condition, seen), "{condition}");

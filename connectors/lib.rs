@@ -1,11 +1,17 @@
 //! The connectors that Lanner ships: a folder each.
 
 pub mod event_metrics;
+pub mod incidents;
+pub mod routing;
 
 use lanner_engine::component::Factory;
 
 /// Every connector of this crate.
-pub const ALL: &[Factory] = &[Factory::connector::<event_metrics::EventMetrics>()];
+pub const ALL: &[Factory] = &[
+    Factory::connector::<event_metrics::EventMetrics>(),
+    Factory::connector::<incidents::Incidents>(),
+    Factory::router::<routing::Routing>(),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
 //! lanner-engine: what components are written against, and what runs them.
 //!
 //! Layers, each using only those before it: `event` (data), `telemetry`, `config`, `component` (the traits),
-//! `semantics` (how events are named), `net` (servers and TLS), `delivery`, `graph`; `testing` is for authors of
-//! components. `docs/architecture.md` follows an alert through all of it.
+//! `semantics` (how events are named), `stage` (state that survives), `net` (servers and TLS), `delivery`, `graph`;
+//! `testing` is for authors of components. `docs/architecture.md` follows an alert through all of it.
 
 pub mod component;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod exposition;
 pub mod graph;
 pub mod net;
 pub mod semantics;
+pub mod stage;
 pub mod telemetry;
 pub mod testing;
 
@@ -21,7 +22,7 @@ pub mod prelude {
         component::{
             BoxError, BuildCx, BuiltTransform, Component, ComponentId, Consumer, Drain, Emitter, Exporter,
             ExporterPlan, Extension, ExtensionPlan, Factory, Kind, Outcome, Receiver, ReceiverPlan, Refused, Registry,
-            Request, Stability, Stage, StagePlan, Storage, Transform, TransformPlan,
+            Request, Route, Router, Routes, Stability, Stage, StagePlan, Storage, Transform, TransformPlan,
         },
         config::{DeliveryDefaults, PlanCx},
         event::{Attributes, Batch, Key, LogRecord, Logs, Priority, Resource, Scope, Signal, Signals, Text, Value},

@@ -2,9 +2,15 @@
 
 use lanner_engine::component::Factory;
 
+pub mod aggregate;
+pub mod attributes;
 mod carried;
+pub mod categorize;
+mod digest;
 pub mod falco_parse;
+pub mod falco_rules;
 pub mod filter;
+mod globs;
 pub mod k8s_audit_parse;
 pub mod redact;
 #[cfg(test)]
@@ -12,7 +18,11 @@ mod testing;
 
 /// Every processor of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::transform::<attributes::AttributesProcessor>(),
+    Factory::built_transform::<categorize::Categorize>(),
+    Factory::stage::<aggregate::Aggregate>(),
     Factory::transform::<falco_parse::FalcoParse>(),
+    Factory::built_transform::<falco_rules::FalcoRules>(),
     Factory::transform::<filter::Filter>(),
     Factory::transform::<k8s_audit_parse::K8sAuditParse>(),
     Factory::transform::<redact::Redact>(),

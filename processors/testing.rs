@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 #[path = "../tests/support/data.rs"]
 mod data;
-pub use data::lines;
+pub use data::{lines, path};
 
 /// When upstream read the records: 2025-06-01.
 pub const OBSERVED: u64 = 1_748_736_000_000_000_000;

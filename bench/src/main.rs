@@ -11,6 +11,8 @@
 //! 4-vCPU Xeon, otherwise idle, 2026-11-22, medians of 3 rounds of 3 s: floor 13.3, Lanner 34.8 CPU s per million alerts,
 //! ratio 2.5; the goal of 1.6 is not reached. Reading and mapping an alert takes 8 us, encoding and dropping it 3 us.
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh` (the length of a measurement; 5 by default).
+//!
+//! Scenario `audit_rules`, `lanner-bench rules`: what judging an audit event by Falco's rules costs; see `rules.rs`.
 
 mod alerts;
 mod floor;
@@ -19,6 +21,7 @@ mod measure;
 mod pinning;
 mod process;
 mod report;
+mod rules;
 mod sink;
 
 use clap::{Parser, Subcommand};
@@ -42,7 +45,7 @@ struct Args {
     rounds: u32,
 }
 
-/// What the program is when it starts itself.
+/// Other scenarios, and what the program is when it starts itself.
 #[derive(Subcommand)]
 enum Role {
     /// A bare HTTP server.
@@ -51,13 +54,15 @@ enum Role {
     /// A counting OTLP/gRPC sink.
     #[command(hide = true)]
     Sink,
+    Rules(rules::Args),
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let done = match args.role {
+    let done = match &args.role {
         Some(Role::Floor) => floor::run(),
         Some(Role::Sink) => sink::run(),
+        Some(Role::Rules(rules)) => rules::run(rules, Duration::from_secs(args.seconds), args.rounds),
         None => compare(&args),
     };
     match done {

@@ -34,7 +34,8 @@ pub fn summary(floors: &[Measured], lanners: &[Measured]) -> String {
     )
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The one in the middle.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {

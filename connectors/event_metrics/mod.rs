@@ -11,7 +11,6 @@
 //! `absorb` is on the hot path: one key built in a kept buffer and one lookup per alert and group of metrics with
 //! equal labels; the test `cost_of_absorb` prints what that takes and holds it under 1 us in release builds.
 
-mod clock;
 mod config;
 mod label;
 mod metric;
@@ -21,10 +20,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use clock::{Clock, nanos};
 pub use config::{Config, MetricConfig, Plan};
 use lanner_engine::{
     prelude::*,
+    stage::{Clock, nanos},
     telemetry::{Counter, Gauge},
 };
 use metric::{Definition, Encoder};

@@ -6,8 +6,8 @@
 //! without allocation. Why one table for several metrics: `falco.alerts` and its last-seen time have the same
 //! labels, so an alert is looked up once for both.
 
-use super::{clock::Now, label::Label, recognise::Match};
-use lanner_engine::prelude::*;
+use super::{label::Label, recognise::Match};
+use lanner_engine::{prelude::*, stage::Now};
 use parking_lot::Mutex;
 use std::{collections::HashMap, sync::Arc};
 

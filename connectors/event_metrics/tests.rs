@@ -1,9 +1,10 @@
 //! Scenarios of `event_metrics`: real stage, real OTLP; the clocks and the pipeline behind it are the test's.
 
-use super::{clock::Now, config::MetricConfig, metric::OutputKind, recognise::Match, sets::Compat, *};
+use super::{config::MetricConfig, metric::OutputKind, recognise::Match, sets::Compat, *};
 use lanner_engine::{
     component::{Admission, Intake},
     config::Duration as Span,
+    stage::Now,
     telemetry::Telemetry,
 };
 use lanner_proto::{

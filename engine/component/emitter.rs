@@ -1,6 +1,6 @@
 //! `Emitter`: where a transform puts what is left of a batch, and the reasons for what is not.
 
-use crate::event::{Batch, LogRecord};
+use crate::event::{Batch, LogGroup, LogRecord, Resource};
 use smallvec::SmallVec;
 
 /// Items by constant reason.
@@ -39,13 +39,19 @@ impl Emitter<'_> {
     }
 
     /// Passes on the records for which `judge` finds no reason to discard them.
-    pub fn emit_unless(&mut self, mut batch: Batch, mut judge: impl FnMut(&LogRecord) -> Option<&'static str>) {
+    pub fn emit_unless(
+        &mut self,
+        mut batch: Batch,
+        mut judge: impl FnMut(&Resource, &LogRecord) -> Option<&'static str>,
+    ) {
         // Looks first, so that a batch that stays whole is not copied when another branch shares it.
-        if batch.records().any(|record| judge(record).is_some())
+        let mut fails = |group: &LogGroup| group.records.iter().any(|record| judge(&group.resource, record).is_some());
+        if batch.as_logs().is_some_and(|logs| logs.groups.iter().any(&mut fails))
             && let Some(logs) = batch.as_logs_mut()
         {
             for group in &mut logs.groups {
-                group.records.retain(|record| match judge(record) {
+                let resource = &group.resource;
+                group.records.retain(|record| match judge(resource, record) {
                     Some(reason) => {
                         self.discard(1, reason);
                         false

@@ -3,7 +3,7 @@
 //! Everything is a function pointer, so a crate's `const ALL: &[Factory]` is explicit, greppable and free.
 
 use super::{
-    Component, ExporterPlan, ExtensionPlan, Kind, ReceiverPlan, Stability, StagePlan, Transform, TransformPlan,
+    Component, ExporterPlan, ExtensionPlan, Kind, ReceiverPlan, Router, Stability, StagePlan, Transform, TransformPlan,
 };
 use crate::{
     config::{DeliveryConfig, DeliveryDefaults, Node, PlanCx},
@@ -43,6 +43,8 @@ pub enum Planned {
     TransformPlan(Box<dyn TransformPlan>),
     /// A stateful processor or a connector.
     Stage(Box<dyn StagePlan>),
+    /// A connector that has no state and chooses where records go on.
+    Router(Arc<dyn Router>),
     Exporter {
         plan: Box<dyn ExporterPlan>,
         delivery: DeliveryConfig,
@@ -120,6 +122,17 @@ impl Factory {
         Self::of::<C>(Kind::Connector, |body, cx| {
             let plan = C::plan(cx.decode::<C::Config>(body)?, cx)?;
             Some(Planned::Stage(Box::new(plan)))
+        })
+    }
+
+    /// A connector type that routes: its plan is its router.
+    pub const fn router<C: Component>() -> Self
+    where
+        C::Plan: Router,
+    {
+        Self::of::<C>(Kind::Connector, |body, cx| {
+            let plan = C::plan(cx.decode::<C::Config>(body)?, cx)?;
+            Some(Planned::Router(Arc::new(plan)))
         })
     }
 

@@ -11,6 +11,7 @@ mod outcome;
 mod progress;
 mod registry;
 mod request;
+mod routes;
 mod storage;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ pub use outcome::{Outcome, Refused};
 pub use progress::{Progress, Settled};
 pub use registry::Registry;
 pub use request::Request;
+pub use routes::{Route, Routes};
 pub use storage::{Change, Storage, StorageProvider, Storages};
 pub use traits::{
     BoxError, BuiltTransform, Component, Exporter, ExporterPlan, Extension, ExtensionPlan, Receiver, ReceiverPlan,
-    Stability, Stage, StagePlan, Transform, TransformPlan,
+    Router, Stability, Stage, StagePlan, Transform, TransformPlan,
 };

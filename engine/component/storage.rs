@@ -30,7 +30,8 @@ pub trait Storage: Send + Sync + 'static {
     /// The store cannot be read.
     async fn scan(&self, prefix: &str) -> Result<Vec<(String, Bytes)>, BoxError>;
 
-    /// Makes all changes or none; returns once they are on disk. Later changes of a key win.
+    /// Makes all changes or none; returns once they are on disk. Later changes of a key win, also over those of a call
+    /// that was dropped.
     ///
     /// # Errors
     /// The store cannot be written; nothing was changed.

@@ -1,6 +1,6 @@
-//! The grammar of ids.
+//! The grammar of ids, and whose state is whose.
 
-use super::{ComponentId, PipelineId};
+use super::{BuildCx, ComponentId, Kind, PipelineId};
 use crate::event::Signal;
 
 /// Scenario: ids as the Collector allows them, blanks around the parts included.
@@ -45,5 +45,22 @@ fn pipeline_ids() {
     }
     for text in ["", "log", "Logs", "events/a", "logs/", "debug"] {
         assert!(text.parse::<PipelineId>().is_err(), "{text:?}");
+    }
+}
+
+/// Scenario: a processor with a storage stands in two pipelines; another one has a name that reads like the first and its
+/// pipeline.
+/// Guarantee: each has state of its own.
+#[tokio::test]
+async fn state_is_apart_for_each_pipeline() {
+    let (memory, extension) = (crate::testing::MemoryStorage::default(), "file_storage".parse().unwrap());
+    let mut owners = std::collections::BTreeSet::new();
+    for (id, pipeline) in [("aggregate", "logs"), ("aggregate", "logs/logs"), ("aggregate/logs", "logs")] {
+        let cx = BuildCx::new(Kind::Processor, id.parse().unwrap(), Default::default(), Default::default());
+        let cx = memory.offer(&extension, cx.in_pipeline(&pipeline.parse().unwrap()));
+        let storage = cx.storage(&extension).unwrap();
+        assert_eq!(storage.get("key").await.unwrap(), None, "{id} in {pipeline}");
+        storage.put(vec![("key".into(), Some(bytes::Bytes::from_static(b"value")))]).await.unwrap();
+        assert!(owners.insert(cx.owner()));
     }
 }

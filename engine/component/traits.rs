@@ -4,10 +4,10 @@
 //! checked form, pure), **build** (may bind, connect, open; must not spawn; dropping the result undoes it),
 //! **run** (tasks live inside the returned future; ends on drain).
 
-use super::{BuildCx, Consumer, Drain, Emitter, Outcome, Request, StorageProvider};
+use super::{BuildCx, Consumer, Drain, Emitter, Outcome, Request, Routes, StorageProvider};
 use crate::{
     config::PlanCx,
-    event::{Batch, Signals},
+    event::{Batch, LogRecord, Resource, Signals},
 };
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -140,6 +140,26 @@ pub trait StagePlan: Send + 'static {
     /// # Errors
     /// A file or address it needs is not to be had.
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Stage>, BoxError>;
+}
+
+/// A connector that chooses the pipelines a record goes to. It runs inline on the task that brought the batch, inside
+/// its transaction: the acknowledgement still means that every item is wherever it must be, over all these pipelines.
+///
+/// The engine splits the batch, so that nothing can get lost: what goes to no pipeline is rejected with the reason
+/// `no_route`, and the order within each pipeline is that of the batch.
+pub trait Router: Send + Sync + 'static {
+    /// Adds to `routes` the pipelines that a record goes to, among those that the plan claimed with
+    /// [`PlanCx::routes_to`].
+    fn route(&self, resource: &Resource, record: &LogRecord, routes: &mut Routes);
+
+    /// The same for a whole batch nobody looks into: metrics, traces, and logs unless
+    /// [`reads_records`](Self::reads_records). Pipelines of other signals than the batch's are passed over.
+    fn route_unread(&self, routes: &mut Routes);
+
+    /// Whether it must see log records. Untouched OTLP is decoded only in front of routers that say yes.
+    fn reads_records(&self) -> bool {
+        true
+    }
 }
 
 /// A checked receiver, not yet built.

@@ -149,6 +149,9 @@ codes! {
     NOT_STORAGE = "L0215", "`storage` names an extension that is no storage",
         "Checkpoints and other state are kept in a storage extension, such as file_storage.",
         wrong "file_log:\n  storage: health_check", right "file_log:\n  storage: file_storage";
+    ROUTE = "L0216", "a route and its pipeline that do not fit",
+        "A connector that routes names the pipelines it sends to, and each of them lists the connector among its receivers. Both must flow with the same signal.",
+        wrong "routing:\n  default_pipelines: [logs/all]\n# and below: logs/all: {receivers: [falco_http]}", right "routing:\n  default_pipelines: [logs/all]\n# and below: logs/all: {receivers: [routing]}";
 
     PORT_CLASH = "L0301", "two components on one port",
         "Only one of them can listen; give the other another endpoint.",

@@ -11,6 +11,7 @@ mod decode;
 mod delivery;
 mod diagnostic;
 mod document;
+mod file;
 mod layers;
 mod load;
 mod node;
@@ -34,6 +35,7 @@ mod yaml;
 pub use delivery::{BatchConfig, DeliveryConfig, DeliveryDefaults, QueueConfig, RetryConfig, Sizer};
 pub use diagnostic::{Diagnostic, Level, has_errors, sort};
 pub use document::{ComponentEntry, Document, PipelineEntry, Reference};
+pub use file::{InvalidFile, read_file};
 pub use load::{Inputs, Loaded, load};
 pub(crate) use node::Path;
 pub use node::{Node, NodeKey, NodeValue, Origin};
@@ -45,5 +47,5 @@ pub use trial::{Trial, decode_section, plan_body};
 pub use types::{Duration, InvalidDuration, InvalidListenAddress, InvalidPattern, ListenAddress, Pattern, Secret};
 pub(crate) use {
     check::SchemaDoc,
-    plan_cx::{Claims, Listening, StorageUse},
+    plan_cx::{Claims, Listening, RouteUse, StorageUse, route_pipelines},
 };

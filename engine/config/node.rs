@@ -141,14 +141,16 @@ impl Path {
         other.0.starts_with(&self.0)
     }
 
-    /// Reads `tls.ca_file` or `items[2].name` against the tree it is about: a key of the tree may contain dots.
-    pub fn parse(text: &str, tree: &Node) -> Self {
+    /// Reads `tls.ca_file` or `items[2].name` against the tree it is about: a key of the tree may contain dots. Items are
+    /// counted without those that were `left_out`.
+    pub fn parse(text: &str, tree: &Node, left_out: &[Self]) -> Self {
         let mut steps = Vec::new();
         let (mut rest, mut node) = (text, Some(tree));
         while !rest.is_empty() {
             if let Some((index, behind)) = rest.strip_prefix('[').and_then(|inner| inner.split_once(']'))
                 && let Ok(index) = index.parse()
             {
+                let index = counting(index, &steps, left_out);
                 steps.push(Step::Index(index));
                 node = node.and_then(|node| node.items().get(index));
                 rest = behind.strip_prefix('.').unwrap_or(behind);
@@ -190,6 +192,14 @@ impl Path {
             _ => at,
         }
     }
+}
+
+/// The number that an item of the list at `list` was written with, in front of which some items were left out.
+fn counting(index: usize, list: &[Step], left_out: &[Path]) -> usize {
+    left_out.iter().fold(index, |index, path| match path.0.split_last() {
+        Some((Step::Index(out), around)) if around == list && *out <= index => index + 1,
+        _ => index,
+    })
 }
 
 impl fmt::Display for Path {

@@ -10,7 +10,7 @@ use super::{
     codes, decode,
     node::Path,
 };
-use crate::component::{ComponentId, Factory, Kind};
+use crate::component::{ComponentId, Factory, Kind, PipelineId, Route};
 use serde::de::DeserializeOwned;
 use std::error::Error;
 
@@ -32,11 +32,29 @@ pub(crate) struct StorageUse {
     pub place: String,
 }
 
+/// A pipeline that a connector routes to.
+#[derive(Clone, Debug)]
+pub(crate) struct RouteUse {
+    pub pipeline: PipelineId,
+    pub route: Route,
+    pub at: Origin,
+    pub path: String,
+}
+
+/// The pipelines of a connector's routes, in the order of their numbers.
+pub(crate) fn route_pipelines(routes: &[RouteUse]) -> Vec<PipelineId> {
+    let mut numbered: Vec<_> = routes.iter().map(|used| (used.route.0, &used.pipeline)).collect();
+    numbered.sort_by_key(|(number, _)| *number);
+    numbered.dedup_by_key(|(number, _)| *number);
+    numbered.into_iter().map(|(_, pipeline)| pipeline.clone()).collect()
+}
+
 /// What a component wants of its surroundings.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     pub listens: Vec<Listening>,
     pub storages: Vec<StorageUse>,
+    pub routes: Vec<RouteUse>,
 }
 
 /// Collects findings about one component. Paths are relative to the component's body: `tls.ca_file`, `items[2]`;
@@ -53,6 +71,8 @@ pub struct PlanCx<'a> {
     pub(crate) delivery: Option<DeliveryDefaults>,
     /// Places that a finding was reported for.
     pub(crate) wrong: Vec<Path>,
+    /// Items of lists that the component does not see, because something is wrong with them.
+    pub(crate) left_out: Vec<Path>,
 }
 
 /// The engine's keys of an exporter.
@@ -67,7 +87,7 @@ impl<'a> PlanCx<'a> {
         claims: &'a mut Claims,
     ) -> Self {
         let (kind, delivery) = (factory.kind, factory.delivery);
-        Self { body, findings, claims, kind, id, at, schema, delivery, wrong: Vec::new() }
+        Self { body, findings, claims, kind, id, at, schema, delivery, wrong: Vec::new(), left_out: Vec::new() }
     }
 
     /// A context that belongs to no file, for tests of plan phases.
@@ -90,6 +110,7 @@ impl<'a> PlanCx<'a> {
             schema: &schema,
             delivery: None,
             wrong: Vec::new(),
+            left_out: Vec::new(),
         })
     }
 
@@ -146,6 +167,21 @@ impl<'a> PlanCx<'a> {
         self.claims.storages.push(StorageUse { extension, place });
     }
 
+    /// Says that the connector sends records to `pipeline`, so that it is known to be there and to list the connector.
+    /// Equal pipelines have equal routes.
+    pub fn routes_to(&mut self, path: &str, pipeline: &PipelineId) -> Route {
+        let (path, at) = self.find(path);
+        let known = &mut self.claims.routes;
+        let same = known.iter().find(|used| used.pipeline == *pipeline).map(|used| used.route);
+        // Numbered without a gap, in the order in which they come up.
+        let route = same.unwrap_or_else(|| Route(known.iter().map(|used| used.route.0 + 1).max().unwrap_or(0)));
+        if !self.is_wrong(&path) {
+            let path = self.whole_path(&path);
+            self.claims.routes.push(RouteUse { pipeline: pipeline.clone(), route, at, path });
+        }
+        route
+    }
+
     /// Makes the typed config of a body, reporting every problem: unknown keys, wrong types, bad values.
     ///
     /// With problems it may still give a config, without the parts that are wrong, so that the caller's checks go
@@ -167,14 +203,15 @@ impl<'a> PlanCx<'a> {
         let whole = format!("{} `{}`", self.kind, self.id);
         let base = Path::of(&[self.kind.section(), self.id.as_str()]).join(prefix);
         let place = Section { whole: &whole, base: &base, at: self.at, schema, more_keys };
-        let (config, wrong) = place.decode(part, self.findings);
+        let Decoded { config, wrong, left_out } = place.decode(part, self.findings);
         self.wrong.extend(wrong.into_iter().map(|path| prefix.join(&path)));
+        self.left_out.extend(left_out.into_iter().map(|path| prefix.join(&path)));
         config
     }
 
     /// Resolves a path of the component's code.
     pub(crate) fn find(&self, path: &str) -> (Path, Origin) {
-        let path = Path::parse(path, self.body);
+        let path = Path::parse(path, self.body, &self.left_out);
         let origin = path.origin_in(self.body, self.at);
         (path, origin)
     }
@@ -200,9 +237,18 @@ pub(crate) struct Section<'a> {
     pub more_keys: &'a [&'a str],
 }
 
+/// What came of a part of the file.
+pub(crate) struct Decoded<C> {
+    pub config: Option<C>,
+    /// Places that are wrong.
+    pub wrong: Vec<Path>,
+    /// Items of lists that are not in `config`.
+    pub left_out: Vec<Path>,
+}
+
 impl Section<'_> {
-    /// Checks and decodes; gives back the places that are wrong, too.
-    pub fn decode<C: DeserializeOwned>(&self, node: &Node, findings: &mut Vec<Diagnostic>) -> (Option<C>, Vec<Path>) {
+    /// Checks and decodes.
+    pub fn decode<C: DeserializeOwned>(&self, node: &Node, findings: &mut Vec<Diagnostic>) -> Decoded<C> {
         let checked = check::check(node, self.at, self.schema, self.whole, self.more_keys);
         let mut wrong = Vec::new();
         for problem in checked.problems {
@@ -212,8 +258,9 @@ impl Section<'_> {
             wrong.push(problem.path);
             wrong.extend(problem.meant);
         }
-        match decode::decode(&checked.node) {
-            Ok(config) => (Some(config), wrong),
+        let left_out = checked.left_out;
+        let config = match decode::decode(&checked.node) {
+            Ok(config) => Some(config),
             Err(error) => {
                 // With problems already reported, an error here is most likely their consequence.
                 if wrong.is_empty() {
@@ -226,9 +273,10 @@ impl Section<'_> {
                     findings.push(Diagnostic::error(codes::UNDECODABLE, message, origin, path));
                     wrong.push(error.path);
                 }
-                (None, wrong)
+                None
             }
-        }
+        };
+        Decoded { config, wrong, left_out }
     }
 }
 

@@ -5,10 +5,10 @@ use super::{
     check::SchemaDoc,
     diagnostic,
     node::Path,
-    plan_cx::{Claims, Section},
+    plan_cx::{Claims, Decoded, Section, route_pipelines},
     render, yaml,
 };
-use crate::component::{ComponentId, Factory, Planned};
+use crate::component::{ComponentId, Factory, PipelineId, Planned};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
@@ -17,6 +17,8 @@ pub struct Trial {
     /// The plan; `None` when there is an error among the findings.
     pub planned: Option<Planned>,
     pub findings: Vec<Diagnostic>,
+    /// The pipelines of a connector's routes, by their numbers.
+    pub routes: Vec<PipelineId>,
     sources: Sources,
 }
 
@@ -31,11 +33,11 @@ impl Trial {
 pub fn plan_body(factory: &Factory, yaml: &str) -> Trial {
     let (mut sources, mut findings) = (Sources::default(), Vec::new());
     let file = sources.add("body.yaml".into(), yaml.into());
-    let mut planned = None;
+    let (mut planned, mut claims) = (None, Claims::default());
     if let Some(body) = yaml::parse(yaml, &file, &mut findings)
         && let Ok(id) = factory.type_name.parse::<ComponentId>()
     {
-        let (schema, mut claims) = (SchemaDoc::of(factory.schema), Claims::default());
+        let schema = SchemaDoc::of(factory.schema);
         let place = (&id, &body.origin.clone(), &body);
         planned = (factory.plan)(&body, &mut PlanCx::new(factory, &schema, place, &mut findings, &mut claims));
     }
@@ -43,7 +45,8 @@ pub fn plan_body(factory: &Factory, yaml: &str) -> Trial {
         planned = None;
     }
     diagnostic::sort(&mut findings);
-    Trial { planned, findings, sources }
+    let routes = route_pipelines(&claims.routes);
+    Trial { planned, findings, routes, sources }
 }
 
 /// Decodes a part of the file that belongs to no component, such as `service::telemetry`, reporting every problem
@@ -56,7 +59,7 @@ pub fn decode_section<C: DeserializeOwned + JsonSchema>(
     let keys: Vec<&str> = path.split("::").collect();
     let (base, whole, at) = (Path::of(&keys), format!("`{path}`"), start(&node.origin));
     let section = Section { whole: &whole, base: &base, at: &at, schema: &SchemaDoc::of_type::<C>(), more_keys: &[] };
-    let (config, wrong) = section.decode(node, findings);
+    let Decoded { config, wrong, .. } = section.decode(node, findings);
     config.filter(|_| wrong.is_empty())
 }
 

@@ -55,12 +55,14 @@ pub mod reason {
     pub const SHUTDOWN: &str = "shutdown_deadline";
     /// The sending task ended without settling them.
     pub const ABANDONED: &str = "abandoned";
+    /// A router had no pipeline for them.
+    pub const NO_ROUTE: &str = "no_route";
     /// A transform neither emitted nor discarded them.
     pub const UNACCOUNTED: &str = "unaccounted";
 }
 
 impl Ledger {
-    /// Opens the account of a pipeline.
+    /// Opens the account of a pipeline. The newest is shown first, because pipelines are built from their ends.
     pub fn pipeline(&self, telemetry: &Telemetry, pipeline: &str) -> Arc<PipelineAccount> {
         let account = Arc::new(PipelineAccount {
             pipeline: pipeline.to_owned(),
@@ -81,7 +83,7 @@ impl Ledger {
             degraded: Mutex::default(),
             destinations: Mutex::default(),
         });
-        self.0.lock().push(Arc::clone(&account));
+        self.0.lock().insert(0, Arc::clone(&account));
         account
     }
 

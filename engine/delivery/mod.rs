@@ -6,9 +6,10 @@
 //!   moment ([`ledger`]).
 //! - What waits is bounded in requests, items or bytes per queue, and in bytes over all ([`budget`]).
 //!
-//! Flow: [`intake`] walks the pipelines of a receiver on the caller's task, transforms inline, encodes once, and
-//! commits to the [`queue`]s. A [`sender`] per queue gathers what waits into requests and repeats them by the
-//! [`retry`] policy. There is no task or channel between a receiver and the queue.
+//! Flow: [`intake`] walks the pipelines of a receiver on the caller's task, transforms inline, on through [`routing`]
+//! into the pipelines chosen for each record, encodes once, and commits to the [`queue`]s. A [`sender`] per queue gathers
+//! what waits into requests and repeats them by the [`retry`] policy. There is no task or channel between a receiver and
+//! the queue.
 
 pub mod attempts;
 pub mod budget;
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod pipeline;
 pub mod queue;
 pub mod retry;
+pub mod routing;
 pub mod sender;
 mod transaction;
 

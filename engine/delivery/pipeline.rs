@@ -8,6 +8,7 @@ use super::{
     direct::DirectSender,
     ledger::{DestinationAccount, PipelineAccount, reason},
     queue::SendingQueue,
+    routing::Fork,
     transaction::Transaction,
 };
 use crate::{
@@ -42,6 +43,8 @@ pub enum Output {
     Direct { sender: Arc<DirectSender>, account: Arc<DestinationAccount> },
     /// A connector, or a stateful processor of the same pipeline.
     Stage { stage: Arc<dyn Stage>, account: Arc<DestinationAccount> },
+    /// A connector that routes: the pipelines behind it are walked at once.
+    Router(Fork),
 }
 
 impl Step {
@@ -83,7 +86,7 @@ impl Pipeline {
             return Ok(());
         }
         let mut encoded: Option<OtlpRequest> = None;
-        for output in &self.outputs {
+        for (index, output) in self.outputs.iter().enumerate() {
             match output {
                 Output::Queue { queue, account } => {
                     transaction.append(queue, encoded.get_or_insert_with(|| encode(&batches)).clone(), account);
@@ -94,6 +97,14 @@ impl Pipeline {
                 Output::Stage { stage, account } => {
                     for batch in &batches {
                         transaction.absorb(&**stage, batch.clone(), account);
+                    }
+                }
+                Output::Router(fork) => {
+                    // The last one gets the batches themselves, so that it need not copy the records.
+                    let last = index + 1 == self.outputs.len();
+                    let batches = if last { std::mem::take(&mut batches) } else { batches.clone() };
+                    for batch in batches {
+                        fork.walk(batch, transaction)?;
                     }
                 }
             }

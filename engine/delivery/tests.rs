@@ -27,18 +27,18 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::sync::{Notify, Semaphore};
 
 /// Answers attempts from a script, then with `Delivered`. Attempts wait while it is shut.
-struct Scripted {
+pub(super) struct Scripted {
     script: Mutex<VecDeque<Outcome>>,
     /// Items of each attempt.
-    attempts: Mutex<Vec<usize>>,
+    pub attempts: Mutex<Vec<usize>>,
     /// The bytes of all attempts, one after the other.
-    bytes: Mutex<Vec<u8>>,
+    pub bytes: Mutex<Vec<u8>>,
     open: Semaphore,
     attempted: Notify,
 }
 
 impl Scripted {
-    fn new(script: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
+    pub fn new(script: impl IntoIterator<Item = Outcome>) -> Arc<Self> {
         Arc::new(Self {
             script: Mutex::new(script.into_iter().collect()),
             attempts: Mutex::default(),
@@ -49,13 +49,13 @@ impl Scripted {
     }
 
     /// One whose attempts wait for `let_through`.
-    fn shut() -> Arc<Self> {
+    pub fn shut() -> Arc<Self> {
         let scripted = Self::new([]);
         scripted.open.forget_permits(Semaphore::MAX_PERMITS);
         scripted
     }
 
-    fn let_through(&self, attempts: usize) {
+    pub fn let_through(&self, attempts: usize) {
         self.open.add_permits(attempts);
     }
 

@@ -27,6 +27,7 @@ pub(super) struct Transaction<'g> {
     counts: SmallVec<[(&'g Counter, u64); 6]>,
     discards: SmallVec<[Reasoned<'g>; 1]>,
     degrades: SmallVec<[Reasoned<'g>; 1]>,
+    rejects: SmallVec<[(&'g DestinationAccount, &'static str, usize); 1]>,
 }
 
 struct Append<'g> {
@@ -96,6 +97,11 @@ impl<'g> Transaction<'g> {
         self.degrades.push(Reasoned { account, processor, reason, items });
     }
 
+    /// Items that the destination will never have, as is known before anything is tried.
+    pub fn reject(&mut self, account: &'g DestinationAccount, reason: &'static str, items: usize) {
+        self.rejects.push((account, reason, items));
+    }
+
     /// Commits, or leaves everything as it was.
     ///
     /// Cancel-safe: everything behind the last await happens at once.
@@ -142,6 +148,9 @@ impl<'g> Transaction<'g> {
         }
         for degrade in self.degrades.drain(..) {
             degrade.account.degrade(degrade.processor, degrade.reason, degrade.items as u64);
+        }
+        for (account, reason, items) in self.rejects.drain(..) {
+            account.reject(reason, items as u64);
         }
         for absorb in self.absorbs.drain(..) {
             absorb.account.delivered.add(absorb.batch.len() as u64);

@@ -3,7 +3,7 @@
 //! Promises: untouched OTLP stays the bytes it came as; cloning a batch shares its records, and the first change
 //! to a shared batch copies it (copy on write), so no branch of a fan-out sees another's changes.
 
-use super::{LogRecord, Logs, Signal, otlp};
+use super::{LogRecord, Logs, Signal, Traces, otlp};
 use bytes::Bytes;
 use std::sync::Arc;
 
@@ -43,6 +43,11 @@ impl Batch {
     /// Decoded log records.
     pub fn logs(logs: Logs) -> Self {
         Self { payload: Payload::Logs(Arc::new(logs)) }
+    }
+
+    /// Spans; they are encoded at once, since nothing in a pipeline looks at them.
+    pub fn traces(traces: &Traces) -> Self {
+        Self::otlp(OtlpRequest { signal: Signal::Traces, bytes: otlp::encode_traces(traces), items: traces.len() })
     }
 
     /// Untouched OTLP of any signal.

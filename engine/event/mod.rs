@@ -12,6 +12,7 @@ mod record;
 mod severity;
 mod signal;
 mod text;
+mod trace;
 mod value;
 mod value_serde;
 
@@ -22,4 +23,5 @@ pub use record::{LogGroup, LogRecord, Logs, Raw, Resource, Scope};
 pub use severity::{Priority, SeverityNumber};
 pub use signal::{Signal, Signals};
 pub use text::{Text, cut};
+pub use trace::{Span, SpanEvent, SpanGroup, SpanKind, SpanLink, SpanStatus, Traces};
 pub use value::Value;

@@ -1,5 +1,7 @@
 //! Severity: Falco priorities and OpenTelemetry severity numbers (`docs/mapping.md`, section 1).
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// OpenTelemetry's SeverityNumber: 0 unspecified, 1 to 24 from TRACE to FATAL4.
@@ -11,8 +13,9 @@ impl SeverityNumber {
     pub const UNSPECIFIED: Self = Self(0);
 }
 
-/// A Falco priority. Ordered by urgency: `Debug < Emergency`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A Falco priority. Ordered by urgency: `Debug < Emergency`. In a configuration it is the lower-case word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Priority {
     Debug,
     Informational,

@@ -5,11 +5,14 @@
 //! after all that feed it, senders until their queues are empty or the deadline is over, exporters, extensions);
 //! a component that fails or panics stops the graph in that same order, and so does the end of the last receiver.
 
-use super::plan::{ConnectorNode, PipelineNode, Plan};
+use super::{
+    order::{Station, in_order},
+    plan::{ConnectorNode, PipelineNode, Plan, RouterNode},
+};
 use crate::{
     component::{
-        BoxError, BuildCx, BuiltTransform, ComponentId, Consumer, Drain, Extension, Kind, Planned, Receiver, Stage,
-        Storages,
+        BoxError, BuildCx, BuiltTransform, ComponentId, Consumer, Drain, Extension, Kind, PipelineId, Planned,
+        Receiver, Stage, Storages,
     },
     delivery::{
         attempts::Destination,
@@ -20,6 +23,7 @@ use crate::{
         ledger::Ledger,
         pipeline::{Output, Pipeline, Step},
         queue::SendingQueue,
+        routing::Fork,
         sender::Sender,
     },
     event::Signal,
@@ -91,7 +95,7 @@ impl Graph {
     /// # Errors
     /// The first component that cannot be built; what was built before it is closed again.
     pub async fn build(plan: Plan, around: &Surroundings) -> Result<Self, BuildError> {
-        let Plan { receivers, connectors, exporters, extensions, pipelines, .. } = plan;
+        let Plan { receivers, connectors, routers, exporters, extensions, mut pipelines, .. } = plan;
         let bare =
             |kind, id: &ComponentId| BuildCx::new(kind, id.clone(), around.telemetry.clone(), around.health.clone());
         let failed = |kind, id: &ComponentId| {
@@ -123,37 +127,51 @@ impl Graph {
                 plan.build(&cx(Kind::Connector, &id)).await.map_err(failed(Kind::Connector, &id))?.into();
             built_connectors.insert(id, stage);
         }
+        let routers: BTreeMap<ComponentId, RouterNode> =
+            routers.into_iter().map(|node| (node.id.clone(), node)).collect();
+        let connector_ids: Vec<&ComponentId> = built_connectors.keys().chain(routers.keys()).collect();
+        let order = in_order(&pipelines, &connector_ids);
         let mut wiring = Wiring {
             around,
             closed: Drain::new(),
             destinations: &destinations,
             connectors: &built_connectors,
+            routers: &routers,
+            heads: BTreeMap::new(),
             queues: BTreeMap::new(),
             direct: BTreeMap::new(),
             senders: Vec::new(),
-            inner_stages: Vec::new(),
+            inner_stages: BTreeMap::new(),
             transforms: Vec::new(),
         };
-        let mut heads: Vec<(PipelineNode, Arc<Pipeline>)> = Vec::new();
-        for mut node in pipelines {
-            let processors = std::mem::take(&mut node.processors);
-            let head = wiring.pipeline(&node, processors, &cx).await?;
-            heads.push((node, head));
+        for station in order.iter().rev() {
+            let Station::Pipeline(index) = station else { continue };
+            let processors = std::mem::take(&mut pipelines[*index].processors);
+            wiring.pipeline(&pipelines[*index], processors, &cx).await?;
         }
-        let Wiring { closed, senders, inner_stages, transforms, .. } = wiring;
+        let Wiring { closed, senders, heads, mut inner_stages, transforms, .. } = wiring;
         let consumer = |kind, id: &ComponentId, telemetry| {
-            let fed: Vec<_> = heads
+            let fed: Vec<_> = pipelines
                 .iter()
-                .filter(|(node, _)| node.receivers.contains(id))
-                .map(|(node, head)| (node.id.signal, Arc::clone(head)))
+                .filter(|node| node.receivers.contains(id))
+                .filter_map(|node| Some((node.id.signal, Arc::clone(heads.get(&node.id)?))))
                 .collect();
             Consumer::new(PipelineIntake::new(kind, id.clone(), fed, around.budget.clone(), closed.clone(), telemetry))
         };
-        let mut stages = inner_stages;
-        for id in in_order(&built_connectors, &heads) {
-            let Some(stage) = built_connectors.get(&id) else { continue };
-            let out = consumer(Kind::Connector, &id, &around.telemetry);
-            stages.push(BuiltStage { kind: Kind::Connector, stage: Arc::clone(stage), out, id });
+        let mut stages = Vec::new();
+        for station in &order {
+            match station {
+                Station::Pipeline(index) => {
+                    stages.extend(inner_stages.remove(&pipelines[*index].id).unwrap_or_default());
+                }
+                Station::Connector(id) => {
+                    // A router has nothing to run.
+                    let Some(stage) = built_connectors.get(id) else { continue };
+                    let out = consumer(Kind::Connector, id, &around.telemetry);
+                    let (id, stage) = ((*id).clone(), Arc::clone(stage));
+                    stages.push(BuiltStage { kind: Kind::Connector, id, stage, out });
+                }
+            }
         }
         let mut built_receivers = Vec::new();
         for node in receivers {
@@ -282,7 +300,11 @@ struct Wiring<'a> {
     queues: BTreeMap<(ComponentId, Signal), Arc<SendingQueue>>,
     direct: BTreeMap<(ComponentId, Signal), Arc<DirectSender>>,
     senders: Vec<Sender>,
-    inner_stages: Vec<BuiltStage>,
+    routers: &'a BTreeMap<ComponentId, RouterNode>,
+    /// The pipelines built so far: those behind a router before those in front of it.
+    heads: BTreeMap<PipelineId, Arc<Pipeline>>,
+    /// Stages in the middle of pipelines.
+    inner_stages: BTreeMap<PipelineId, Vec<BuiltStage>>,
     transforms: Vec<(ComponentId, Arc<dyn BuiltTransform>)>,
 }
 
@@ -293,7 +315,7 @@ impl Wiring<'_> {
         node: &PipelineNode,
         processors: Vec<(ComponentId, Planned)>,
         cx: &impl Fn(Kind, &ComponentId) -> BuildCx,
-    ) -> Result<Arc<Pipeline>, BuildError> {
+    ) -> Result<(), BuildError> {
         let telemetry = self.around.telemetry.clone();
         let signal = node.id.signal;
         // In order; each later one is fed by the stage in front of it.
@@ -308,7 +330,7 @@ impl Wiring<'_> {
                 }
                 Planned::TransformPlan(plan) => {
                     let failed = |source| BuildError { kind: Kind::Processor, id: id.clone(), source };
-                    let built = plan.build(&cx(Kind::Processor, &id)).await.map_err(failed)?;
+                    let built = plan.build(&cx(Kind::Processor, &id).in_pipeline(&node.id)).await.map_err(failed)?;
                     let built: Arc<dyn BuiltTransform> = built.into();
                     self.transforms.push((id.clone(), Arc::clone(&built)));
                     let step = Step::new(id, node.id.as_str(), signal.as_str(), built, &telemetry);
@@ -317,15 +339,12 @@ impl Wiring<'_> {
                     }
                 }
                 Planned::Stage(plan) => {
-                    let stage = plan.build(&cx(Kind::Processor, &id)).await.map_err(|source| BuildError {
-                        kind: Kind::Processor,
-                        id: id.clone(),
-                        source,
-                    })?;
+                    let failed = |source| BuildError { kind: Kind::Processor, id: id.clone(), source };
+                    let stage = plan.build(&cx(Kind::Processor, &id).in_pipeline(&node.id)).await.map_err(failed)?;
                     segments.push(Segment { steps: Vec::new(), fed_by: Some((id, stage.into())) });
                 }
                 // The registry gives processors as transforms or stages only.
-                Planned::Receiver(_) | Planned::Exporter { .. } | Planned::Extension(_) => {}
+                Planned::Receiver(_) | Planned::Router(_) | Planned::Exporter { .. } | Planned::Extension(_) => {}
             }
         }
         let mut behind: Option<Arc<Pipeline>> = None;
@@ -352,12 +371,11 @@ impl Wiring<'_> {
             }
             behind = Some(pipeline);
         }
-        self.inner_stages.extend(stages.into_iter().rev());
+        stages.reverse();
+        self.inner_stages.insert(node.id.clone(), stages);
         // There is always at least the one segment that the list starts with.
-        Ok(behind.unwrap_or_else(|| {
-            let account = self.around.ledger.pipeline(&telemetry, node.id.as_str());
-            Arc::new(Pipeline { account, steps: Vec::new(), outputs: Vec::new() })
-        }))
+        self.heads.extend(behind.map(|head| (node.id.clone(), head)));
+        Ok(())
     }
 
     fn output(
@@ -369,6 +387,12 @@ impl Wiring<'_> {
         let telemetry = &self.around.telemetry;
         if let Some(stage) = self.connectors.get(id) {
             return Some(Output::Stage { stage: Arc::clone(stage), account: account.destination(id.as_str()) });
+        }
+        if let Some(node) = self.routers.get(id) {
+            let built = |id: &PipelineId| Some((id.signal, Arc::clone(self.heads.get(id)?)));
+            let pipelines = node.pipelines.iter().map(built).collect::<Option<Vec<_>>>()?;
+            let (router, account) = (Arc::clone(&node.router), account.destination(id.as_str()));
+            return Some(Output::Router(Fork { router, pipelines, account }));
         }
         let destination = self.destinations.get(id)?;
         let account = account.destination(id.as_str());
@@ -399,30 +423,6 @@ struct Segment {
 }
 
 type NamedStage = (ComponentId, Arc<dyn Stage>);
-
-/// Connectors, each after all that feed it. The plan has no cycles.
-fn in_order(
-    connectors: &BTreeMap<ComponentId, Arc<dyn Stage>>,
-    heads: &[(PipelineNode, Arc<Pipeline>)],
-) -> Vec<ComponentId> {
-    let mut left: Vec<&ComponentId> = connectors.keys().collect();
-    let mut order = Vec::new();
-    while !left.is_empty() {
-        let fed_by_left = |id: &ComponentId| {
-            heads.iter().any(|(node, _)| {
-                node.exporters.contains(id) && node.receivers.iter().any(|from| from != id && left.contains(&from))
-            })
-        };
-        let (blocked, free): (Vec<_>, Vec<_>) = left.iter().copied().partition(|id| fed_by_left(id));
-        if free.is_empty() {
-            order.extend(blocked.into_iter().cloned());
-            break;
-        }
-        order.extend(free.into_iter().cloned());
-        left = blocked;
-    }
-    order
-}
 
 /// Tasks that stop together.
 #[derive(Default)]

@@ -3,6 +3,7 @@
 
 use super::{Graph, RunError, Surroundings, plan};
 use crate::{
+    component::PipelineId,
     config::{Inputs, load, render},
     delivery::{budget::Budget, ledger::Ledger},
     prelude::*,
@@ -72,6 +73,7 @@ const ALL: &[Factory] = &[
     Factory::built_transform::<Watcher>(),
     Factory::stage::<Holder>(),
     Factory::connector::<Bridge>(),
+    Factory::router::<Points>(),
     Factory::exporter::<Sink>(DeliveryDefaults::REMOTE),
     Factory::extension::<Lamp>(),
 ];
@@ -124,8 +126,9 @@ impl ReceiverPlan for SourceConfig {
 impl Receiver for Running<SourceConfig> {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let mut logs = Logs::default();
-        for _ in 0..self.0.records {
-            logs.push(Arc::default(), Arc::default(), LogRecord::default());
+        for number in 0..self.0.records {
+            let record = LogRecord { time_unix_nano: number as u64, ..LogRecord::default() };
+            logs.push(Arc::default(), Arc::default(), record);
         }
         out.consume(Batch::logs(logs)).await?;
         self.1.note("consumed");
@@ -136,6 +139,40 @@ impl Receiver for Running<SourceConfig> {
             Then::Panic => panic!("the tap burst"),
         }
         Ok(())
+    }
+}
+
+/// Routes records by the number that the source gave them: the first to the first pipeline, and round.
+struct Points;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+struct PointsConfig {
+    to: Vec<PipelineId>,
+}
+
+impl Component for Points {
+    const TYPE: &'static str = "points";
+    const STABILITY: Stability = Stability::Stable;
+    const SIGNALS: Signals = Signals::LOGS;
+    const PRODUCES: Signals = Signals::LOGS;
+    const README: &'static str = "";
+    type Config = PointsConfig;
+    type Plan = Vec<Route>;
+
+    fn plan(config: PointsConfig, cx: &mut PlanCx<'_>) -> Option<Vec<Route>> {
+        let numbered = config.to.iter().enumerate();
+        Some(numbered.map(|(number, id)| cx.routes_to(&format!("to[{number}]"), id)).collect())
+    }
+}
+
+impl Router for Vec<Route> {
+    fn route(&self, _: &Resource, record: &LogRecord, routes: &mut Routes) {
+        routes.add(self[record.time_unix_nano as usize % self.len()]);
+    }
+
+    fn route_unread(&self, routes: &mut Routes) {
+        routes.extend(self);
     }
 }
 
@@ -364,4 +401,35 @@ async fn the_end_of_the_last_receiver_is_a_drain() {
     ended.result.as_ref().unwrap();
     assert_eq!(steps(&ended, "stop")[0], "source/other", "it was running until then");
     assert_eq!(ended.row("logs/whole", "sink/whole"), (4, 4));
+}
+
+/// Written against the flow: what is fed stands before what feeds it.
+const ROUTED: &str = "\
+receivers: {source: {records: 5, then: wait}}
+processors: {holder/in: , holder/a: , holder/behind: }
+connectors: {bridge: , points: {to: [logs/b, logs/a]}}
+exporters: {sink/a: , sink/b: }
+service:
+  telemetry: {metrics: {level: none}}
+  pipelines:
+    logs/behind: {receivers: [bridge], processors: [holder/behind], exporters: [sink/b]}
+    logs/b: {receivers: [points], exporters: [bridge]}
+    logs/a: {receivers: [points], processors: [holder/a], exporters: [sink/a]}
+    logs/in: {receivers: [source], processors: [holder/in], exporters: [points]}
+";
+
+/// Scenario: stages in front of a router, behind it, and behind a connector behind it, all full when the stop comes.
+/// Guarantee: each is stopped after whatever feeds it, so that everything arrives; the router's books show what each
+/// pipeline took.
+#[tokio::test(start_paused = true)]
+async fn a_stop_flushes_through_routers_and_connectors() {
+    let ended = run(ROUTED).await;
+    ended.result.as_ref().unwrap();
+    assert_eq!(ended.row("logs/in", "holder/in"), (5, 5));
+    assert_eq!(ended.row("logs/in after holder/in", "points"), (5, 5));
+    assert_eq!(ended.row("logs/a after holder/a", "sink/a"), (2, 2));
+    assert_eq!(ended.row("logs/b", "bridge"), (3, 3));
+    assert_eq!(ended.row("logs/behind after holder/behind", "sink/b"), (3, 3));
+    let stops = steps(&ended, "stop");
+    assert_eq!(stops, ["source", "holder/in", "holder/a", "bridge", "holder/behind", "sink/a", "sink/b"]);
 }

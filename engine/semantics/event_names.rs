@@ -8,3 +8,5 @@ pub const FALCO_INTERNAL: &str = "falco.internal";
 pub const FALCO_ALERT_SUMMARY: &str = "falco.alert.summary";
 /// A Kubernetes audit event.
 pub const K8S_AUDIT_EVENT: &str = "k8s.audit.event";
+/// An incident that was opened, updated or closed.
+pub const LANNER_INCIDENT: &str = "lanner.incident";

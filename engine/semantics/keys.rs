@@ -50,6 +50,21 @@ keys! {
     PCI_DSS = "falco.compliance.pci_dss";
     NIST_800_53 = "falco.compliance.nist_800_53";
     CIS = "falco.compliance.cis";
+    /// Controls that a technique touches, by `categorize`.
+    COMPLIANCE_PCI_DSS = "lanner.compliance.pci_dss";
+    COMPLIANCE_NIST_800_53 = "lanner.compliance.nist_800_53";
+    COMPLIANCE_CIS_CONTROLS = "lanner.compliance.cis_controls";
+    /// What an investigation can go on with, by `categorize`: lists of text.
+    INDICATORS_PROCESS = "lanner.indicators.process";
+    INDICATORS_USER = "lanner.indicators.user";
+    INDICATORS_CONTAINER = "lanner.indicators.container";
+    INDICATORS_FILE = "lanner.indicators.file";
+    INDICATORS_ADDRESS = "lanner.indicators.address";
+    /// What to do: static text, never with a value of the event.
+    RECOMMENDATION = "lanner.recommendation";
+    RECOMMENDATION_ID = "lanner.recommendation.id";
+    /// The priority before an override of `categorize`, in lower case.
+    ORIGINAL_PRIORITY = "lanner.priority.original";
     AUDIT_STAGE = "k8s.audit.event.stage";
     SERVICE_NAME = "service.name";
     SERVICE_NAMESPACE = "service.namespace";
@@ -74,3 +89,13 @@ keys! {
     EXECUTABLE_NAME = "process.executable.name";
     EXECUTABLE_PATH = "process.executable.path";
 }
+
+/// The lists of ATT&CK ids and names: tactics, techniques, sub-techniques.
+pub static THREAT_LISTS: [&LazyLock<Key>; 6] = [
+    &THREAT_TACTIC_ID,
+    &THREAT_TACTIC_NAME,
+    &THREAT_TECHNIQUE_ID,
+    &THREAT_TECHNIQUE_NAME,
+    &THREAT_SUBTECHNIQUE_ID,
+    &THREAT_SUBTECHNIQUE_NAME,
+];

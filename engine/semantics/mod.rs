@@ -17,11 +17,12 @@ mod options;
 mod recognise;
 pub mod secrets;
 mod summary;
+pub mod tags;
 pub mod threat;
 pub mod uid;
 
 pub use audit::{AuditMapper, AuditOptions};
-pub use falco::{AlertParts, FalcoMapper, Mapped, scope};
+pub use falco::{AlertParts, FalcoMapper, Mapped, scope, to_rfc3339};
 pub use options::{MappingOptions, MappingVersion, Preserve};
 pub use recognise::{is_alert, is_audit, is_internal, priority};
 pub use summary::{Reasons, Summary};

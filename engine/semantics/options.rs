@@ -11,6 +11,9 @@ pub struct MappingOptions {
     pub mapping: MappingVersion,
     /// Keep the JSON text of every alert in `log.record.original` (cut at `max_attribute_bytes`).
     pub keep_original: bool,
+    /// Replace secrets that are recognised by their shape, such as `--password=x` and `https://user:x@host`, in command lines,
+    /// in the message that repeats them and in all other text of an alert's fields.
+    pub redact_command_lines: bool,
     /// Which output fields are kept under `falco.output_fields.<field>`.
     pub preserve: Preserve,
     /// Longest attribute value, in bytes; longer text is cut at a character boundary. 0 is no limit.
@@ -33,6 +36,7 @@ impl Default for MappingOptions {
         Self {
             mapping: MappingVersion::V1,
             keep_original: false,
+            redact_command_lines: true,
             preserve: Preserve::Unmapped,
             max_attribute_bytes: 4096,
             max_attributes: 128,

@@ -2,7 +2,7 @@
 //!
 //! Promises: updating one is a single relaxed atomic operation on its own cache line; asking twice for the same
 //! name and labels gives the same cell, so a reload keeps its counts. Cells are made at build time from
-//! configuration, never from event data, so their number is bounded by the configuration.
+//! configuration, so their number is bounded by it; the few that are named by events are bounded by who makes them.
 
 use parking_lot::Mutex;
 use std::{

@@ -2,6 +2,7 @@
 //!
 //! - [`Capture`] stands behind a receiver or a stage and can be told to be busy, draining, or stuck.
 //! - [`TransformTest`] runs records through a processor planned from YAML.
+//! - [`RouterTest`] does the same with a connector that routes.
 //! - [`receiver`] is the conformance kit of receivers: what every one of them must do, a test for each row.
 //! - [`planning`] runs a plan phase without a configuration file.
 //! - [`log`] builds records.
@@ -13,6 +14,7 @@ mod plan;
 mod readme;
 pub mod receiver;
 mod records;
+mod router;
 mod storage;
 mod transform;
 
@@ -20,5 +22,6 @@ pub use capture::{Capture, Mood};
 pub use plan::planning;
 pub use readme::check_readmes;
 pub use records::{LogBuilder, log};
+pub use router::{Routed, RouterTest};
 pub use storage::MemoryStorage;
 pub use transform::{TransformTest, Transformed};

@@ -8,7 +8,7 @@
 //! - Nobody but the user of the process can read the directory that it creates.
 //!
 //! A redb file holds one table; its keys are the owner, a zero byte, and the owner's key. Every `put` is one
-//! transaction with one `fsync`; components put at most every second or so.
+//! transaction with one `fsync`, and they are made one after the other; components put once for all who wait.
 
 mod config;
 mod store;

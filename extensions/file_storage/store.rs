@@ -52,6 +52,7 @@ struct TooLarge {
 /// The state of all components.
 pub(super) struct Store {
     database: Arc<Database>,
+    writing: Arc<tokio::sync::Mutex<()>>,
     /// Whether a damaged file was found and moved aside.
     pub moved_aside: bool,
 }
@@ -101,7 +102,7 @@ impl Store {
             Database::builder().set_cache_size(CACHE).set_check_integrity_on_open(true).create_with_backend(file)
         });
         match opened {
-            Ok(database) => Ok(Self { database: Arc::new(database), moved_aside: false }),
+            Ok(database) => Ok(Self { database: Arc::new(database), writing: Arc::default(), moved_aside: false }),
             Err(DatabaseError::DatabaseAlreadyOpen) => Err(OpenError::InUse { path: path.to_owned() }),
             Err(source) => Err(OpenError::Database { path: path.to_owned(), source }),
         }
@@ -133,7 +134,8 @@ fn free_name(path: &Path) -> PathBuf {
 
 impl StorageProvider for Store {
     fn open(&self, owner: &str) -> Arc<dyn Storage> {
-        Arc::new(Owned { prefix: [owner.as_bytes(), b"\0"].concat(), database: Arc::clone(&self.database) })
+        let prefix = [owner.as_bytes(), b"\0"].concat();
+        Arc::new(Owned { prefix, database: Arc::clone(&self.database), writing: Arc::clone(&self.writing) })
     }
 }
 
@@ -141,6 +143,9 @@ impl StorageProvider for Store {
 struct Owned {
     prefix: Vec<u8>,
     database: Arc<Database>,
+    /// Held by a write until it is over, also when nobody waits for it any more: otherwise the next one could overtake it
+    /// and older values would win.
+    writing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Owned {
@@ -202,7 +207,9 @@ impl Storage for Owned {
             }
         }
         let changes: Vec<_> = changes.into_iter().map(|(key, value)| (self.key(&key), value)).collect();
+        let writing = Arc::clone(&self.writing).lock_owned().await;
         self.blocking(move |database| {
+            let _writing = writing;
             let transaction = database.begin_write()?;
             {
                 let mut table = transaction.open_table(TABLE)?;

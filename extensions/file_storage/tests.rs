@@ -168,3 +168,24 @@ fn mistakes_are_found_before_start() {
         assert!(trial.rendered().contains(text), "{yaml}: {}", trial.rendered());
     }
 }
+
+/// Scenario: many puts are given up just after they began, and another one follows at once.
+/// Guarantee: the last one wins, although nobody waited for the end of the others.
+#[tokio::test]
+async fn a_put_that_was_given_up_is_not_made_late() {
+    let folder = Folder::new("order");
+    let store = folder.open();
+    let storage = store.open("processor/aggregate");
+    for _ in 0..20 {
+        for _ in 0..16 {
+            tokio::select! {
+                biased;
+                _ = storage.put(vec![("a".into(), value("old"))]) => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+        storage.put(vec![("a".into(), value("new"))]).await.unwrap();
+        storage.put(vec![("b".into(), value("a barrier"))]).await.unwrap();
+        assert_eq!(storage.get("a").await.unwrap(), value("new"));
+    }
+}

@@ -22,6 +22,8 @@ const NOW: u64 = 1_748_736_000_000_000_000;
 static KEEPING: LazyLock<FalcoMapper> = LazyLock::new(|| {
     FalcoMapper::new(&MappingOptions {
         keep_original: true,
+        // What is compared below is the text as it was sent.
+        redact_command_lines: false,
         preserve: Preserve::All,
         max_attribute_bytes: 0,
         max_attributes: 4096,

@@ -1,12 +1,13 @@
 //! What a user writes, and what is checked of it.
 
+use lanner_conditions::{Condition, ConditionConfig};
 use lanner_engine::{config::Pattern, prelude::*};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Least urgent priority to keep.
-    pub min_priority: Option<MinPriority>,
+    pub min_priority: Option<Priority>,
     /// Keep alerts that have every one of these tags.
     pub require_tags: Vec<String>,
     /// Discard alerts that have one of these tags.
@@ -18,22 +19,10 @@ pub struct Config {
     /// Keep alerts of this source, or of one of these: `syscall`, `k8s_audit`, a plugin's source. `syscalls` is the same as
     /// `syscall`.
     pub source: Option<Sources>,
+    /// Keep records for which this holds, alerts or not, in Falco's language: `k8s.ns.name = prod and not tags intersects (noise)`.
+    pub condition: Option<ConditionConfig>,
     /// What happens to records that are no alerts.
     pub non_alerts: NonAlerts,
-}
-
-/// A Falco priority, most urgent first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum MinPriority {
-    Emergency,
-    Alert,
-    Critical,
-    Error,
-    Warning,
-    Notice,
-    Informational,
-    Debug,
 }
 
 /// One source or several, such as `syscall` or `[syscall, k8s_audit]`.
@@ -55,21 +44,6 @@ pub enum NonAlerts {
     Drop,
 }
 
-impl From<MinPriority> for Priority {
-    fn from(written: MinPriority) -> Self {
-        match written {
-            MinPriority::Emergency => Self::Emergency,
-            MinPriority::Alert => Self::Alert,
-            MinPriority::Critical => Self::Critical,
-            MinPriority::Error => Self::Error,
-            MinPriority::Warning => Self::Warning,
-            MinPriority::Notice => Self::Notice,
-            MinPriority::Informational => Self::Informational,
-            MinPriority::Debug => Self::Debug,
-        }
-    }
-}
-
 /// A checked config.
 pub struct Plan {
     pub(super) min_priority: Option<Priority>,
@@ -79,6 +53,7 @@ pub struct Plan {
     pub(super) output: Option<Pattern>,
     /// Empty when any source will do.
     pub(super) sources: Vec<String>,
+    pub(super) condition: Option<Condition>,
     pub(super) drop_others: bool,
 }
 
@@ -107,8 +82,11 @@ impl Config {
             cx.error("source", NoSource);
             valid = false;
         }
+        let written = self.condition.is_some();
+        let condition = self.condition.and_then(|condition| condition.compile("condition", cx));
+        valid &= condition.is_some() == written;
         let plan = Plan {
-            min_priority: self.min_priority.map(Into::into),
+            min_priority: self.min_priority,
             require_tags: self.require_tags,
             exclude_tags: self.exclude_tags,
             rule: self.rule,
@@ -118,9 +96,10 @@ impl Config {
                 Some(Sources::One(source)) => vec![source],
                 Some(Sources::Several(sources)) => sources,
             },
+            condition,
             drop_others: self.non_alerts == NonAlerts::Drop,
         };
-        if plan.passes_everything() {
+        if valid && plan.passes_everything() {
             cx.warning("", NoCondition);
         }
         valid.then_some(plan)
@@ -135,6 +114,7 @@ impl Plan {
             && self.rule.is_none()
             && self.output.is_none()
             && self.sources.is_empty()
+            && self.condition.is_none()
             && !self.drop_others
     }
 }

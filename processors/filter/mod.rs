@@ -1,20 +1,22 @@
-//! `filter` keeps the alerts that meet every condition.
+//! `filter` keeps the alerts that meet every key, and the records for which `condition` holds.
 //!
-//! Promises: changes no record; what it leaves out is counted under the first condition that failed, in the order
+//! Promises: changes no record; what it leaves out is counted under the first key that failed, in the order
 //! of the constants below; an alert whose priority is unknown passes `min_priority`, because a filter must not be the
-//! place where an odd alert disappears; records that are no alerts pass unless `non_alerts: drop`.
+//! place where an odd alert disappears; records that are no alerts pass unless `non_alerts: drop`
+//! or a `condition`, which can speak of any record, says otherwise.
 
 mod config;
 #[cfg(test)]
 mod tests;
 
 use config::{Config, Plan};
+use lanner_conditions::Seen;
 use lanner_engine::{
     prelude::*,
     semantics::{is_alert, keys, priority},
 };
 
-/// Reasons, in the order in which the conditions are looked at: cheap ones first.
+/// Reasons, in the order in which the keys are looked at: cheap ones first.
 const NON_ALERT: &str = "non_alert";
 const MIN_PRIORITY: &str = "min_priority";
 const SOURCE: &str = "source";
@@ -22,6 +24,7 @@ const EXCLUDE_TAGS: &str = "exclude_tags";
 const REQUIRE_TAGS: &str = "require_tags";
 const RULE: &str = "rule";
 const OUTPUT: &str = "output";
+const CONDITION: &str = "condition";
 
 /// The component type.
 pub struct Filter;
@@ -41,16 +44,23 @@ impl Component for Filter {
 
 impl Transform for Plan {
     fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
-        out.emit_unless(batch, |record| self.failed_condition(record));
+        out.emit_unless(batch, |resource, record| self.failed_condition(Seen { resource, record }));
     }
 }
 
 impl Plan {
     /// The first condition that the record does not meet.
-    fn failed_condition(&self, record: &LogRecord) -> Option<&'static str> {
-        if !is_alert(record) {
-            return self.drop_others.then_some(NON_ALERT);
-        }
+    fn failed_condition(&self, seen: Seen<'_>) -> Option<&'static str> {
+        let failed = match is_alert(seen.record) {
+            true => self.failed_key(seen.record),
+            false => self.drop_others.then_some(NON_ALERT),
+        };
+        let holds = || self.condition.as_ref().is_none_or(|condition| condition.holds(seen));
+        failed.or_else(|| (!holds()).then_some(CONDITION))
+    }
+
+    /// The first of the plain keys that an alert does not meet.
+    fn failed_key(&self, record: &LogRecord) -> Option<&'static str> {
         if self.min_priority.is_some_and(|least| priority(record).is_some_and(|priority| priority < least)) {
             return Some(MIN_PRIORITY);
         }

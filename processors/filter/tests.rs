@@ -1,9 +1,10 @@
 use super::Filter;
 use lanner_engine::{
-    event::SeverityNumber,
+    event::{LogGroup, SeverityNumber},
     prelude::*,
     testing::{TransformTest, log},
 };
+use std::sync::Arc;
 
 /// An alert with one attribute or severity after the other changed by the test.
 fn alert(rule: &'static str, priority: Priority, tags: &[&'static str]) -> LogRecord {
@@ -95,12 +96,47 @@ fn each_alert_is_counted_once() {
     assert_eq!(out.discarded(), [("min_priority", 1)]);
 }
 
-/// Scenario: no condition; a tag both required and excluded; an empty list of sources.
+/// Scenario: a condition beside a plain key, over alerts, an audit event and a plain line, in two groups of which one has a
+/// namespace.
+/// Guarantee: only what the condition holds for stays, alerts or not; the plain keys are asked first and of alerts only.
+#[test]
+fn a_condition_can_speak_of_any_record_and_its_resource() {
+    let yaml = "min_priority: warning\ncondition: k8s.ns.name = prod and (rule exists or ka.verb = delete)";
+    let audit = log().event_name("k8s.audit.event").attr("k8s.audit.event.request.verb", "delete").build();
+    let records = vec![
+        alert("loud", Priority::Error, &[]),
+        alert("quiet", Priority::Notice, &[]),
+        audit.clone(),
+        log().body("a line").build(),
+    ];
+    let group = |namespace: Option<&str>| {
+        let mut resource = Resource::default();
+        if let Some(name) = namespace {
+            resource.attrs.set("k8s.namespace.name", name.to_owned());
+        }
+        LogGroup { resource: Arc::new(resource), scope: Arc::default(), records: records.clone() }
+    };
+    let logs = Logs { groups: vec![group(None), group(Some("prod"))] };
+    let out = TransformTest::of::<Filter>(yaml).run_batch(Batch::logs(logs));
+    assert_eq!(out.records(), [records[0].clone(), audit]);
+    assert_eq!(out.discarded(), [("condition", 4), ("min_priority", 2)]);
+    let out = TransformTest::of::<Filter>("non_alerts: drop\ncondition: rule = loud").run(records);
+    assert_eq!(rules(&out.records()), ["loud"]);
+    assert_eq!(out.discarded(), [("condition", 1), ("non_alert", 2)]);
+}
+
+/// Scenario: no condition; a condition that is none; a tag both required and excluded; an empty list of sources.
 /// Guarantee: a warning for the first, errors at their places for the others.
 #[test]
 fn mistakes_are_found_before_start() {
     let findings = TransformTest::findings::<Filter>("{}");
     assert!(findings[0].message.contains("everything passes"), "{findings:?}");
+    let findings = TransformTest::findings::<Filter>("condition: proc.nam = bash");
+    assert_eq!(findings.len(), 1, "not that no key is set: {findings:?}");
+    assert!(
+        findings[0].path.ends_with("filter::condition") && findings[0].message.contains("proc.nam"),
+        "{findings:?}"
+    );
     let findings = TransformTest::findings::<Filter>("require_tags: [a]\nexclude_tags: [a]\nsource: []");
     let messages: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();
     assert!(messages.iter().any(|text| text.contains("`a` is both")), "{messages:?}");

@@ -1,6 +1,7 @@
 //! What a user writes, and what is checked of it.
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use crate::{digest, globs};
+use globset::GlobSet;
 use lanner_engine::{
     config::{Pattern, Secret},
     prelude::*,
@@ -59,13 +60,6 @@ impl Default for Config {
 struct Nothing;
 
 #[derive(Debug, thiserror::Error)]
-#[error("`{text}` is no name with wildcards: {reason}; write for example `user.*`")]
-struct BadGlob {
-    text: String,
-    reason: String,
-}
-
-#[derive(Debug, thiserror::Error)]
 #[error("the expression matches the empty text, so it would match everywhere; write what it must contain")]
 struct MatchesEmpty;
 
@@ -103,7 +97,7 @@ impl Config {
         if self.action == Action::Hash && self.hash_key.expose().is_empty() {
             cx.warning("action", NoHashKey);
         }
-        let (keys, allowed) = (globs("keys", &self.keys, cx), globs("allowed_keys", &self.allowed_keys, cx));
+        let (keys, allowed) = (globs::set("keys", &self.keys, cx), globs::set("allowed_keys", &self.allowed_keys, cx));
         Some(Plan {
             secrets: self.secrets,
             keys: keys?,
@@ -111,25 +105,9 @@ impl Config {
             patterns: self.patterns,
             replacement: match self.action {
                 Action::Mask => Replacement::Mask(self.mask.into()),
-                Action::Hash => Replacement::Hash(*blake3::hash(self.hash_key.expose().as_bytes()).as_bytes()),
+                Action::Hash => Replacement::Hash(digest::key(&self.hash_key)),
                 Action::Delete => Replacement::Delete,
             },
         })
     }
-}
-
-fn globs(key: &str, texts: &[String], cx: &mut PlanCx<'_>) -> Option<GlobSet> {
-    let (mut set, mut sound) = (GlobSetBuilder::new(), true);
-    for (index, text) in texts.iter().enumerate() {
-        // Names have no folders, so a star may stand for dots and slashes as well.
-        match GlobBuilder::new(text).literal_separator(false).build() {
-            Ok(glob) => drop(set.add(glob)),
-            Err(error) => {
-                let reason = error.kind().to_string();
-                cx.error(&format!("{key}[{index}]"), BadGlob { text: text.clone(), reason });
-                sound = false;
-            }
-        }
-    }
-    set.build().ok().filter(|_| sound)
 }

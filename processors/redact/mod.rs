@@ -3,16 +3,19 @@
 //! Promises
 //! - It looks at everything that holds text: attributes of records, scopes and resources, bodies, and what is nested in
 //!   them. Names, times and ids stay: `log.record.uid` is what links an event to its copies elsewhere.
-//! - Records without a finding are neither copied nor changed; no record is left out.
-//! - Put it first: what an exporter in front of it got, or a queue, is not redacted any more.
+//! - What it cannot look into is taken away: the raw text that audit events carry for rules.
+//! - Other records without a finding are neither copied nor changed; no record is left out.
+//! - Put it first, but behind `falco_rules`, which needs that raw text: what a processor in front of it got is not redacted.
 
 mod config;
 #[cfg(test)]
 mod tests;
 mod text;
 
+use crate::digest::{bytes_of, digest};
 use config::{Config, Plan, Replacement};
 use lanner_engine::{
+    event::Raw,
     prelude::*,
     semantics::{keys, secrets},
 };
@@ -51,6 +54,7 @@ impl Transform for Plan {
                     self.clean(&mut Arc::make_mut(&mut group.scope).attrs);
                 }
                 for record in &mut group.records {
+                    record.raw = Raw::default();
                     self.clean(&mut record.attrs);
                     if let Some(body) = self.redacted(&record.body, 0) {
                         record.body = body;
@@ -74,10 +78,11 @@ impl Plan {
         logs.groups.iter().any(|group| {
             self.finds_in(&group.resource.attrs)
                 || self.finds_in(&group.scope.attrs)
-                || group
-                    .records
-                    .iter()
-                    .any(|record| self.finds_in(&record.attrs) || self.redacted(&record.body, 0).is_some())
+                || group.records.iter().any(|record| {
+                    record.raw.text().is_some()
+                        || self.finds_in(&record.attrs)
+                        || self.redacted(&record.body, 0).is_some()
+                })
         })
     }
 
@@ -118,7 +123,7 @@ impl Plan {
     fn whole(&self, value: &Value) -> Option<Value> {
         match &self.replacement {
             Replacement::Mask(mask) => Some(Value::Text(mask.clone())),
-            Replacement::Hash(key) => Some(Value::text(text::digest(key, &text::bytes_of(value)))),
+            Replacement::Hash(key) => Some(Value::text(digest(key, &bytes_of(value)))),
             Replacement::Delete => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Redact;
 use lanner_engine::{
-    event::LogGroup,
+    event::{LogGroup, Raw},
     prelude::*,
     testing::{TransformTest, log},
 };
@@ -34,6 +34,14 @@ fn secrets_go_by_default() {
         .attr("log.record.uid", "token=abc")
         .attr("deep", Value::Map(vec![("env".into(), Value::Array(nested))]));
     assert_eq!(after.attrs, expected.build().attrs);
+}
+
+/// Scenario: an audit event that carries its JSON for rules, without a finding in its attributes.
+/// Guarantee: the JSON is gone, since secrets in it would be shown by what is made of it.
+#[test]
+fn raw_text_goes() {
+    let before = LogRecord { raw: Raw::new("{\"requestObject\":{}}".into()), ..log().body("get pods").build() };
+    assert!(redact("{}", before).raw.text().is_none());
 }
 
 /// Scenario: attributes by name with a wildcard, an exception, and each action; a name inside a map.

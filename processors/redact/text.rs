@@ -1,7 +1,8 @@
-//! Parts of a text, and digests of values.
+//! Parts of a text.
 
 use super::config::Replacement;
-use lanner_engine::{config::Pattern, event::Value};
+use crate::digest::digest;
+use lanner_engine::config::Pattern;
 
 /// The text with every match replaced; `None` when it stays as it is.
 pub(super) fn replace(text: &str, pattern: &Pattern, replacement: &Replacement) -> Option<String> {
@@ -25,20 +26,4 @@ pub(super) fn replace(text: &str, pattern: &Pattern, replacement: &Replacement) 
     }
     out.push_str(&text[copied..]);
     (out != text).then_some(out)
-}
-
-/// 16 hex digits: enough to tell values apart, too few to rebuild a long one.
-pub(super) fn digest(key: &[u8; 32], bytes: &[u8]) -> String {
-    let mut digits = blake3::keyed_hash(key, bytes).to_hex().to_string();
-    digits.truncate(16);
-    digits
-}
-
-/// The bytes a digest is made of: those of a text, the written form of anything else.
-pub(super) fn bytes_of(value: &Value) -> Vec<u8> {
-    match value {
-        Value::Text(text) => text.as_bytes().to_vec(),
-        Value::Bytes(bytes) => bytes.to_vec(),
-        other => format!("{other:?}").into_bytes(),
-    }
 }

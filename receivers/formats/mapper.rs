@@ -132,7 +132,10 @@ impl Mapper {
                 if matches!(self.kind, Kind::Json) {
                     into.unusable.add(reason);
                 }
-                Value::Text(Arc::clone(&text).into())
+                match &self.kind {
+                    Kind::Falco { mapper, .. } => mapper.plain_body(&text),
+                    _ => Value::Text(Arc::clone(&text).into()),
+                }
             }
         };
         if !valid {

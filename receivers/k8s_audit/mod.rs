@@ -20,7 +20,7 @@ mod collisions;
 mod config;
 mod intake;
 pub(crate) mod pieces;
-pub(crate) mod split;
+pub mod split;
 #[cfg(test)]
 mod tests;
 

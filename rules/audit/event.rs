@@ -2,10 +2,12 @@
 
 use super::{
     extract::{self, Lookup},
-    generic,
     json::Json,
 };
-use crate::evaluate::{Arena, Field, FieldId, Fields, Value};
+use crate::{
+    evaluate::{Arena, Field, FieldId, Fields, Value},
+    generic,
+};
 use std::cell::Cell;
 
 /// Whether mistakes of Falco's plugins are corrected.
@@ -72,6 +74,11 @@ impl<'a> AuditEvent<'a> {
         let known = Cell::from_mut(known).as_slice_of_cells();
         let is_audit = root.get("auditID").is_some();
         Ok(Self { root, meta, arena, is_audit, time: Cell::new(None), plan, known })
+    }
+
+    /// Whether it has an audit id. Without one no `ka.*` field has a value.
+    pub fn is_audit(&self) -> bool {
+        self.is_audit
     }
 
     /// When the event was, in nanoseconds since 1970.

@@ -1,13 +1,16 @@
 //! Looking a field up in an event.
 
 use super::{
+    SOURCE,
     event::{AuditEvent, Parity},
     fields::{self, Place},
-    generic,
     json::Json,
     pod, query, text,
 };
-use crate::evaluate::{Field, Value};
+use crate::{
+    evaluate::{Field, Value},
+    generic::{self, Common},
+};
 use bumpalo::collections::Vec as BumpVec;
 use std::{
     fmt::{self, Write},
@@ -48,7 +51,7 @@ fn tokens(pointer: &str) -> Box<[Box<str>]> {
 
 pub(super) fn look_up<'a>(lookup: &Lookup, event: &AuditEvent<'a>) -> Value<'a> {
     match lookup {
-        Lookup::Generic(name) => generic::value(name, event),
+        Lookup::Generic(name) => generic::value(name, &common(event), event.arena),
         Lookup::Pointer(tokens) => {
             let found = tokens.iter().try_fold(event.root, |value, token| value.step(token));
             found.map_or(Value::Absent, Json::value)
@@ -57,6 +60,17 @@ pub(super) fn look_up<'a>(lookup: &Lookup, event: &AuditEvent<'a>) -> Value<'a> 
         Lookup::Placed { place, index, key, parity, .. } => {
             placed(*place, *index, key, *parity, event).unwrap_or_default()
         }
+    }
+}
+
+fn common<'a>(event: &AuditEvent<'a>) -> Common<'a> {
+    Common {
+        number: event.meta.number,
+        time: event.time(),
+        source: SOURCE,
+        plugin: "k8saudit",
+        info: event.root.raw(),
+        hostname: event.meta.hostname,
     }
 }
 

@@ -13,7 +13,7 @@ use std::{cell::OnceCell, fmt};
 
 /// A value somewhere in an event.
 #[derive(Clone, Copy)]
-pub(super) struct Json<'a> {
+pub(crate) struct Json<'a> {
     node: &'a Node<'a>,
     arena: &'a Arena,
 }

@@ -14,8 +14,7 @@
 mod event;
 mod extract;
 mod fields;
-mod generic;
-mod json;
+pub(crate) mod json;
 mod pod;
 mod query;
 mod text;

@@ -81,6 +81,9 @@ pub enum CompileErrorKind {
         /// Why.
         reason: String,
     },
+    /// All of them together would need too much memory.
+    #[error("the regular expressions of the rules need more than {} MiB; use fewer, or `glob`", super::right::REGEXES >> 20)]
+    TooManyRegexes,
     /// A field or transformer where a text must stand.
     #[error("the right side of `{}` must be text, not a field", operator.word())]
     RightField {

@@ -64,6 +64,8 @@ pub struct Compiler<'s> {
     errors: Vec<CompileError>,
     warnings: Vec<Warning>,
     depth: u32,
+    /// Bytes that regular expressions may still take.
+    regexes: usize,
 }
 
 /// The type of an operand.
@@ -107,6 +109,7 @@ impl<'s> Compiler<'s> {
             errors: Vec::new(),
             warnings: Vec::new(),
             depth: 0,
+            regexes: right::REGEXES,
         };
         compiler.constant(false);
         compiler.constant(true);

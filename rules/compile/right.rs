@@ -10,10 +10,12 @@ use ipnet::IpNet;
 use regex::bytes::{Regex, RegexBuilder};
 use std::net::IpAddr;
 
-/// Most memory for a compiled regular expression, in bytes.
-const REGEX_SIZE: usize = 1 << 20;
+/// Memory that a compiled regular expression may take, in bytes: tried one after the other. More is refused.
+const REGEX_SIZES: [usize; 3] = [1 << 14, 1 << 17, 1 << 20];
 /// Most memory for the states it visits, in bytes.
 const REGEX_CACHE: usize = 1 << 20;
+/// Most memory for all regular expressions of a source, visited states and what was tried included.
+pub(super) const REGEXES: usize = 128 << 20;
 
 impl Compiler<'_> {
     /// A comparison with one value.
@@ -225,13 +227,28 @@ impl Compiler<'_> {
 
     /// The whole text must match; inside, `^` and `$` are the ends of lines.
     fn regex(&mut self, value: &Value) -> Option<Regex> {
+        // Once nothing is left, nothing is compiled any more: that takes time as well.
+        if self.regexes == 0 {
+            self.error(value.span, CompileErrorKind::TooManyRegexes);
+            return None;
+        }
         let pattern = super::posix::translated(&String::from_utf8_lossy(&value.text));
-        // On its own first: `)|(` must not become valid by what is put around it.
-        let build = |pattern: &str| {
-            RegexBuilder::new(pattern).size_limit(REGEX_SIZE).dfa_size_limit(REGEX_CACHE).nest_limit(100).build()
-        };
-        let regex = build(&pattern).and_then(|_| build(&format!("\\A(?m:{pattern})\\z")));
-        match regex {
+        let whole = format!("\\A(?m:{pattern})\\z");
+        let mut built = Err(regex::Error::CompiledTooBig(0));
+        for size in REGEX_SIZES {
+            let cache = REGEX_CACHE.min(4 * size);
+            let build = |pattern: &str| {
+                RegexBuilder::new(pattern).size_limit(size).dfa_size_limit(cache).nest_limit(100).build()
+            };
+            // On its own first: `)|(` must not become valid by what is put around it.
+            built = build(&pattern).and_then(|_| build(&whole));
+            if !matches!(built, Err(regex::Error::CompiledTooBig(_))) {
+                self.regexes = self.regexes.saturating_sub(size + cache);
+                break;
+            }
+            self.regexes = self.regexes.saturating_sub(size);
+        }
+        match built {
             Ok(regex) => Some(regex),
             Err(error) => {
                 let reason = error.to_string();

@@ -73,3 +73,21 @@ fn expressions_are_posix() {
         assert!(matches!(warnings[0].kind, WarningKind::PerlRegex { .. }), "{pattern}: {warnings:?}");
     }
 }
+
+/// Scenario: regular expressions without end: small ones, large ones, and such as are refused.
+/// Guarantee: what they take together is bounded, and from there on none is compiled.
+#[test]
+fn regular_expressions_are_bounded_together() {
+    let schema = schema();
+    for (pattern, most) in [("x", 1700), ("[a-z]{50}{9}", 250), ("(([a-z]{100}){100}){100}", 150)] {
+        let mut compiler = Compiler::new(&schema);
+        let mut is_out = |number: usize| {
+            let text = format!("t.a regex '{pattern}{number}'");
+            let errors = compiler.condition(&parse_with(&text, Limits::RULES).unwrap(), &NoMacros).err();
+            errors.is_some_and(|errors| errors[0].kind == CompileErrorKind::TooManyRegexes)
+        };
+        let first = (0..=most).find(|number| is_out(*number));
+        assert!(first.is_some_and(|first| first > 100), "{pattern}: {first:?}");
+        assert!(is_out(most + 1));
+    }
+}

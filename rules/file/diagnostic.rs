@@ -28,6 +28,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The file cannot be read. (Reported by who reads files; [`super::Loader`] takes texts.)
+    FileRead = "LOAD_ERR_FILE_READ",
     /// The text is no YAML.
     YamlParse = "LOAD_ERR_YAML_PARSE",
     /// The YAML is no rule file.

@@ -8,13 +8,18 @@ mod fields;
 
 pub use events::names as event_names;
 
-use crate::schema::Catalog;
+use crate::schema::{Catalog, Row};
 
 /// The schema of the source `syscall`.
 pub fn schema() -> Catalog {
-    Catalog::new(fields::rows()).with_values("evt.type", "event type", event_names()).with_values(
-        "syscall.type",
-        "event type",
-        event_names(),
-    )
+    schema_with([])
+}
+
+/// The same with more fields.
+pub fn schema_with(more: impl IntoIterator<Item = Row>) -> Catalog {
+    let mut schema = Catalog::new(fields::rows().chain(more));
+    for name in ["evt.type", "syscall.type"] {
+        schema = schema.with_values(name, "event type", event_names());
+    }
+    schema
 }

@@ -8,6 +8,7 @@ mod explain;
 mod graph;
 mod health;
 mod print_config;
+mod rules;
 mod run;
 mod schema;
 mod validate;
@@ -39,6 +40,7 @@ enum Command {
     PrintConfig(print_config::Args),
     Schema(schema::Args),
     Explain(explain::Args),
+    Rules(rules::Args),
     Health(health::Args),
     Completion(completion::Args),
 }
@@ -54,6 +56,7 @@ pub fn main(components: &[&[Factory]]) -> ExitCode {
         Command::PrintConfig(args) => args.run(&registry),
         Command::Schema(args) => args.run(&registry),
         Command::Explain(args) => args.run(),
+        Command::Rules(args) => args.run(),
         Command::Health(args) => args.run(),
         Command::Completion(args) => args.run(),
     };
@@ -65,6 +68,13 @@ pub fn main(components: &[&[Factory]]) -> ExitCode {
         eprintln!("lanner: {error}");
         ExitCode::FAILURE
     })
+}
+
+/// How findings are shown.
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Format {
+    Human,
+    Json,
 }
 
 /// What a subcommand returns; an error is one of writing the output.

@@ -1,6 +1,6 @@
 //! `lanner validate`: everything that is wrong with a configuration, without starting anything.
 
-use super::{Outcome, print, report};
+use super::{Format, Outcome, print, report};
 use crate::check::ConfigArgs;
 use lanner_engine::{
     component::Registry,
@@ -18,12 +18,6 @@ pub struct Args {
     /// Treat warnings as errors
     #[arg(long)]
     strict: bool,
-}
-
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Format {
-    Human,
-    Json,
 }
 
 impl Args {

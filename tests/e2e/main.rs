@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aggregate;
 mod cli;
 mod dead_sink;
 mod docker;
@@ -14,11 +15,15 @@ mod file_log;
 mod first_minute;
 mod house;
 mod image;
+mod incidents;
 mod malformed;
 mod otlp_bombs;
 mod otlp_sdk;
 mod outage;
 mod own_metrics;
 mod quickstart;
+mod routing;
+mod rules;
+mod rules_conformance;
 mod shutdown;
 mod stdin;

@@ -2,7 +2,7 @@
 
 use super::{curl, wait};
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
@@ -52,6 +52,25 @@ pub fn binary() -> PathBuf {
 /// Runs the binary to its end.
 pub fn command(args: &[&str]) -> std::process::Output {
     Command::new(binary()).args(args).env("NO_COLOR", "1").output().unwrap()
+}
+
+/// The same with something on standard input.
+pub fn command_with(args: &[&str], stdin: &[u8]) -> std::process::Output {
+    let mut child = Command::new(binary())
+        .args(args)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    let stdin = stdin.to_vec();
+    // A program that has seen enough may end before it has read everything.
+    let writer = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
 }
 
 impl Lanner {

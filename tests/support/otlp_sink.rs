@@ -1,12 +1,19 @@
-//! An OTLP/gRPC server that keeps what it got.
+//! An OTLP/gRPC server that keeps the logs and spans it got.
 
 use lanner_proto::{
-    collector::logs::v1::{
-        ExportLogsServiceRequest, ExportLogsServiceResponse,
-        logs_service_server::{LogsService, LogsServiceServer},
+    collector::{
+        logs::v1::{
+            ExportLogsServiceRequest, ExportLogsServiceResponse,
+            logs_service_server::{LogsService, LogsServiceServer},
+        },
+        trace::v1::{
+            ExportTraceServiceRequest, ExportTraceServiceResponse,
+            trace_service_server::{TraceService, TraceServiceServer},
+        },
     },
     common::v1::{AnyValue, KeyValue, any_value},
     logs::v1::LogRecord,
+    trace::v1::Span,
 };
 use std::{
     collections::BTreeMap,
@@ -47,6 +54,7 @@ impl Received {
 pub struct OtlpSink {
     port: u16,
     received: Arc<Mutex<Vec<Received>>>,
+    spans: Arc<Mutex<Vec<Span>>>,
     _runtime: tokio::runtime::Runtime,
 }
 
@@ -73,6 +81,21 @@ impl LogsService for Service {
     }
 }
 
+struct Traces(Arc<Mutex<Vec<Span>>>);
+
+#[tonic::async_trait]
+impl TraceService for Traces {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let groups = request.into_inner().resource_spans.into_iter();
+        let spans = groups.flat_map(|group| group.scope_spans).flat_map(|scope| scope.spans);
+        self.0.lock().unwrap().extend(spans);
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
 fn map(pairs: Vec<KeyValue>) -> BTreeMap<String, any_value::Value> {
     let value = |value: Option<AnyValue>| value.and_then(|any| any.value);
     pairs.into_iter().filter_map(|pair| Some((pair.key, value(pair.value)?))).collect()
@@ -90,14 +113,17 @@ impl OtlpSink {
         let received = Arc::new(Mutex::new(Vec::new()));
         let service = LogsServiceServer::new(Service(Arc::clone(&received)))
             .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
+        let spans = Arc::new(Mutex::new(Vec::new()));
+        let traces = TraceServiceServer::new(Traces(Arc::clone(&spans)))
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip);
         let port = runtime.block_on(async {
             let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
-            let server = tonic::transport::Server::builder().add_service(service);
+            let server = tonic::transport::Server::builder().add_service(service).add_service(traces);
             tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
             port
         });
-        Self { port, received, _runtime: runtime }
+        Self { port, received, spans, _runtime: runtime }
     }
 
     pub fn endpoint(&self) -> String {
@@ -107,6 +133,11 @@ impl OtlpSink {
     /// Everything so far.
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
+    }
+
+    /// Every span so far.
+    pub fn spans(&self) -> Vec<Span> {
+        self.spans.lock().unwrap().clone()
     }
 
     /// Waits until at least `count` records came.

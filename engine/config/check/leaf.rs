@@ -2,7 +2,7 @@
 
 use super::Checker;
 use crate::{
-    component::ComponentId,
+    component::{ComponentId, PipelineId},
     config::{Duration, ListenAddress, Node, Origin, Pattern, codes, node::Path, scalar, suggest},
 };
 use serde_json::Value;
@@ -15,6 +15,7 @@ const FORMATS: &[(&str, Format)] = &[
     ("component-id", |text| parses::<ComponentId>(text)),
     ("duration", |text| parses::<Duration>(text)),
     ("listen-address", |text| parses::<ListenAddress>(text)),
+    ("pipeline-id", |text| parses::<PipelineId>(text)),
     ("regex", |text| parses::<Pattern>(text)),
 ];
 

@@ -37,16 +37,18 @@ pub(crate) struct Checked {
     /// What is left: everything without problems.
     pub node: Node,
     pub problems: Vec<Problem>,
+    /// Items of lists that are not in `node`, each list's in order: those behind them have moved up.
+    pub left_out: Vec<Path>,
 }
 
 /// Checks `body` against `doc`. `whole` is how messages call the body: "exporter `debug`". `more_keys` are known
 /// top keys that the schema does not list, for "did you mean".
 pub(crate) fn check(body: &Node, at: &Origin, doc: &SchemaDoc, whole: &str, more_keys: &[&str]) -> Checked {
-    let mut checker = Checker { doc, whole, more_keys, problems: Vec::new() };
+    let mut checker = Checker { doc, whole, more_keys, problems: Vec::new(), left_out: Vec::new() };
     let empty = Node { origin: body.origin.clone(), value: NodeValue::Map(Vec::new()) };
     let body = if body.is_null() { &empty } else { body };
     let node = checker.value(body, at, &doc.root, &Path::default()).unwrap_or(empty);
-    Checked { node, problems: checker.problems }
+    Checked { node, problems: checker.problems, left_out: checker.left_out }
 }
 
 struct Checker<'a> {
@@ -54,6 +56,7 @@ struct Checker<'a> {
     whole: &'a str,
     more_keys: &'a [&'a str],
     problems: Vec<Problem>,
+    left_out: Vec<Path>,
 }
 
 impl<'a> Checker<'a> {
@@ -124,9 +127,15 @@ impl<'a> Checker<'a> {
             return None;
         }
         let Some(of) = schema.get("items") else { return Some(node.clone()) };
-        let items = node.items().iter().enumerate();
-        let items = items.filter_map(|(index, item)| self.value(item, &item.origin, of, &path.index(index))).collect();
-        Some(Node { origin: node.origin.clone(), value: NodeValue::List(items) })
+        let mut kept = Vec::with_capacity(node.items().len());
+        for (index, item) in node.items().iter().enumerate() {
+            let below = path.index(index);
+            match self.value(item, &item.origin, of, &below) {
+                Some(item) => kept.push(item),
+                None => self.left_out.push(below),
+            }
+        }
+        Some(Node { origin: node.origin.clone(), value: NodeValue::List(kept) })
     }
 }
 

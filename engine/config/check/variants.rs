@@ -38,12 +38,14 @@ impl<'a> Checker<'a> {
     /// The variant with the fewest problems.
     fn nearest(&mut self, node: &Node, key: &Origin, variants: &[&'a Value], path: &Path) -> Option<Node> {
         let tries = variants.iter().map(|variant| {
-            let mut checker = Checker { problems: Vec::new(), ..*self };
+            let mut checker = Checker { problems: Vec::new(), left_out: Vec::new(), ..*self };
             let kept = checker.value(node, key, variant, path);
-            (checker.problems, kept)
+            (checker, kept)
         });
-        let (problems, kept) = tries.min_by_key(|(problems, _)| problems.len())?;
+        let (checker, kept) = tries.min_by_key(|(checker, _)| checker.problems.len())?;
+        let Checker { problems, left_out, .. } = checker;
         self.problems.extend(problems);
+        self.left_out.extend(left_out);
         kept
     }
 

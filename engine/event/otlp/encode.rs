@@ -3,7 +3,7 @@
 //! Field numbers: opentelemetry-proto 1.x, `logs/v1/logs.proto` and `common/v1/common.proto`.
 
 use super::wire::{Writer, put_varint};
-use crate::event::{Attributes, Key, LogGroup, LogRecord, Logs, Value};
+use crate::event::{Attributes, Key, LogGroup, LogRecord, Logs, Resource, Scope, Value};
 use bytes::Bytes;
 use std::cell::RefCell;
 
@@ -17,11 +17,18 @@ thread_local! {
 
 /// Encodes an `ExportLogsServiceRequest`.
 pub fn encode_logs(logs: &Logs) -> Bytes {
+    with_buffer(|writer| {
+        for group in &logs.groups {
+            writer.message(1, |writer| resource_logs(writer, group));
+        }
+    })
+}
+
+/// What `write` writes.
+pub(super) fn with_buffer(write: impl FnOnce(&mut Writer)) -> Bytes {
     let mut writer = Writer { out: BUFFER.take() };
     writer.out.clear();
-    for group in &logs.groups {
-        writer.message(1, |writer| resource_logs(writer, group));
-    }
+    write(&mut writer);
     if writer.out.capacity() > KEPT {
         return writer.out.into();
     }
@@ -31,24 +38,29 @@ pub fn encode_logs(logs: &Logs) -> Bytes {
 }
 
 fn resource_logs(writer: &mut Writer, group: &LogGroup) {
-    writer.message(1, |writer| {
-        attributes(writer, 1, &group.resource.attrs);
-        writer.varint(2, group.resource.dropped_attributes_count.into());
-    });
+    writer.message(1, |writer| resource(writer, &group.resource));
     writer.message(2, |writer| {
-        writer.short_message(1, |writer| {
-            let scope = &group.scope;
-            writer.bytes(1, scope.name.as_bytes());
-            writer.bytes(2, scope.version.as_bytes());
-            attributes(writer, 3, &scope.attrs);
-            writer.varint(4, scope.dropped_attributes_count.into());
-        });
+        writer.short_message(1, |writer| scope(writer, &group.scope));
         for record in &group.records {
             writer.message(2, |writer| log_record(writer, record));
         }
         writer.bytes(3, group.scope.schema_url.as_bytes());
     });
     writer.bytes(3, group.resource.schema_url.as_bytes());
+}
+
+/// The fields of a `Resource`.
+pub(super) fn resource(writer: &mut Writer, resource: &Resource) {
+    attributes(writer, 1, &resource.attrs);
+    writer.varint(2, resource.dropped_attributes_count.into());
+}
+
+/// The fields of an `InstrumentationScope`.
+pub(super) fn scope(writer: &mut Writer, scope: &Scope) {
+    writer.bytes(1, scope.name.as_bytes());
+    writer.bytes(2, scope.version.as_bytes());
+    attributes(writer, 3, &scope.attrs);
+    writer.varint(4, scope.dropped_attributes_count.into());
 }
 
 fn log_record(writer: &mut Writer, record: &LogRecord) {
@@ -71,7 +83,7 @@ fn log_record(writer: &mut Writer, record: &LogRecord) {
     writer.bytes(12, record.event_name.as_bytes());
 }
 
-fn attributes(writer: &mut Writer, tag: u8, attributes: &Attributes) {
+pub(super) fn attributes(writer: &mut Writer, tag: u8, attributes: &Attributes) {
     for (key, attribute) in attributes.iter() {
         if let (Some(key), Value::Text(text)) = (key.encoded_field(), attribute) {
             writer.text_attribute(tag, key, text.as_bytes());

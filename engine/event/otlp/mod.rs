@@ -1,7 +1,8 @@
-//! The OTLP codec: logs are written and read directly; requests of every signal are counted and split by their frame.
+//! The OTLP codec: logs are written and read directly, traces written; requests of every signal are counted and split by their frame.
 
 mod decode;
 mod encode;
+mod encode_traces;
 mod extract;
 mod frame;
 mod salvage;
@@ -13,6 +14,7 @@ pub(crate) mod tests;
 
 pub use decode::{MAX_DEPTH, decode_logs};
 pub use encode::encode_logs;
+pub use encode_traces::encode_traces;
 pub use extract::extract_logs;
 pub use frame::{count_items, split};
 pub use salvage::{Salvaged, salvage_logs};

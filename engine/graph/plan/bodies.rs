@@ -1,9 +1,11 @@
 //! The bodies of components: each planned by its type; then the addresses they and the service want are compared.
 
-use super::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, Planner, ReceiverNode};
+use super::{ConnectorNode, ExporterNode, ExtensionNode, PipelineNode, Plan, Planner, ReceiverNode, RouterNode};
 use crate::{
     component::{ComponentId, Kind, PipelineId, Planned},
-    config::{Claims, ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes},
+    config::{
+        self, Claims, ComponentEntry, Diagnostic, Listening, PlanCx, Reference, SchemaDoc, codes, route_pipelines,
+    },
     delivery::budget::AdmissionConfig,
     telemetry::TelemetryPlan,
 };
@@ -17,12 +19,20 @@ impl<'a> Planner<'a> {
         let (mut schemas, mut listens, mut storages) = (HashMap::new(), Vec::new(), Vec::new());
         let service = self.service(&mut listens);
         let mut plans: HashMap<(Kind, &ComponentId), Planned> = HashMap::new();
+        let mut routed = HashMap::new();
         for entry in &self.document.components {
             let key = (entry.kind, &entry.id);
             let mut claims = Claims::default();
             let mut findings = std::mem::take(self.findings);
+            let before = findings.len();
             let planned = self.body(entry, &mut schemas, &mut findings, &mut claims);
+            let sound = !config::has_errors(&findings[before..]);
             *self.findings = findings;
+            if entry.kind == Kind::Connector {
+                let routes_all = sound && matches!(planned, Some(Planned::Router(_)));
+                self.routes(&entry.id, &claims.routes, routes_all);
+                routed.insert(&entry.id, route_pipelines(&claims.routes));
+            }
             storages.append(&mut claims.storages);
             if used.contains(&key) {
                 listens.append(&mut claims.listens);
@@ -31,7 +41,7 @@ impl<'a> Planner<'a> {
         }
         self.clashes(&listens);
         self.storages(&storages);
-        self.assemble(plans, &mut schemas, service?)
+        self.assemble(plans, &mut routed, &mut schemas, service?)
     }
 
     fn body(
@@ -66,12 +76,14 @@ impl<'a> Planner<'a> {
     fn assemble(
         &self,
         mut plans: HashMap<(Kind, &'a ComponentId), Planned>,
+        routed: &mut HashMap<&'a ComponentId, Vec<PipelineId>>,
         schemas: &mut HashMap<(Kind, &'static str), SchemaDoc>,
         (telemetry, admission): (TelemetryPlan, AdmissionConfig),
     ) -> Option<Plan> {
         let mut plan = Plan {
             receivers: Vec::new(),
             connectors: Vec::new(),
+            routers: Vec::new(),
             exporters: Vec::new(),
             extensions: Vec::new(),
             pipelines: Vec::new(),
@@ -109,6 +121,10 @@ impl<'a> Planner<'a> {
                 Some(Planned::Stage(stage)) if entry.kind == Kind::Connector => {
                     let (consumes, produces) = (self.signals(Kind::Exporter, &id), self.signals(Kind::Receiver, &id));
                     plan.connectors.push(ConnectorNode { id, consumes, produces, plan: stage });
+                }
+                Some(Planned::Router(router)) => {
+                    let pipelines = routed.remove(&entry.id).unwrap_or_default();
+                    plan.routers.push(RouterNode { id, router, pipelines });
                 }
                 Some(Planned::Exporter { plan: exporter, delivery }) => {
                     let signals = self.signals(Kind::Exporter, &id);

@@ -39,7 +39,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The pipelines that have the connector in the list of `kind`, and where.
-    fn uses(&self, kind: Kind, id: &ComponentId) -> Vec<(&'a PipelineEntry, &'a Reference)> {
+    pub(super) fn uses(&self, kind: Kind, id: &ComponentId) -> Vec<(&'a PipelineEntry, &'a Reference)> {
         // An id that is ambiguous stands for the receiver or exporter.
         if self.role(kind, id) != Some(Kind::Connector) {
             return Vec::new();

@@ -8,23 +8,31 @@ mod bodies;
 mod circles;
 mod connectors;
 mod references;
+mod routes;
 mod service;
 
 use crate::{
     component::{
-        ComponentId, ExporterPlan, ExtensionPlan, Factory, Kind, PipelineId, Planned, ReceiverPlan, Registry, StagePlan,
+        ComponentId, ExporterPlan, ExtensionPlan, Factory, Kind, PipelineId, Planned, ReceiverPlan, Registry, Router,
+        StagePlan,
     },
     config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, PipelineEntry, codes},
     delivery::budget::AdmissionConfig,
     event::Signals,
     telemetry::TelemetryPlan,
 };
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 /// A configuration that was found to be without errors. Holds used components only.
 pub struct Plan {
     pub receivers: Vec<ReceiverNode>,
+    /// Those with state.
     pub connectors: Vec<ConnectorNode>,
+    /// Connectors that route.
+    pub routers: Vec<RouterNode>,
     pub exporters: Vec<ExporterNode>,
     /// In the order of `service::extensions`.
     pub extensions: Vec<ExtensionNode>,
@@ -51,6 +59,14 @@ pub struct ConnectorNode {
     /// The signals of the pipelines behind it.
     pub produces: Signals,
     pub plan: Box<dyn StagePlan>,
+}
+
+/// A connector that routes, shared by all pipelines that list it.
+pub struct RouterNode {
+    pub id: ComponentId,
+    pub router: Arc<dyn Router>,
+    /// The pipelines behind it, in the order of its routes.
+    pub pipelines: Vec<PipelineId>,
 }
 
 /// An exporter, shared by all pipelines that list it.

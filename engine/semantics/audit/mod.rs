@@ -17,7 +17,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
-pub use objects::InvalidPointer;
+pub use objects::{InvalidPointer, without_payloads};
 pub use options::AuditOptions;
 
 use super::{

@@ -82,6 +82,14 @@ pub(super) fn masked(text: &str, sensitive: bool) -> Option<Json> {
     Some(event)
 }
 
+/// The JSON of an event in which nothing of Secrets, ConfigMaps and tokens can be read, with all keys and everything else
+/// as it was: what may be shown of an event that is judged as it came. `None` when it is no event, or nested deeper than
+/// the parser goes; then nothing of its objects may be shown.
+pub fn without_payloads(text: &str) -> Option<String> {
+    let sensitive = is_sensitive(&super::event::read(text).ok()?);
+    masked(text, sensitive).map(|event| event.to_string())
+}
+
 /// Masks an object; `sensitive` when it is, or is inside, one that must not be shown. The parser bounds the depth.
 fn mask(object: &mut Json, sensitive: bool) {
     match object {

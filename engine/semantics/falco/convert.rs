@@ -1,7 +1,7 @@
 //! From a field's value to an attribute's, by the kinds of the table.
 //!
-//! Promises: integers stay exact; text is a slice of the body unless it was escaped; every text is cut at the cap,
-//! at a character boundary.
+//! Promises: integers stay exact; text is a slice of the body unless it was escaped or a secret was taken out of it; every
+//! text is cut at the cap, at a character boundary.
 
 use super::{
     Settings,
@@ -10,7 +10,7 @@ use super::{
     table::{As, FieldId},
     time,
 };
-use crate::event::{Text, Value};
+use crate::event::Value;
 use std::sync::Arc;
 
 /// What became of a value.
@@ -38,7 +38,7 @@ pub(super) fn convert(
     let number = |value: Option<Value>| value.map_or(Converted::Unfit, Converted::Value);
     let as_text = || text(settings, body, field).map_or(Converted::Unfit, Converted::Value);
     match kind {
-        As::Same => Converted::Value(same(settings, body, field)),
+        As::Same => Converted::Value(same(settings, body, id.row().field, field)),
         As::Text => as_text(),
         As::TextUnless(other) if alert.fields.has(other) => Converted::Elsewhere,
         As::TextUnless(_) => as_text(),
@@ -56,7 +56,7 @@ pub(super) fn convert(
             None => Converted::Unfit,
         },
         As::List => match field {
-            Field::List { .. } => Converted::Value(same(settings, body, field)),
+            Field::List { .. } => Converted::Value(same(settings, body, id.row().field, field)),
             _ => {
                 text(settings, body, field).map_or(Converted::Unfit, |text| Converted::Value(Value::Array(vec![text])))
             }
@@ -89,21 +89,21 @@ fn derived(id: FieldId, alert: &Alert<'_>) -> Converted {
 /// A scalar as text.
 fn text(settings: &Settings, body: &Arc<str>, field: &Field<'_>) -> Option<Value> {
     match field {
-        Field::Text(text) => Some(Value::Text(Text::slice_of(body, settings.cut(text)))),
+        Field::Text(text) => Some(Value::Text(settings.text(body, text))),
         Field::Null | Field::List { .. } | Field::Json(_) => None,
         scalar => scalar.clone().into_text().map(|text| Value::text(&*text)),
     }
 }
 
-/// The value with the type it came with.
-pub(super) fn same(settings: &Settings, body: &Arc<str>, field: &Field<'_>) -> Value {
+/// The value of the field `name` with the type it came with.
+pub(super) fn same(settings: &Settings, body: &Arc<str>, name: &str, field: &Field<'_>) -> Value {
     match field {
         Field::Null => Value::Empty,
         Field::Bool(flag) => Value::Bool(*flag),
         Field::Int(number) => Value::Int(*number),
         Field::Double(number) => Value::Double(*number),
-        Field::Text(text) => Value::Text(Text::slice_of(body, settings.cut(text))),
-        Field::Json(text) => Value::text(settings.cut(text)),
-        Field::List { items, .. } => Value::Array(items.iter().map(|item| same(settings, body, item)).collect()),
+        Field::Text(text) => Value::Text(settings.named_text(body, name, text)),
+        Field::Json(text) => Value::Text(settings.json(body, text)),
+        Field::List { items, .. } => Value::Array(items.iter().map(|item| same(settings, body, name, item)).collect()),
     }
 }

@@ -4,7 +4,8 @@
 //! the [`table`]; `identity` gives it its id. Strings of the record are slices of the body, so that mapping an alert
 //! copies none of its text.
 //! Promises: never panics and never refuses; every piece becomes exactly one record and is counted in the [`Summary`];
-//! work and memory are linear in the body.
+//! work and memory are linear in the body. No text that came out of a field or of the message holds
+//! a secret that `secrets` knows, unless the options say so; ids are made of what was sent.
 
 mod alert;
 mod convert;
@@ -32,18 +33,19 @@ pub use parts::AlertParts;
 pub(super) use field::{Field, FieldSeed, TextSeed};
 pub(super) use record::method_of;
 pub(super) use time::parse_rfc3339;
+pub use time::to_rfc3339;
 
 use super::{
     MappingOptions, Preserve, Reasons, SCHEMA_URL, Summary,
     carried::{Form, Reading},
-    keys,
+    keys, secrets,
 };
 use crate::event::{self, Attributes, Key, LogRecord, Logs, Resource, Scope, Text, Value};
 use alert::Alert;
 use original::Original;
 use serde::Deserialize;
 use split::Piece;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// Longest text of a plain record, in bytes.
 pub const MAX_PLAIN_BYTES: usize = 64 * 1024;
@@ -62,6 +64,7 @@ pub struct FalcoMapper {
 #[derive(Debug)]
 struct Settings {
     keep_original: bool,
+    redact: bool,
     preserve: Preserve,
     max_bytes: usize,
     max_attributes: usize,
@@ -73,6 +76,28 @@ impl Settings {
     /// The text up to the cap, at a character boundary.
     fn cut<'t>(&self, text: &'t str) -> &'t str {
         event::cut(text, self.max_bytes)
+    }
+
+    /// The text without secrets.
+    fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.redact { secrets::redact(text) } else { Cow::Borrowed(text) }
+    }
+
+    /// The text of a field without secrets, up to the cap. The secrets go first: half of one is not known as such.
+    fn text(&self, body: &Arc<str>, text: &str) -> Text {
+        Text::slice_of(body, self.cut(&self.clean(text)))
+    }
+
+    /// The same for a field whose name may be that of a secret.
+    fn named_text(&self, body: &Arc<str>, name: &str, text: &str) -> Text {
+        let clean = if self.redact { secrets::redact_named(name, text) } else { Cow::Borrowed(text) };
+        Text::slice_of(body, self.cut(&clean))
+    }
+
+    /// The same for JSON.
+    fn json(&self, body: &Arc<str>, json: &str) -> Text {
+        let clean = if self.redact { secrets::redact_json(json) } else { Cow::Borrowed(json) };
+        Text::slice_of(body, self.cut(&clean))
     }
 }
 
@@ -111,6 +136,7 @@ impl FalcoMapper {
         let resource: Vec<_> = named.map(|(key, value)| ((*key).clone(), Value::text(value))).collect();
         let settings = Settings {
             keep_original: options.keep_original,
+            redact: options.redact_command_lines,
             preserve: options.preserve,
             max_bytes: match options.max_attribute_bytes {
                 0 => usize::MAX,
@@ -147,8 +173,9 @@ impl FalcoMapper {
             }
             Piece::Plain { text, reason } => {
                 summary.plain.add(reason);
-                let cut = event::cut(text, MAX_PLAIN_BYTES);
-                if cut.len() < text.len() {
+                let clean = self.settings.clean(text);
+                let cut = event::cut(&clean, MAX_PLAIN_BYTES);
+                if cut.len() < clean.len() {
                     summary.degraded.add(reasons::TEXT_CUT);
                 }
                 let record = LogRecord {
@@ -212,6 +239,11 @@ impl FalcoMapper {
     pub fn map_parts(&self, parts: AlertParts<'_>, observed_unix_nano: u64) -> Mapped {
         // The parts stand in no common text, so the record gets copies.
         record::map(&self.settings, &mut parts.into_alert(), &self.no_body, &Original::Parts, observed_unix_nano)
+    }
+
+    /// The body of a line of Falco's that is no alert, such as one of its text format.
+    pub fn plain_body(&self, line: &Arc<str>) -> Value {
+        Value::Text(Text::slice_of(line, &self.settings.clean(line)))
     }
 
     /// The resource of records that are no alerts: `service.name` and what else the options say.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     event::Priority,
-    semantics::{SCHEMA_URL, category::Category, event_names, threat},
+    semantics::{SCHEMA_URL, category::Category, event_names, secrets::MARK, threat},
 };
 use std::fmt::Write as _;
 
@@ -26,7 +26,9 @@ fn write(out: &mut String) -> std::fmt::Result {
          A name or a type of `v1` never changes. Scopes carry `lanner.mapping` = `v1` and the schema URL\n\
          `{SCHEMA_URL}`. `null`, empty text and `<NA>` are left out; integers stay exact. Text over\n\
          `max_attribute_bytes` is cut at a character boundary; attributes over `max_attributes` are dropped and counted in\n\
-         `dropped_attributes_count`, least important first. Values are data and never become names.\n"
+         `dropped_attributes_count`, least important first. Values are data and never become names.\n\n\
+         With `redact_command_lines`, the default, secrets that are recognised by their shape are `{MARK}` in\n\
+         the body, in the original and in every text of a field; `log.record.uid` is that of the alert as it was sent.\n"
     )?;
     severity(out)?;
     record(out)?;
@@ -36,7 +38,22 @@ fn write(out: &mut String) -> std::fmt::Result {
     threats(out)?;
     oddities(out)?;
     crate::semantics::audit::page::section(out)?;
-    carried(out)
+    carried(out)?;
+    judged(out)
+}
+
+/// What the processor `categorize` adds.
+fn judged(out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n# What `categorize` adds\n\n\
+         | attribute | value |\n|---|---|\n\
+         | `lanner.indicators.{{process,user,container,file,address}}` | text lists: values to search for elsewhere |\n\
+         | `lanner.compliance.{{pci_dss,nist_800_53,cis_controls}}` | text lists: controls of PCI DSS 4.0, NIST SP 800-53 r5, CIS Controls 8 |\n\
+         | `lanner.recommendation`, `lanner.recommendation.id` | static text, and its name in its table |\n\
+         | `lanner.threat.origin` | also `override`: the ids are the configuration's |\n\
+         | `lanner.priority.original` | `falco.priority` before an override |"
+    )
 }
 
 /// What a record keeps of the one that carried the event.
@@ -170,8 +187,17 @@ fn threats(out: &mut String) -> std::fmt::Result {
     for (id, name) in threat::TECHNIQUES {
         writeln!(out, "| {id} | {name} |")?;
     }
-    let categories: Vec<&str> = Category::ALL.iter().map(|category| category.as_str()).collect();
-    writeln!(out, "\nCategories, the first match wins: {}.\n", categories.join(", "))
+    let words = |base_only: bool| {
+        let chosen = Category::ALL.iter().filter(|category| category.is_base() || !base_only);
+        chosen.map(|category| category.as_str()).collect::<Vec<_>>().join(", ")
+    };
+    writeln!(
+        out,
+        "\nCategories, the first match wins: {}. With `categories: extended` of the\n\
+         processor `categorize`: {}.\n",
+        words(true),
+        words(false)
+    )
 }
 
 fn oddities(out: &mut String) -> std::fmt::Result {

@@ -118,7 +118,7 @@ impl Mapping<'_> {
         if self.settings.keep_original
             && let Some(json) = piece.json()
         {
-            self.text(&keys::ORIGINAL, &json);
+            self.record.push(&keys::ORIGINAL, Value::Text(self.settings.json(self.body, &json)));
         }
 
         self.base_resource(alert);
@@ -130,7 +130,7 @@ impl Mapping<'_> {
             .message
             .as_deref()
             .or(alert.output.as_deref())
-            .map(|text| Value::Text(Text::slice_of(self.body, text)));
+            .map(|text| Value::Text(Text::slice_of(self.body, &self.settings.clean(text))));
         Mapped {
             resource: Arc::new(Resource {
                 attrs: std::mem::take(&mut self.resource.attrs),
@@ -157,10 +157,16 @@ impl Mapping<'_> {
         }
     }
 
-    /// Cuts a text at the cap and adds it to the record.
+    /// Cuts a text at the cap and adds it to the record. For names, and for parts of what is clean already.
     fn text(&mut self, key: &Key, text: &str) {
         let value = self.value_of(text);
         self.record.push(key, value);
+    }
+
+    /// Adds the text of a field.
+    fn clean_text(&mut self, key: &Key, text: &str) {
+        let text = self.settings.text(self.body, text);
+        self.record.push(key, Value::Text(text));
     }
 
     fn value_of(&self, text: &str) -> Value {
@@ -268,7 +274,7 @@ impl Mapping<'_> {
             if !keep {
                 continue;
             }
-            let value = convert::same(self.settings, self.body, &field.value);
+            let value = convert::same(self.settings, self.body, &field.name, &field.value);
             // `a[2]` and `a.2` get one name, and so may two long ones; the first stays.
             rewritten |= field.name.ends_with(']') || field.name.len() > self.settings.max_bytes;
             let made;
@@ -330,7 +336,7 @@ impl Mapping<'_> {
                 && !name.trim().is_empty()
             {
                 let key = format!("k8s.pod.label.{}", self.settings.cut(name.trim()));
-                let value = self.value_of(label.trim());
+                let value = Value::Text(self.settings.named_text(self.body, name, label.trim()));
                 self.resource.push_new(&Key::from_event(key.into()), value);
             }
         }
@@ -339,14 +345,16 @@ impl Mapping<'_> {
     /// Attributes made of more than one field.
     fn derived(&mut self, alert: &Alert<'_>) {
         let fields = &alert.fields;
-        if let Some(path) = fields.text(FieldId::ProcExepath)
-            && let Some(name) = last_part(path)
+        // Parts of clean text, because a part alone may not look like the secret it belongs to.
+        let settings = self.settings;
+        if let Some(path) = fields.text(FieldId::ProcExepath).map(|path| settings.clean(path))
+            && let Some(name) = last_part(&path)
         {
             self.text(&keys::EXECUTABLE_NAME, name);
         }
         self.ancestors(alert);
-        if let Some(path) = alert.file_path() {
-            let name = last_part(path);
+        if let Some(path) = alert.file_path().map(|path| settings.clean(path)) {
+            let name = last_part(&path);
             if let Some(name) = name {
                 self.text(&keys::FILE_NAME, name);
                 if let Some((stem, extension)) = name.rsplit_once('.')
@@ -369,8 +377,8 @@ impl Mapping<'_> {
             && let (Some(repository), Some(digest)) =
                 (fields.text(FieldId::ContainerImageRepository), fields.text(FieldId::ContainerImageDigest))
         {
-            let digest = self.settings.cut(&format!("{repository}@{digest}")).to_owned();
-            self.resource.push(&keys::IMAGE_DIGESTS, Value::Array(vec![Value::text(digest)]));
+            let digest = self.settings.text(self.body, &format!("{repository}@{digest}"));
+            self.resource.push(&keys::IMAGE_DIGESTS, Value::Array(vec![Value::Text(digest)]));
         }
     }
 
@@ -387,7 +395,8 @@ impl Mapping<'_> {
         }
         if !found.is_empty() {
             found.sort_by_key(|(number, _)| *number);
-            let list = found.into_iter().map(|(_, value)| convert::same(self.settings, self.body, value)).collect();
+            let same = |value| convert::same(self.settings, self.body, "proc.aname", value);
+            let list = found.into_iter().map(|(_, value)| same(value)).collect();
             self.record.push(&FIXED.ancestors, Value::Array(list));
         }
     }
@@ -395,8 +404,8 @@ impl Mapping<'_> {
     /// What the fields of an audit rule say together.
     fn audit(&mut self, alert: &Alert<'_>) {
         let fields = &alert.fields;
-        if let Some(uri) = fields.text(FieldId::KaUri) {
-            let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        if let Some(uri) = fields.text(FieldId::KaUri).map(|uri| self.settings.clean(uri)) {
+            let (path, query) = uri.split_once('?').unwrap_or((&uri, ""));
             if !path.is_empty() {
                 self.text(&FIXED.url_path, path);
             }
@@ -413,17 +422,17 @@ impl Mapping<'_> {
                 other => other.as_str(),
             })
         {
-            self.text(&FIXED.client_address, first);
+            self.clean_text(&FIXED.client_address, first);
         }
         if fields.get(FieldId::KaResponseCode).and_then(Field::as_int).is_some_and(|code| code >= 400)
             && let Some(reason) = fields.text(FieldId::KaResponseReason)
         {
-            self.text(&FIXED.error_type, reason);
+            self.clean_text(&FIXED.error_type, reason);
         }
         if fields.text(FieldId::KaTargetResource) == Some("pods")
             && let Some(name) = fields.text(FieldId::KaTargetName)
         {
-            self.text(&keys::POD_NAME, name);
+            self.clean_text(&keys::POD_NAME, name);
         }
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn from_integer(number: i64) -> Option<(u64, bool)> {
 }
 
 /// The RFC 3339 text of nanoseconds since 1970, in UTC, with nine fraction digits.
-pub(super) fn to_rfc3339(nanos: u64) -> String {
+pub fn to_rfc3339(nanos: u64) -> String {
     let (days, of_day) = (nanos / 86_400_000_000_000, nanos / NANOS as u64 % 86_400);
     // The inverse of `days_since_1970`; all terms are small and positive.
     let shifted = days + 719_468;

@@ -64,6 +64,7 @@ fn what_is_no_secret_stays() {
         "mkdir -p /a/b",
         "curl https://example.com/a:b@c",
         "kubectl get secrets -n kube-system",
+        "fetcher -secret-dir /secrets --token-file=/var/token PASSWORD_PATH=/x",
         "The bearer of bad news",
     ] {
         let redacted = redact(text);
@@ -73,15 +74,67 @@ fn what_is_no_secret_stays() {
 }
 
 /// Scenario: the constants of this module.
-/// Guarantee: all of them compile, and every pattern needs one of the hints.
+/// Guarantee: all of them compile, and the pattern of every shape has the group that is looked at.
 #[test]
 fn every_pattern_is_there() {
-    assert_eq!(PATTERNS.len(), 17);
+    assert_eq!(PATTERNS.len(), SHAPES.len());
     assert!(PATTERNS.iter().all(|pattern| pattern.capture_names().any(|name| name == Some("secret"))));
-    assert!(HINTED.is_match("PGPASSWORD"));
+    assert!(NAME.is_some());
+    assert_eq!(hinted("PGPASSWORD"), 0b101);
+}
+
+/// Scenario: texts with a name, as the attribute of a plugin's field has one.
+/// Guarantee: with the name of a secret the whole text goes; else only what looks like one.
+#[test]
+fn a_name_tells_a_secret() {
+    assert_eq!(redact_named("json.value[/db_password]", "hunter2"), MARK);
+    assert_eq!(redact_named("X-Api-Key", "hunter2"), MARK);
+    assert_eq!(redact_named("ka.req.secret.name", "db-credentials"), "db-credentials");
+    assert_eq!(redact_named("passwordReset", "true"), "true");
+    assert_eq!(redact_named("proc.args", "--token x"), "--token [REDACTED]");
+}
+
+/// Scenario: JSON of events with secrets in texts, behind escapes, under names, in lists; and text that is no JSON.
+/// Guarantee: the secrets are gone, the rest is what it was, and JSON stays JSON.
+#[test]
+fn json_stays_json() {
+    for (before, after) in [
+        (
+            r#"{"cmd":"mysql -phunter2 x","n":12345678901234567890}"#,
+            r#"{"cmd":"mysql -p[REDACTED] x","n":12345678901234567890}"#,
+        ),
+        (r#"{"cmd":"curl --p\u0061ssword a\u003cb"}"#, r#"{"cmd":"curl --password [REDACTED]"}"#),
+        (r#"{"password":"x","list":["a","TOKEN=b"]}"#, r#"{"password":"[REDACTED]","list":["a","TOKEN=[REDACTED]"]}"#),
+        (r#"{"token":5,"pwd":{"a":true}}"#, r#"{"token":5,"pwd":{"a":true}}"#),
+        (r#"{"token":"x""#, MARK),
+        (r#"{"a":"b""#, r#"{"a":"b""#),
+    ] {
+        assert_eq!(redact_json(before), after);
+    }
+}
+
+/// What `redact` finds without asking for hints first.
+fn finds_without_hints(text: &str) -> bool {
+    let found = PATTERNS.iter().flat_map(|pattern| pattern.captures_iter(text));
+    let found = found.filter(|captures| !captures.name("name").is_some_and(|name| names_a_place(name.as_str())));
+    found.filter_map(|captures| captures.name("secret")).any(|secret| is_secret(secret.as_str()))
 }
 
 proptest! {
+    /// Scenario: pieces of all shapes in any order, in any case.
+    /// Guarantee: no secret is missed because a hint is missing.
+    #[test]
+    fn hints_hide_nothing(parts in prop::collection::vec(prop::sample::select(vec![
+        "Pass", "word", "passwd", " ", " --", "=", ": ", "tOken", "api", "-key", "_KEY", "key", "Secret", "client", "auth",
+        "credentials", "private", "access", "x", "\"", "'", "bearer ", "basic\tabcdefgh", "s://", "a:b@", "mysqldump -p",
+        "mariadb -px", "curl -u", "redis-cli -a ", "ldapadd -w ", "sshpass -p", "AKIAIOSFODNN7EXAMPLE", "ASIA",
+        "ghs_abcdefghijklmnopqrstuvwxyz0123456789", "github_pat_abcdefghijklmnopqrstuv", "xoxb-0123456789",
+        "AIzaabcdefghijklmnopqrstuvwxyz012345678", "eyJhbGciOiJI.UzI1NiJ9a", "-----BEGIN PRIVATE KEY-----", "pwd",
+    ]), 0..8)) {
+        let text = parts.concat();
+        prop_assert_eq!(redact(&text) != text, finds_without_hints(&text), "{}", text);
+    }
+
     /// Scenario: any text, with pieces of secrets strewn in.
     /// Guarantee: never panics; doing it twice changes nothing more; without a mark in the result nothing changed.
     #[test]

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use lanner_engine::{
     component::{
         BoxError, BuildCx, Component, ComponentId, Emitter, Exporter, ExporterPlan, Extension, ExtensionPlan, Factory,
-        Receiver, ReceiverPlan, Registry, Stability, Stage, StagePlan, Transform,
+        PipelineId, Receiver, ReceiverPlan, Registry, Router, Routes, Stability, Stage, StagePlan, Transform,
     },
     config::{DeliveryDefaults, Duration, ListenAddress, Pattern, PlanCx, Secret},
-    event::{Batch, Signals},
+    event::{Batch, LogRecord, Resource, Signals},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,7 @@ pub const ALL: &[Factory] = &[
     Factory::transform::<Stamp>(),
     Factory::connector::<EventMetrics>(),
     Factory::connector::<Forward>(),
+    Factory::router::<Routing>(),
     Factory::exporter::<OtlpGrpc>(DeliveryDefaults::REMOTE),
     Factory::exporter::<Slack>(DeliveryDefaults::REMOTE),
     Factory::exporter::<Prometheus>(DeliveryDefaults::LOCAL),
@@ -73,6 +74,12 @@ impl Transform for Planned {
     fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
         out.emit(batch);
     }
+}
+
+impl Router for Planned {
+    fn route(&self, _: &Resource, _: &LogRecord, _: &mut Routes) {}
+
+    fn route_unread(&self, _: &mut Routes) {}
 }
 
 macro_rules! component {
@@ -138,6 +145,11 @@ component!(Stamp, "stamp", &[], ALL -> NONE, StampConfig, |config, cx| {
 });
 component!(EventMetrics, "event_metrics", &[], LOGS -> METRICS, EventMetricsConfig, |_, _| {});
 component!(Forward, "forward", &[], ALL -> ALL, NoConfig, |_, _| {});
+component!(Routing, "routing", &[], ALL -> ALL, RoutingConfig, |config, cx| {
+    for (index, id) in config.default_pipelines.iter().enumerate() {
+        cx.routes_to(&format!("default_pipelines[{index}]"), id);
+    }
+});
 component!(OtlpGrpc, "otlp_grpc", &["otlp"], ALL -> NONE, OtlpGrpcConfig, |config, cx| {
     if config.endpoint.is_empty() {
         cx.error("endpoint", NoEndpoint);
@@ -188,6 +200,7 @@ macro_rules! config {
 }
 
 config!(NoConfig {});
+config!(RoutingConfig { default_pipelines: Vec<PipelineId> = Vec::new() });
 config!(FalcoHttpConfig {
     /// Where to listen.
     endpoint: ListenAddress = ListenAddress::localhost(2801),

@@ -1,52 +1,32 @@
 //! What the rules for audit events detect.
 
-use super::data::{Tally, json, path};
+use super::{
+    cases::{Expected, Hint},
+    data::{Tally, json, path},
+};
 use lanner_rules::{
     audit::{AuditEvent, AuditPlan, Meta, Parity, SOURCE},
     evaluate::{Arena, Run},
     file::{Diagnostic, Loader, Options},
     ruleset::{CompiledRule, Ruleset},
 };
-use serde::Deserialize;
 use serde_json::Value;
 use std::{collections::BTreeMap, fs};
 
-#[derive(Deserialize)]
-struct Expected {
-    rule_counts: BTreeMap<String, usize>,
-    total: Option<usize>,
-    asserted: Asserted,
-    derived: Option<Derived>,
-}
-
-#[derive(Deserialize)]
-struct Asserted {
-    #[serde(default)]
-    has_priority: Vec<String>,
-    #[serde(default)]
-    no_priority: Vec<String>,
-}
-
-/// A hint, from an independent evaluation.
-#[derive(Deserialize)]
-struct Derived {
-    first: Counts,
-    all: Counts,
-    #[serde(default)]
-    alerts_first: Vec<Alert>,
-}
-
-#[derive(Deserialize)]
-struct Counts {
-    rule_counts: BTreeMap<String, usize>,
-}
-
-#[derive(Deserialize, PartialEq, Debug)]
+/// What is known of an alert.
+#[derive(Debug)]
 struct Alert {
     rule: String,
     priority: String,
     time_ns: u64,
     message: String,
+}
+
+impl Alert {
+    fn is_as(&self, hint: &Hint) -> bool {
+        (&self.rule, self.time_ns, &self.message) == (&hint.rule, hint.time_ns, &hint.message)
+            && self.priority.starts_with(&hint.priority)
+    }
 }
 
 /// Loads the files of a case; every file must be taken.
@@ -128,11 +108,7 @@ fn detects_what_falco_does() {
         hints.check(found.first == derived.first.rule_counts, || format!("{name} first: {:?}", found.first));
         hints.check(found.all == derived.all.rule_counts, || format!("{name} all: {:?}", found.all));
         for wanted in &derived.alerts_first {
-            let short = |alert: &Alert| (alert.rule.clone(), alert.time_ns, alert.message.clone());
-            let is_there = found
-                .alerts
-                .iter()
-                .any(|alert| short(alert) == short(wanted) && alert.priority.starts_with(&wanted.priority));
+            let is_there = found.alerts.iter().any(|alert| alert.is_as(wanted));
             hints.check(is_there, || format!("{name}: {wanted:?} not in {:?}", found.alerts));
         }
     }

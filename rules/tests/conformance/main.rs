@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod cases;
 mod compiler;
 mod data;
 mod evaluation;

@@ -1,34 +1,20 @@
 //! Which texts are conditions, where their parts stand, how they print.
 
-use super::data::{Tally, json};
+use super::{
+    cases::ParserCase,
+    data::{Tally, json},
+};
 use lanner_rules::language::{Argument, Expr, ExprKind, Operand, Right, Span, parse};
-use serde::Deserialize;
 use std::fmt::Write;
-
-#[derive(Deserialize)]
-struct Case {
-    expr: String,
-    valid: bool,
-    #[serde(default)]
-    ws_variants: bool,
-    as_string: Option<String>,
-    positions: Option<String>,
-    source: String,
-}
 
 /// Scenario: every expression of the parser's tests upstream, also with other blanks between the words.
 /// Guarantee: it is accepted or rejected as there; positions and the canonical text are the same.
 #[test]
 fn accepts_and_rejects_what_falco_does() {
-    let Some(cases) = json::<Vec<Case>>("filter_parser_cases.json") else { return };
+    let Some(cases) = json::<Vec<ParserCase>>("filter_parser_cases.json") else { return };
     let mut tally = Tally::new("filter_parser_cases");
     for case in &cases {
-        let variants = match case.ws_variants {
-            true => vec![" ", "\t", "\n", "\r", "  ", " \n\t"],
-            false => vec![" "],
-        };
-        for blank in variants {
-            let text = if blank == " " { case.expr.clone() } else { case.expr.replace(' ', blank) };
+        for text in case.variants() {
             let parsed = parse(&text);
             tally.check(parsed.is_ok() == case.valid, || {
                 let said = parsed.as_ref().err().map(|error| error.render(&text)).unwrap_or_default();

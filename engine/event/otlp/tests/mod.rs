@@ -4,3 +4,4 @@ pub mod frames;
 mod logs;
 mod model;
 mod salvage;
+mod traces;

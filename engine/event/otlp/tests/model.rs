@@ -11,7 +11,7 @@ use lanner_proto::{
 use proptest::{collection::vec, prelude::*};
 use std::sync::Arc;
 
-fn text() -> impl Strategy<Value = Text> {
+pub fn text() -> impl Strategy<Value = Text> {
     // Lengths around 127 cross the border between one and two length bytes.
     prop_oneof!["\\PC{0,12}", "[a-z]{120,135}"].prop_map(Text::from)
 }
@@ -31,7 +31,7 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 /// Interned names, names of events, and repeated ones.
-fn attributes() -> impl Strategy<Value = Attributes> {
+pub fn attributes() -> impl Strategy<Value = Attributes> {
     let key = prop_oneof![
         prop::sample::select(vec!["service.name", "falco.priority", "k"]).prop_map(Key::intern),
         text().prop_map(Key::from_event),
@@ -71,13 +71,13 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn resource()(attrs in attributes(), dropped_attributes_count: u32, schema_url in text()) -> Arc<Resource> {
+    pub fn resource()(attrs in attributes(), dropped_attributes_count: u32, schema_url in text()) -> Arc<Resource> {
         Arc::new(Resource { attrs, dropped_attributes_count, schema_url })
     }
 }
 
 prop_compose! {
-    fn scope()(
+    pub fn scope()(
         texts in (text(), text(), text()),
         attrs in attributes(),
         dropped_attributes_count: u32,
@@ -114,11 +114,7 @@ pub fn logs() -> impl Strategy<Value = Logs> {
 /// prost's form of grouped logs.
 pub fn to_prost(grouped: &[Grouped]) -> ExportLogsServiceRequest {
     let resource_logs = grouped.iter().map(|(resource, scopes)| pb::ResourceLogs {
-        resource: Some(pbr::Resource {
-            attributes: pairs(&resource.attrs),
-            dropped_attributes_count: resource.dropped_attributes_count,
-            ..Default::default()
-        }),
+        resource: Some(prost_resource(resource)),
         scope_logs: scopes.iter().map(|(scope, records)| scope_logs(scope, records)).collect(),
         schema_url: resource.schema_url.to_string(),
     });
@@ -135,14 +131,26 @@ pub fn logs_to_prost(logs: &Logs) -> ExportLogsServiceRequest {
     to_prost(&grouped)
 }
 
+pub fn prost_resource(resource: &Resource) -> pbr::Resource {
+    pbr::Resource {
+        attributes: pairs(&resource.attrs),
+        dropped_attributes_count: resource.dropped_attributes_count,
+        ..Default::default()
+    }
+}
+
+pub fn prost_scope(scope: &Scope) -> InstrumentationScope {
+    InstrumentationScope {
+        name: scope.name.to_string(),
+        version: scope.version.to_string(),
+        attributes: pairs(&scope.attrs),
+        dropped_attributes_count: scope.dropped_attributes_count,
+    }
+}
+
 fn scope_logs(scope: &Scope, records: &[LogRecord]) -> pb::ScopeLogs {
     pb::ScopeLogs {
-        scope: Some(InstrumentationScope {
-            name: scope.name.to_string(),
-            version: scope.version.to_string(),
-            attributes: pairs(&scope.attrs),
-            dropped_attributes_count: scope.dropped_attributes_count,
-        }),
+        scope: Some(prost_scope(scope)),
         log_records: records.iter().map(log_record).collect(),
         schema_url: scope.schema_url.to_string(),
     }
@@ -165,7 +173,7 @@ fn log_record(record: &LogRecord) -> pb::LogRecord {
     }
 }
 
-fn pairs(attributes: &Attributes) -> Vec<KeyValue> {
+pub fn pairs(attributes: &Attributes) -> Vec<KeyValue> {
     attributes.iter().map(|(key, value)| pair(key.as_str(), value)).collect()
 }
 

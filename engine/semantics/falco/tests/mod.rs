@@ -8,6 +8,7 @@ mod parts;
 mod pieces;
 mod reference_page;
 mod rows;
+mod secrets;
 
 use super::*;
 use crate::semantics::is_alert;

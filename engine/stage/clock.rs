@@ -1,4 +1,4 @@
-//! The clocks of the connector: real ones, or a test's.
+//! The clocks of a stage: real ones, or a test's.
 
 use std::{
     sync::Arc,
@@ -10,7 +10,7 @@ use std::{
 pub struct Now {
     /// Nanoseconds since 1970.
     pub unix: u64,
-    /// Nanoseconds since the connector was built; never goes back, whatever happens to the wall clock.
+    /// Nanoseconds since the clock was made; never goes back, whatever happens to the wall clock.
     pub monotonic: u64,
 }
 
@@ -25,6 +25,15 @@ impl Clock {
         Self::from_fn(move || Now {
             unix: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos),
             monotonic: nanos(started.elapsed()),
+        })
+    }
+
+    /// Starts at `unix` (nanoseconds since 1970) and goes on with tokio's clock, which a test can pause.
+    pub fn starting_at(unix: u64) -> Self {
+        let started = tokio::time::Instant::now();
+        Self::from_fn(move || {
+            let monotonic = nanos(started.elapsed());
+            Now { unix: unix.saturating_add(monotonic), monotonic }
         })
     }
 

@@ -1,0 +1,6 @@
+//! Scenarios of `incidents`.
+
+mod any_order;
+mod bench;
+mod golden;
+mod scenarios;
