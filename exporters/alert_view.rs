@@ -1,62 +1,13 @@
-//! A record as people know it: its place, and its fields under the names that Falco gives them.
+//! A record as people know it: its title, its place, and its fields as text.
 //!
-//! Promises: names of fields are those a rule's author wrote (`proc.cmdline`, not `process.command_line`), from the table of
-//! the mapping, so that there is no second list; what the mapping derived (categories, ids, ATT&CK) is no field; a field
-//! shows once, and the order is by name, so that equal alerts look equal.
+//! Promises: names of fields are those a rule's author wrote (`proc.cmdline`, not `process.command_line`), as in
+//! [`falco_event`](crate::falco_event), so that there is no second list; what the mapping derived (categories, ids, ATT&CK) is
+//! no field; a field shows once, and the order is by name, so that equal alerts look equal.
 
-use crate::file::records::value;
-use lanner_engine::{
-    event::Value,
-    prelude::*,
-    semantics::{
-        falco::table::{As, Place, ROWS},
-        keys,
-    },
-};
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
-
-/// What is told apart from the fields, or was derived from them.
-const NOT_A_FIELD: [&str; 18] = [
-    "security_rule.",
-    "log.record.",
-    "event.name",
-    "falco.priority",
-    "falco.source",
-    "falco.tags",
-    "falco.uuid",
-    "falco.rule.",
-    "falco.compliance.",
-    "threat.",
-    "service.",
-    "host.name",
-    "k8s.node.name",
-    "k8s.pod.label.",
-    "lanner.categories",
-    "lanner.recommendation",
-    "lanner.threat.",
-    "process.executable.name",
-];
-
-/// Falco's name of an attribute, where exactly one field fills it.
-static FALCO_NAMES: LazyLock<HashMap<(bool, &str), Option<&str>>> = LazyLock::new(|| {
-    let mut names: HashMap<(bool, &str), Option<&str>> = HashMap::new();
-    for row in ROWS {
-        for target in row.to.iter().filter(|target| !matches!(target.kind, As::Derived | As::Timestamp)) {
-            let name = match target.kind {
-                // The field stands under another name as well.
-                As::NotZero | As::TextInPod => None,
-                // Filled by another field when there is one.
-                As::TextUnless(_) => continue,
-                _ => Some(row.field),
-            };
-            let entry = names.entry((target.place == Place::Record, target.name));
-            entry.and_modify(|known| *known = Some(target.name)).or_insert(name);
-        }
-    }
-    // Short ids are what people look for.
-    names.insert((false, "container.id"), Some("container.id"));
-    names
-});
+use crate::falco_event::{output_fields, text_of};
+use lanner_conditions::Seen;
+use lanner_engine::{event::Value, prelude::*, semantics::keys};
+use std::borrow::Cow;
 
 /// A record with its resource, for somebody to look at.
 #[derive(Clone, Copy)]
@@ -101,44 +52,20 @@ impl<'a> AlertView<'a> {
         }
     }
 
-    /// Every field that has a value, by name.
-    pub fn fields(&self) -> Vec<(&'a str, Cow<'a, str>)> {
-        let of_record = self.record.attrs.iter().map(|(key, value)| (true, key, value));
-        let of_resource = self.resource.attrs.iter().map(|(key, value)| (false, key, value));
-        let named = of_record.chain(of_resource).filter_map(|(is_record, key, value)| {
-            let name = field_name(is_record, key.as_str())?;
-            Some((name, shown(value))).filter(|(_, text)| !text.is_empty())
-        });
-        let mut fields: Vec<_> = named.collect();
-        // Stable, so that the record's own value is the first of equal names.
-        fields.sort_by_key(|(name, _)| *name);
-        fields.dedup_by_key(|(name, _)| *name);
-        fields
+    /// Every field that says something, by name.
+    pub fn fields(&self) -> Vec<(Cow<'a, str>, String)> {
+        let fields = output_fields(Seen { resource: self.resource, record: self.record });
+        let shown = fields.into_iter().map(|(name, value)| (name, shown(&value).into_owned()));
+        shown.filter(|(_, text)| !text.is_empty()).collect()
     }
-}
-
-/// How an attribute is called; none for what is no field.
-fn field_name(is_record: bool, attribute: &str) -> Option<&str> {
-    if let Some(known) = FALCO_NAMES.get(&(is_record, attribute)) {
-        return *known;
-    }
-    if NOT_A_FIELD.iter().any(|prefix| attribute.starts_with(prefix)) {
-        return None;
-    }
-    Some(attribute.strip_prefix("falco.output_fields.").unwrap_or(attribute))
 }
 
 /// A value as text: lists with commas, maps as JSON.
 pub fn shown(held: &Value) -> Cow<'_, str> {
     match held {
         Value::Empty => Cow::Borrowed(""),
-        Value::Text(text) => Cow::Borrowed(text.as_str()),
         Value::Array(items) => items.iter().map(shown).collect::<Vec<_>>().join(", ").into(),
-        other => {
-            let mut json = Vec::new();
-            value(other, &mut json);
-            String::from_utf8_lossy(&json).into_owned().into()
-        }
+        other => text_of(other),
     }
 }
 
@@ -177,7 +104,8 @@ mod tests {
                 "container.privileged=true",
                 "k8s.ns.name=shop",
                 "k8s.pod.name=cart-1",
-                "proc.aname=sh, runc",
+                "proc.aname[2]=sh",
+                "proc.aname[3]=runc",
                 "proc.cmdline=bash -i",
                 "proc.tty=34816",
                 "team=blue",

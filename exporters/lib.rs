@@ -3,10 +3,12 @@
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
 mod alert_view;
+pub mod alertmanager;
 pub mod debug;
+mod falco_event;
 pub mod file;
 mod handover;
-mod http_client;
+mod http;
 pub mod otlp_grpc;
 pub mod otlp_http;
 mod otlp_reply;
@@ -17,6 +19,7 @@ mod shown_text;
 pub mod slack;
 #[cfg(test)]
 mod testing;
+pub mod webhook;
 
 /// Codecs, for the programs in `fuzz/`.
 #[cfg(feature = "fuzzing")]
@@ -29,6 +32,7 @@ pub mod fuzzing {
 
 /// Every exporter of this crate.
 pub const ALL: &[Factory] = &[
+    Factory::exporter::<alertmanager::Alertmanager>(DeliveryDefaults::REMOTE),
     Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
     Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
@@ -36,6 +40,7 @@ pub const ALL: &[Factory] = &[
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
     Factory::exporter::<slack::Slack>(slack::DELIVERY),
     Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
+    Factory::exporter::<webhook::Webhook>(webhook::DELIVERY),
 ];
 
 #[cfg(test)]

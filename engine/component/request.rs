@@ -42,6 +42,7 @@ impl Request {
     pub fn logs(&self) -> Result<&Logs, otlp::DecodeError> {
         self.logs.get_or_init(|| otlp::decode_logs(&self.otlp.bytes)).as_ref().map_err(Clone::clone)
     }
+
     /// What earlier attempts got done, for exporters that send a request in several parts. Shared, because a part may
     /// still be on its way when the attempt that sent it is given up.
     pub fn progress(&self) -> &Arc<Progress> {

@@ -9,17 +9,14 @@ mod config;
 mod tests;
 
 use crate::{
-    http_client::{self, End, REPLY_LIMIT, Reply, error_text},
+    http::{Client, End, REPLY_LIMIT, Reply, Veil},
     otlp_reply::{ExportResponse, ReplyCounters, RpcStatus, Unreadable},
 };
 use config::{Config, Plan};
 use http::{HeaderMap, StatusCode, header};
-use lanner_engine::{
-    net::client::{Compressor, peer_text},
-    prelude::*,
-};
+use lanner_engine::{net::client::Compressor, prelude::*};
 use prost::Message;
-use reqwest::{Client, Url};
+use reqwest::{Method, Url};
 use std::time::Duration;
 
 /// The component type.
@@ -48,21 +45,25 @@ struct OtlpHttpExporter {
     client: Client,
     urls: [Option<Url>; 3],
     compressor: Compressor,
+    veil: Veil,
     counters: ReplyCounters,
 }
 
 #[async_trait]
 impl ExporterPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
-        let mut headers = self.headers;
+        let mut settings = self.settings;
+        let headers = &mut settings.headers;
         headers.insert(header::CONTENT_TYPE, http::HeaderValue::from_static(PROTOBUF));
         if let Some(name) = self.compression.wire_name() {
             headers.insert(header::CONTENT_ENCODING, http::HeaderValue::from_static(name));
         }
         Ok(Box::new(OtlpHttpExporter {
-            client: http_client::client(headers, &self.tls, self.proxy)?,
+            // The engine's time limit is the Collector's `timeout`.
+            client: Client::new(settings, None)?,
             urls: self.urls,
             compressor: Compressor::new(self.compression),
+            veil: self.veil,
             counters: ReplyCounters::new(&cx.telemetry, cx.id.as_str()),
         }))
     }
@@ -79,9 +80,9 @@ impl Exporter for OtlpHttpExporter {
             Ok(body) => body,
             Err(error) => return Outcome::Retry { after: None, reason: error.to_string() },
         };
-        match self.client.post(url.clone()).body(body).send().await {
-            Ok(response) => self.judge(Reply::of(response).await, request),
-            Err(error) => Outcome::Retry { after: None, reason: error_text(error) },
+        match self.client.send(&Method::POST, url, HeaderMap::new(), body, REPLY_LIMIT).await {
+            Ok(reply) => self.judge(reply, request),
+            Err(unanswered) => Outcome::Retry { after: None, reason: unanswered.to_string() },
         }
     }
 }
@@ -99,8 +100,8 @@ impl OtlpHttpExporter {
             return self.counters.success(response, request);
         }
         let reason = match RpcStatus::decode(&reply.body[..]) {
-            Ok(rpc) if is_protobuf(&reply.headers) => reply.reason_with(&peer_text(&rpc.message)),
-            _ => reply.reason(),
+            Ok(rpc) if is_protobuf(&reply.headers) => reply.reason_with(&self.veil.peer_text(&rpc.message)),
+            _ => reply.reason(&self.veil),
         };
         match reply.status {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {

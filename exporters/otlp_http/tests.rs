@@ -1,6 +1,6 @@
 use super::{OtlpHttp, config::Config, config::Plan};
 use crate::{
-    http_client::{REPLY_LIMIT, retry_after},
+    http::{REPLY_LIMIT, retry_after},
     otlp_reply::{ExportResponse, PartialSuccess, RpcStatus},
     testing::{Answer, Authority, Sink, Stuck, body, build_cx, counted, cut_body, endless_body, logs, metrics, traces},
 };
@@ -101,8 +101,8 @@ async fn reasons_say_what_the_server_said() {
         assert_eq!(plain(&sink).await.export(&logs(1)).await, Outcome::Reject { reason });
     }
     let elsewhere = Sink::start(|_| answer(200, "text/plain", Vec::new())).await;
-    let target = format!("http://{}/v1/logs", elsewhere.address);
-    let location = target.clone();
+    let target = format!("http://{}", elsewhere.address);
+    let location = format!("{target}/v1/logs");
     let sink = Sink::start(move |_| {
         let mut answer = answer(307, "text/plain", Vec::new());
         answer.headers_mut().insert("location", location.parse().unwrap());

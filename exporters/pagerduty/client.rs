@@ -3,16 +3,16 @@
 //! Promises: only 202, or what says `success` in words, counts as accepted; 400 and its likes are final, 429, 5xx and
 //! failures of the connection are not; a call ends within [`CALL_LIMIT`]; no verdict holds the routing key.
 
-use crate::http_client::{Reply, error_text};
+use crate::http::{Client, Reply, Veil};
 use http::StatusCode;
-use lanner_engine::{config::Secret, net::client::peer_text, prelude::*};
-use reqwest::{Client, Url};
+use lanner_engine::prelude::*;
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::time::Duration;
 
 /// Time for one call. One that ends by it may have been heard; it is repeated with the same key, so nothing doubles.
-const CALL_LIMIT: Duration = Duration::from_secs(15);
+pub const CALL_LIMIT: Duration = Duration::from_secs(15);
 
 /// What a call came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub trait Api: Send + Sync + 'static {
 pub struct EventsApi {
     pub client: Client,
     pub url: Url,
-    pub routing_key: Secret,
+    pub veil: Veil,
 }
 
 /// What PagerDuty answers.
@@ -59,25 +59,20 @@ struct Answer {
 #[async_trait]
 impl Api for EventsApi {
     async fn call(&self, event: &Json) -> Verdict {
-        let call = async { Ok(Reply::of(self.client.post(self.url.clone()).json(event).send().await?).await) };
-        match tokio::time::timeout(CALL_LIMIT, call).await {
-            Ok(Ok(mut reply)) => {
-                reply.hide([self.routing_key.expose()]);
-                judge(&reply)
-            }
-            Ok(Err(error)) => Verdict::Later { reason: error_text(error) },
-            Err(_) => Verdict::Later { reason: format!("no answer within {CALL_LIMIT:?}") },
+        match self.client.post_json(&self.url, event).await {
+            Ok(reply) => judge(&reply, &self.veil),
+            Err(unanswered) => Verdict::Later { reason: unanswered.to_string() },
         }
     }
 }
 
-fn judge(reply: &Reply) -> Verdict {
+fn judge(reply: &Reply, veil: &Veil) -> Verdict {
     let answer = serde_json::from_slice::<Answer>(&reply.body).unwrap_or_default();
     let reason = || match answer.message.is_empty() {
-        true => reply.reason(),
+        true => reply.reason(veil),
         false => {
             let told = format!("{}: {}", answer.message, answer.errors.join(", "));
-            reply.reason_with(&peer_text(told.trim_end_matches([':', ' ']).as_bytes()))
+            reply.reason_with(&veil.peer_text(told.trim_end_matches([':', ' ']).as_bytes()))
         }
     };
     match reply.status {
@@ -85,7 +80,7 @@ fn judge(reply: &Reply) -> Verdict {
         status if status.is_success() && answer.status == "success" => Verdict::Accepted,
         // Somebody in between answers: a proxy, a login page.
         status if status.is_success() => {
-            let reason = format!("HTTP {status}, but this is no answer of PagerDuty: {}", peer_text(&reply.body));
+            let reason = format!("HTTP {status}, but this is no answer of PagerDuty: {}", veil.peer_text(&reply.body));
             Verdict::Later { reason }
         }
         StatusCode::TOO_MANY_REQUESTS => Verdict::Limited { wait: reply.retry_after(), reason: reason() },

@@ -1,10 +1,12 @@
 //! The configuration of `pagerduty`.
 
 use super::event::Look;
+use crate::http::{Addresses, Settings, Veil, join, proxy, target_url};
+use http::HeaderMap;
 use lanner_conditions::{FieldConfig, FieldList, TemplateConfig};
 use lanner_engine::{
     config::{Duration, Secret},
-    net::tls::{ClientTls, ClientTlsConfig},
+    net::tls::ClientTlsConfig,
     prelude::*,
 };
 use reqwest::Url;
@@ -49,6 +51,8 @@ pub struct Config {
     pub tls: ClientTlsConfig,
     /// Proxy to go through; the environment's proxy variables are not looked at. May hold credentials.
     pub proxy_url: Option<Secret>,
+    /// Which addresses may be connected to, after the name is resolved.
+    pub allow_addresses: Addresses,
 }
 
 /// Where the account is.
@@ -95,6 +99,7 @@ impl Default for Config {
             storage: None,
             tls: ClientTlsConfig::default(),
             proxy_url: None,
+            allow_addresses: Addresses::default(),
         }
     }
 }
@@ -102,14 +107,14 @@ impl Default for Config {
 /// The checked configuration.
 pub struct Plan {
     pub url: Url,
+    pub settings: Settings,
+    pub veil: Veil,
     pub look: Look,
     pub dedup_by: Option<FieldList>,
     /// `None` never resolves.
     pub resolve_after: Option<std::time::Duration>,
     pub max_per_minute: usize,
     pub storage: Option<ComponentId>,
-    pub tls: ClientTls,
-    pub proxy: Option<reqwest::Proxy>,
 }
 
 /// No key.
@@ -122,15 +127,10 @@ pub struct NoRoutingKey;
 #[error("`routing_key` has {0} characters; an integration key of the Events API v2 has 32, letters and digits")]
 pub struct OddRoutingKey(usize);
 
-/// A text that is no URL.
+/// A link that leads nowhere.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no URL; write for example `https://example.com/runbook`")]
-pub struct InvalidUrl(String);
-
-/// A proxy that is none. The URL may hold a password, so it is not repeated.
-#[derive(Debug, thiserror::Error)]
-#[error("`proxy_url` is no URL of a proxy; write for example `http://proxy:3128`")]
-pub struct InvalidProxy;
+pub struct InvalidLink(String);
 
 /// An alert that opens and closes all the time.
 #[derive(Debug, thiserror::Error)]
@@ -152,12 +152,12 @@ impl Config {
     pub fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
         let key = self.check_key(cx);
         let base = self.endpoint.as_deref().unwrap_or(self.region.base());
-        let url = parse_url("endpoint", &format!("{}/v2/enqueue", base.trim_end_matches('/')), cx);
+        let base = target_url("endpoint", base, Region::default().base(), self.allow_addresses, cx);
         let mut sound = true;
         let links = self.links.iter().enumerate().map(|(place, link)| (format!("links[{place}].href"), &link.href));
         let client_url = self.client_url.iter().map(|url| ("client_url".to_owned(), url));
         for (path, shown) in links.chain(client_url) {
-            sound &= parse_url(&path, shown, cx).is_some();
+            sound &= check_link(&path, shown, cx);
         }
         if !self.resolve_after.0.is_zero() && self.resolve_after < Duration::from_secs(60) {
             cx.error("resolve_after", TooShort(self.resolve_after));
@@ -177,10 +177,8 @@ impl Config {
         let summary = self.summary.as_ref().map(|summary| summary.compile("summary", cx));
         let fields = self.fields.as_ref().map(|fields| compile_fields("fields", fields, cx));
         let dedup_by = self.dedup_by.as_ref().map(|fields| compile_fields("dedup_by", fields, cx));
-        let proxy = self.proxy_url.as_ref().map(|url| reqwest::Proxy::all(url.expose()));
-        if matches!(proxy, Some(Err(_))) {
-            cx.error("proxy_url", InvalidProxy);
-        }
+        let veil = Veil::of([&self.routing_key].into_iter().chain(&self.proxy_url));
+        let proxy = proxy(self.proxy_url.as_ref(), cx);
         let tls = self.tls.check("tls", cx);
         let look = Look {
             routing_key: key?,
@@ -189,16 +187,18 @@ impl Config {
             links: self.links,
             client_url: self.client_url,
         };
+        // The scheme decides about TLS.
+        let tls = tls?.required();
+        let settings = Settings { tls, headers: HeaderMap::new(), proxy: proxy?, addresses: self.allow_addresses };
         sound.then_some(Plan {
-            url: url?,
+            url: join(&base?, "v2/enqueue"),
+            settings,
+            veil,
             look,
             dedup_by: given(dedup_by)?,
             resolve_after: Some(self.resolve_after.0).filter(|after| !after.is_zero()),
             max_per_minute: self.max_per_minute,
             storage: self.storage,
-            // The scheme decides about TLS.
-            tls: tls?.required(),
-            proxy: proxy.transpose().ok()?,
         })
     }
 
@@ -222,12 +222,13 @@ fn given<T>(compiled: Option<Option<T>>) -> Option<Option<T>> {
     }
 }
 
-fn parse_url(path: &str, text: &str, cx: &mut PlanCx<'_>) -> Option<Url> {
+/// What alerts link to is for people; nothing is sent there.
+fn check_link(path: &str, text: &str, cx: &mut PlanCx<'_>) -> bool {
     let url = text.parse::<Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     if url.is_none() {
-        cx.error(path, InvalidUrl(text.to_owned()));
+        cx.error(path, InvalidLink(text.to_owned()));
     }
-    url
+    url.is_some()
 }
 
 fn compile_fields(path: &str, fields: &[FieldConfig], cx: &mut PlanCx<'_>) -> Option<FieldList> {

@@ -21,14 +21,13 @@ mod tests;
 use crate::{
     alert_view::AlertView,
     handover::{Handover, Ticket, hand_over},
-    http_client,
+    http::Client,
     pause::Pause,
 };
-use client::{Api, EventsApi};
+use client::{Api, CALL_LIMIT, EventsApi};
 use config::{Config, Plan};
-use http::{HeaderMap, HeaderValue, header};
 use lanner_conditions::FieldList;
-use lanner_engine::{net::client::user_agent, prelude::*};
+use lanner_engine::{prelude::*, semantics::event_names};
 use line::{Action, Line};
 use open::Open;
 use sender::{Cells, Sender};
@@ -41,8 +40,7 @@ pub struct PagerDuty;
 /// own.
 pub const DELIVERY: DeliveryDefaults = DeliveryDefaults { queue: true, timeout: Duration::from_secs(180) };
 
-/// The `event_name` of records that tell the state of an incident, and the word for one that is over.
-const INCIDENT: &str = "lanner.incident";
+/// The state of an incident that is over.
 const CLOSED: &str = "closed";
 static INCIDENT_STATE: LazyLock<Key> = LazyLock::new(|| Key::intern("lanner.incident.state"));
 
@@ -67,10 +65,8 @@ struct PagerDutyExporter {
 #[async_trait]
 impl ExporterPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::USER_AGENT, HeaderValue::from_str(&user_agent())?);
-        let client = http_client::client(headers, &self.tls, self.proxy.clone())?;
-        let api = EventsApi { client, url: self.url.clone(), routing_key: self.look.routing_key.clone() };
+        let client = Client::new(self.settings.clone(), Some(CALL_LIMIT))?;
+        let api = EventsApi { client, url: self.url.clone(), veil: self.veil.clone() };
         Ok(Box::new(PagerDutyExporter::new(*self, Box::new(api), cx).await?))
     }
 }
@@ -105,7 +101,8 @@ impl PagerDutyExporter {
             let Some(ticket) = tickets.next_if(|ticket| ticket.item() == item) else { continue };
             let view = AlertView { resource: &group.resource, record };
             let key = event::dedup_key(self.dedup_by.as_ref(), view);
-            let is_over = record.event_name == INCIDENT && view.text(&INCIDENT_STATE) == Some(CLOSED);
+            let is_over =
+                record.event_name == event_names::LANNER_INCIDENT && view.text(&INCIDENT_STATE) == Some(CLOSED);
             let action = if is_over { Action::Resolve } else { Action::Trigger };
             self.sender.line.add(key, action, &group.resource, record, ticket);
         }

@@ -4,16 +4,16 @@
 //! its error word first and its status second; a call ends within [`CALL_LIMIT`]; no verdict holds the webhook's URL or
 //! the token.
 
-use crate::http_client::{Reply, error_text};
+use crate::http::{Client, Reply, Veil};
 use http::StatusCode;
-use lanner_engine::{config::Secret, net::client::peer_text, prelude::*};
-use reqwest::{Client, Url};
+use lanner_engine::prelude::*;
+use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value as Json;
 use std::time::Duration;
 
 /// Time for one call. A call that ends by it may have been heard: what it brought is posted again.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+pub const CALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is asked of Slack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,23 +56,24 @@ pub struct Webhook {
     pub client: Client,
     /// Its path is a secret.
     pub url: Url,
+    pub veil: Veil,
 }
 
 /// The Web API.
 pub struct WebApi {
     /// Sends the token with every call.
     pub client: Client,
-    pub token: Secret,
     pub post: Url,
     pub update: Url,
+    pub veil: Veil,
 }
 
 #[async_trait]
 impl Api for Webhook {
     async fn call(&self, _: Method, message: &Json) -> Verdict {
-        match send(&self.client, &self.url, message, self.url.path()).await {
-            Ok(reply) => judge_webhook(&reply),
-            Err(reason) => Verdict::Later { reason },
+        match self.client.post_json(&self.url, message).await {
+            Ok(reply) => judge_webhook(&reply, &self.veil),
+            Err(unanswered) => Verdict::Later { reason: unanswered.to_string() },
         }
     }
 }
@@ -84,33 +85,21 @@ impl Api for WebApi {
             Method::Post => &self.post,
             Method::Update => &self.update,
         };
-        match send(&self.client, url, message, self.token.expose()).await {
-            Ok(reply) => judge_api(&reply),
-            Err(reason) => Verdict::Later { reason },
+        match self.client.post_json(url, message).await {
+            Ok(reply) => judge_api(&reply, &self.veil),
+            Err(unanswered) => Verdict::Later { reason: unanswered.to_string() },
         }
     }
 }
 
-async fn send(client: &Client, url: &Url, message: &Json, secret: &str) -> Result<Reply, String> {
-    let call = async { Ok(Reply::of(client.post(url.clone()).json(message).send().await?).await) };
-    match tokio::time::timeout(CALL_LIMIT, call).await {
-        Ok(Ok(mut reply)) => {
-            reply.hide([secret]);
-            Ok(reply)
-        }
-        Ok(Err(error)) => Err(error_text(error)),
-        Err(_) => Err(format!("no answer within {CALL_LIMIT:?}")),
-    }
-}
-
-fn judge_webhook(reply: &Reply) -> Verdict {
+fn judge_webhook(reply: &Reply, veil: &Veil) -> Verdict {
     let told = String::from_utf8_lossy(&reply.body);
     match told.trim() {
         "ok" if reply.status == StatusCode::OK => Verdict::Posted(None),
-        word if is_word(word) => judge_word(word, reply),
+        word if is_word(word) => judge_word(word, reply, veil),
         _ => match serde_json::from_slice::<ApiReply>(&reply.body) {
-            Ok(said) if !said.ok && is_word(&said.error) => judge_word(&said.error, reply),
-            _ => judge_status(reply),
+            Ok(said) if !said.ok && is_word(&said.error) => judge_word(&said.error, reply, veil),
+            _ => judge_status(reply, veil),
         },
     }
 }
@@ -127,13 +116,13 @@ struct ApiReply {
     ts: String,
 }
 
-fn judge_api(reply: &Reply) -> Verdict {
+fn judge_api(reply: &Reply, veil: &Veil) -> Verdict {
     match serde_json::from_slice::<ApiReply>(&reply.body) {
         Ok(said) if said.ok && reply.status == StatusCode::OK => {
             Verdict::Posted(Some(Posted { channel: said.channel, ts: said.ts }))
         }
-        Ok(said) if !said.ok && is_word(&said.error) => judge_word(&said.error, reply),
-        _ => judge_status(reply),
+        Ok(said) if !said.ok && is_word(&said.error) => judge_word(&said.error, reply, veil),
+        _ => judge_status(reply, veil),
     }
 }
 
@@ -142,8 +131,8 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.len() <= 80 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-fn judge_word(word: &str, reply: &Reply) -> Verdict {
-    let reason = format!("HTTP {}: {word}{}", reply.status.as_u16(), remedy(word));
+fn judge_word(word: &str, reply: &Reply, veil: &Veil) -> Verdict {
+    let reason = format!("HTTP {}: {}{}", reply.status.as_u16(), veil.peer_text(word.as_bytes()), remedy(word));
     match word {
         "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
             Verdict::Limited { wait: reply.retry_after(), reason }
@@ -156,7 +145,7 @@ fn judge_word(word: &str, reply: &Reply) -> Verdict {
         | "rollup_error" => Verdict::Later { reason },
         "message_not_found" | "thread_not_found" | "cant_update_message" | "edit_window_closed" => Verdict::Gone,
         // A word that is not known is still Slack's answer about this message.
-        _ => match judge_status(reply) {
+        _ => match judge_status(reply, veil) {
             Verdict::Limited { wait, .. } => Verdict::Limited { wait, reason },
             Verdict::Later { .. } if !reply.status.is_success() => Verdict::Later { reason },
             _ => Verdict::Refused { reason },
@@ -179,17 +168,17 @@ fn remedy(word: &str) -> &'static str {
     }
 }
 
-fn judge_status(reply: &Reply) -> Verdict {
+fn judge_status(reply: &Reply, veil: &Veil) -> Verdict {
     match reply.status {
-        StatusCode::TOO_MANY_REQUESTS => Verdict::Limited { wait: reply.retry_after(), reason: reply.reason() },
+        StatusCode::TOO_MANY_REQUESTS => Verdict::Limited { wait: reply.retry_after(), reason: reply.reason(veil) },
         // Somebody in between answers: a proxy, a login page.
         status if status.is_success() => {
-            let reason = format!("HTTP {status}, but this is no answer of Slack: {}", peer_text(&reply.body));
+            let reason = format!("HTTP {status}, but this is no answer of Slack: {}", veil.peer_text(&reply.body));
             Verdict::Later { reason }
         }
         status if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT => {
-            Verdict::Later { reason: reply.reason() }
+            Verdict::Later { reason: reply.reason(veil) }
         }
-        _ => Verdict::Refused { reason: reply.reason() },
+        _ => Verdict::Refused { reason: reply.reason(veil) },
     }
 }

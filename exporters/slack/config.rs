@@ -1,14 +1,12 @@
 //! The configuration of `slack`.
 
 use super::message::Look;
+use crate::http::{Addresses, Settings, Veil, join, proxy, target_url};
 use http::{HeaderMap, HeaderValue, header};
 use lanner_conditions::{Field, FieldConfig, FieldList, TemplateConfig};
 use lanner_engine::{
     config::{Duration, Secret},
-    net::{
-        client::user_agent,
-        tls::{ClientTls, ClientTlsConfig},
-    },
+    net::tls::ClientTlsConfig,
     prelude::*,
 };
 use reqwest::Url;
@@ -57,6 +55,8 @@ pub struct Config {
     pub tls: ClientTlsConfig,
     /// Proxy to go through; the environment's proxy variables are not looked at. May hold credentials.
     pub proxy_url: Option<Secret>,
+    /// Which addresses may be connected to, after the name is resolved.
+    pub allow_addresses: Addresses,
 }
 
 impl Default for Config {
@@ -74,6 +74,7 @@ impl Default for Config {
             digest_after: Duration::from_secs(5),
             tls: ClientTlsConfig::default(),
             proxy_url: None,
+            allow_addresses: Addresses::default(),
         }
     }
 }
@@ -86,7 +87,6 @@ pub enum Target {
 
 /// A bot in a channel.
 pub struct Bot {
-    pub token: Secret,
     pub post: Url,
     pub update: Url,
     pub channel: String,
@@ -97,14 +97,12 @@ pub struct Bot {
 /// The checked configuration.
 pub struct Plan {
     pub target: Target,
-    /// The token and `user-agent`.
-    pub headers: HeaderMap,
+    pub settings: Settings,
+    pub veil: Veil,
     pub look: Look,
     pub interval: std::time::Duration,
     /// How many alerts wait for a message of their own.
     pub capacity: usize,
-    pub tls: ClientTls,
-    pub proxy: Option<reqwest::Proxy>,
 }
 
 /// Nowhere to send to, or two places.
@@ -122,25 +120,10 @@ pub struct OnlyForBots(&'static str);
 #[error("`channel` is missing; write its id, for example `channel: C0123456789`")]
 pub struct NoChannel;
 
-/// The URL of a webhook is a secret, so it is not repeated.
-#[derive(Debug, thiserror::Error)]
-#[error("`webhook_url` is no URL; write `https://hooks.slack.com/services/...`")]
-pub struct InvalidWebhook;
-
-/// A text that is no URL to post to.
-#[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no URL; write `https://slack.com/api`")]
-pub struct InvalidEndpoint(String);
-
 /// The token is a secret, so it is not repeated.
 #[derive(Debug, thiserror::Error)]
 #[error("`bot_token` holds a line break or another control character; is there a newline at its end?")]
 pub struct InvalidToken;
-
-/// A proxy that is none. The URL may hold a password, so it is not repeated.
-#[derive(Debug, thiserror::Error)]
-#[error("`proxy_url` is no URL of a proxy; write for example `http://proxy:3128`")]
-pub struct InvalidProxy;
 
 /// A time out of its range.
 #[derive(Debug, thiserror::Error)]
@@ -159,10 +142,7 @@ impl Config {
         let headers = self.headers(cx);
         let line = self.text.as_ref().map(|text| text.compile("text", cx));
         let fields = self.fields.as_ref().map(|fields| compile_fields(fields, cx));
-        let proxy = self.proxy_url.as_ref().map(|url| reqwest::Proxy::all(url.expose()));
-        if matches!(proxy, Some(Err(_))) {
-            cx.error("proxy_url", InvalidProxy);
-        }
+        let proxy = proxy(self.proxy_url.as_ref(), cx);
         let tls = self.tls.check("tls", cx);
         let look = Look {
             line: line.map_or(Some(None), |line| line.map(Some))?,
@@ -172,16 +152,15 @@ impl Config {
             },
         };
         let (interval, capacity) = times?;
-        Some(Plan {
-            target: target?,
-            headers: headers?,
-            look,
-            interval,
-            capacity,
-            // The scheme decides about TLS.
-            tls: tls?.required(),
-            proxy: proxy.transpose().ok()?,
-        })
+        let target = target?;
+        let mut veil = Veil::of([&self.bot_token].into_iter().chain(&self.proxy_url));
+        if let Target::Webhook(url) = &target {
+            veil.hide_url(url);
+        }
+        // The scheme decides about TLS.
+        let tls = tls?.required();
+        let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: self.allow_addresses };
+        Some(Plan { target, settings, veil, look, interval, capacity })
     }
 
     fn check_times(&self, cx: &mut PlanCx<'_>) -> Option<(std::time::Duration, usize)> {
@@ -210,10 +189,8 @@ impl Config {
     }
 
     fn check_webhook(&self, webhook: &str, cx: &mut PlanCx<'_>) -> Option<Target> {
-        let url = webhook.trim().parse::<Url>().ok().filter(is_http);
-        if url.is_none() {
-            cx.error("webhook_url", InvalidWebhook);
-        }
+        const EXAMPLE: &str = "https://hooks.slack.com/services/...";
+        let url = target_url("webhook_url", webhook, EXAMPLE, self.allow_addresses, cx);
         let unused = [("channel", !self.channel.is_empty()), ("storage", self.storage.is_some())];
         let mut sound = true;
         for (key, _) in unused.into_iter().filter(|(_, is_set)| *is_set) {
@@ -230,27 +207,19 @@ impl Config {
         if let Some(storage) = &self.storage {
             cx.storage("storage", storage);
         }
-        let method = |name: &str| {
-            let base = self.endpoint.trim_end_matches('/');
-            format!("{base}/{name}").parse::<Url>().ok().filter(is_http)
-        };
-        let urls = method("chat.postMessage").zip(method("chat.update"));
-        if urls.is_none() {
-            cx.error("endpoint", InvalidEndpoint(self.endpoint.clone()));
-        }
+        let base = target_url("endpoint", &self.endpoint, "https://slack.com/api", self.allow_addresses, cx);
         let thread_by = match self.thread_by.0.is_empty() {
             true => None,
             false => Some(self.thread_by.compile("thread_by", cx)?),
         };
-        let (post, update) = urls?;
-        let (token, channel, storage) = (self.bot_token.clone(), self.channel.clone(), self.storage.clone());
-        let bot = Bot { token, post, update, channel, thread_by, storage };
+        let base = base?;
+        let (post, update) = (join(&base, "chat.postMessage"), join(&base, "chat.update"));
+        let bot = Bot { post, update, channel: self.channel.clone(), thread_by, storage: self.storage.clone() };
         (!bot.channel.is_empty()).then(|| Target::Bot(Box::new(bot)))
     }
 
     fn headers(&self, cx: &mut PlanCx<'_>) -> Option<HeaderMap> {
         let mut headers = HeaderMap::new();
-        headers.insert(header::USER_AGENT, HeaderValue::from_str(&user_agent()).ok()?);
         if !self.bot_token.expose().is_empty() {
             let Ok(mut token) = HeaderValue::from_str(&format!("Bearer {}", self.bot_token.expose())) else {
                 cx.error("bot_token", InvalidToken);
@@ -261,10 +230,6 @@ impl Config {
         }
         Some(headers)
     }
-}
-
-fn is_http(url: &Url) -> bool {
-    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 fn compile_fields(fields: &[FieldConfig], cx: &mut PlanCx<'_>) -> Option<FieldList> {

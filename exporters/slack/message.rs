@@ -115,8 +115,9 @@ impl Look {
         add("source", view.text(&keys::SOURCE));
         add("hostname", view.text(&keys::HOST_NAME));
         add("tags", Some(&view.tags().join(", ")));
-        for (name, value) in view.fields() {
-            add(name, Some(&value));
+        // The recommendation has a section of its own.
+        for (name, value) in view.fields().iter().filter(|(name, _)| name != RECOMMENDATION.as_str()) {
+            add(name, Some(value));
         }
         add("time", crate::file::records::time_text(view.record).as_deref());
         fields

@@ -21,13 +21,13 @@ mod threads;
 
 use crate::{
     handover::{Handover, Ticket, hand_over},
-    http_client,
+    http::Client,
     pause::Pause,
 };
-use client::{Api, WebApi, Webhook};
+use client::{Api, CALL_LIMIT, WebApi, Webhook};
 use config::{Config, Plan, Target};
 use lanner_conditions::{Field, Seen};
-use lanner_engine::prelude::*;
+use lanner_engine::{prelude::*, semantics::event_names};
 use line::{Line, Notice};
 use sender::{Cells, Sender};
 use std::{sync::Arc, time::Duration};
@@ -40,9 +40,6 @@ pub struct Slack;
 /// What this exporter starts from. The time limit is for all messages of a request and their waiting; a single call has
 /// its own.
 pub const DELIVERY: DeliveryDefaults = DeliveryDefaults { queue: true, timeout: Duration::from_secs(180) };
-
-/// The `event_name` of records that tell the state of an incident.
-const INCIDENT: &str = "lanner.incident";
 
 impl Component for Slack {
     const TYPE: &'static str = "slack";
@@ -65,15 +62,11 @@ struct SlackExporter {
 #[async_trait]
 impl ExporterPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
-        let client = http_client::client(self.headers.clone(), &self.tls, self.proxy.clone())?;
+        let client = Client::new(self.settings.clone(), Some(CALL_LIMIT))?;
+        let veil = self.veil.clone();
         let api: Box<dyn Api> = match &self.target {
-            Target::Webhook(url) => Box::new(Webhook { client, url: url.clone() }),
-            Target::Bot(bot) => Box::new(WebApi {
-                client,
-                token: bot.token.clone(),
-                post: bot.post.clone(),
-                update: bot.update.clone(),
-            }),
+            Target::Webhook(url) => Box::new(Webhook { client, url: url.clone(), veil }),
+            Target::Bot(bot) => Box::new(WebApi { client, post: bot.post.clone(), update: bot.update.clone(), veil }),
         };
         Ok(Box::new(SlackExporter::new(*self, api, cx).await?))
     }
@@ -112,7 +105,7 @@ impl SlackExporter {
         let mut tickets = tickets.into_iter().peekable();
         for (item, (group, record)) in records.enumerate() {
             let Some(ticket) = tickets.next_if(|ticket| ticket.item() == item) else { continue };
-            let is_report = record.event_name == INCIDENT;
+            let is_report = record.event_name == event_names::LANNER_INCIDENT;
             self.sender.line.add(record, is_report, ticket, |ticket| {
                 let seen = Seen { resource: &group.resource, record };
                 Notice {

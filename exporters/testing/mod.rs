@@ -8,11 +8,11 @@ mod requests;
 mod scratch;
 mod sink;
 
-pub use alerts::{falco, hostile, records, request_of};
+pub use alerts::{alert_request, alerts, broken_request, falco, hostile, hostile_each, records, request_of};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;
-pub use sink::{Answer, Sink, Stuck, body, cut_body, endless_body};
+pub use sink::{Answer, Sink, Stuck, answer, body, cut_body, endless_body};
 
 use lanner_engine::prelude::*;
 

@@ -99,6 +99,13 @@ async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, script: Script, 
     }
 }
 
+/// An answer of this status and text.
+pub fn answer(status: u16, text: &str) -> Answer {
+    let mut answer = Response::new(body(text.to_owned()));
+    *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+    answer
+}
+
 /// A whole body.
 pub fn body(bytes: impl Into<Bytes>) -> UnsyncBoxBody<Bytes, BoxError> {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()

@@ -27,3 +27,4 @@ mod rules;
 mod rules_conformance;
 mod shutdown;
 mod stdin;
+mod webhook;

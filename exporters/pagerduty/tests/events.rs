@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     alert_view::AlertView,
     pagerduty::event::{EVENT_LIMIT, SUMMARY, dedup_key},
-    testing::{data, falco, hostile},
+    testing::{data, falco, hostile_each},
 };
 
 /// The event that a configuration makes of the first record, and its key.
@@ -121,7 +121,7 @@ fn keys_tell_alerts_apart() {
 /// no control characters.
 #[test]
 fn x5_events_keep_the_limits() {
-    let mut alerts = hostile();
+    let mut alerts = hostile_each();
     alerts.extend(data::lines("dev/falco_alerts.jsonl").unwrap_or_default());
     let mut all: Vec<Logs> = alerts.iter().map(|alert| falco(alert)).collect();
     for (summary, is_cut) in

@@ -1,12 +1,6 @@
 use super::*;
-use crate::testing::{Answer, Sink, Stuck, body, endless_body};
-use http::{Response, StatusCode};
-
-fn answer(status: u16, text: &str) -> Answer {
-    let mut answer = Response::new(body(text.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
+use crate::testing::{Sink, Stuck, answer, endless_body};
+use http::Response;
 
 /// One alert through an exporter as the registry builds it, over a real connection.
 async fn outcome(endpoint: &str) -> Outcome {

@@ -9,11 +9,11 @@ fn mistakes_are_found_with_a_remedy() {
     for (config, expected) in [
         (json!({}), "nowhere to send to"),
         (json!({"webhook_url": webhook, "bot_token": "xoxb-1", "channel": "C1"}), "two places"),
-        (json!({"webhook_url": "hooks.slack.com/canary-hook"}), "webhook_url` is no URL"),
+        (json!({"webhook_url": "hooks.slack.com/canary-hook"}), "this is no URL to send to"),
         (json!({"webhook_url": webhook, "channel": "#a"}), "`channel` belongs to `bot_token`"),
         (json!({"webhook_url": webhook, "storage": "file_storage"}), "`storage` belongs to `bot_token`"),
         (json!({"bot_token": "xoxb-1"}), "`channel` is missing"),
-        (bot(json!({"endpoint": "slack.com"})), "`slack.com` is no URL"),
+        (bot(json!({"endpoint": "slack.com"})), "this is no URL to send to"),
         (bot(json!({"bot_token": "canary\n"})), "newline at its end"),
         (bot(json!({"message_interval": "500ms"})), "`message_interval` is 500ms"),
         (bot(json!({"digest_after": "2m"})), "`digest_after` is 2m"),

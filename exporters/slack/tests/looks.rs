@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{data, falco, hostile, records, request_of};
+use crate::testing::{data, falco, hostile_each, records, request_of};
 use lanner_engine::testing::log;
 
 /// The message that a look makes of the first record.
@@ -91,7 +91,7 @@ fn fields_and_colour_are_those_of_falcosidekick() {
 /// Guarantee: every message is within Slack's limits, and no text of an event is markup, a mention, a link or control.
 #[test]
 fn s11_hostile_alerts_stay_text() {
-    let mut alerts = hostile();
+    let mut alerts = hostile_each();
     assert_eq!(alerts.len(), 500);
     alerts.extend(data::lines("dev/falco_alerts.jsonl").unwrap_or_default());
     for alert in alerts {

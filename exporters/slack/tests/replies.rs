@@ -1,13 +1,7 @@
 use super::*;
-use crate::testing::{Answer, Sink, Stuck, body, endless_body, falco, logs, request_of};
-use http::{Request as HttpRequest, Response, StatusCode};
+use crate::testing::{Sink, Stuck, answer, body, endless_body, falco, logs, request_of};
+use http::{Request as HttpRequest, Response};
 use std::time::Duration;
-
-fn answer(status: u16, text: &str) -> Answer {
-    let mut answer = Response::new(body(text.to_owned()));
-    *answer.status_mut() = StatusCode::from_u16(status).unwrap();
-    answer
-}
 
 /// One record through an exporter as the registry builds it, over a real connection.
 async fn outcome(config: Json, request: &Request) -> Outcome {

@@ -1,0 +1,130 @@
+//! `Reply`: what a server answered, and which class that falls into.
+
+use super::{Veil, client::error_text, retry_after::retry_after};
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use lanner_engine::net::client::peer_text;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Longest body that is read where nothing is expected of it.
+pub const REPLY_LIMIT: usize = 64 << 10;
+
+/// The statuses after which a request is repeated; `Retry-After` is honoured with each.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline)]
+pub struct RetryStatuses(pub Vec<u16>);
+
+impl Default for RetryStatuses {
+    fn default() -> Self {
+        Self(vec![408, 425, 429, 500, 502, 503, 504])
+    }
+}
+
+/// An answer.
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The part of the body that was read.
+    pub body: Vec<u8>,
+    pub end: End,
+}
+
+/// How the body of a reply ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    Whole,
+    /// There was more than was asked for.
+    TooLong,
+    /// The connection broke, and why.
+    Cut(String),
+}
+
+/// What became of what was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The sink has it.
+    Delivered,
+    /// To be sent again, not before `after`.
+    Retry { after: Option<Duration>, reason: String },
+    /// Too large for the sink; a part of it may pass.
+    TooLarge { reason: String },
+    /// The sink will never take it.
+    Reject { reason: String },
+}
+
+impl Reply {
+    pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> Self {
+        let (status, headers) = (response.status(), response.headers().clone());
+        let mut body = Vec::new();
+        let end = loop {
+            match response.chunk().await {
+                Ok(None) => break End::Whole,
+                Ok(Some(chunk)) => {
+                    let room = limit - body.len();
+                    body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                    if chunk.len() > room {
+                        break End::TooLong;
+                    }
+                }
+                // The status is what counts, and it has come.
+                Err(error) => break End::Cut(error_text(error)),
+            }
+        };
+        Self { status, headers, body, end }
+    }
+
+    /// The class of the status: 2xx is delivered, 413 too large, `retry` says what is repeated, the rest is the
+    /// server's last word.
+    pub fn verdict(&self, retry: &RetryStatuses, veil: &Veil) -> Verdict {
+        if self.status.is_success() {
+            return Verdict::Delivered;
+        }
+        let reason = self.reason(veil);
+        match self.status {
+            status if retry.0.contains(&status.as_u16()) => self.retry(reason),
+            StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge { reason },
+            _ => Verdict::Reject { reason },
+        }
+    }
+
+    /// To be sent again, when the server says.
+    pub fn retry(&self, reason: String) -> Verdict {
+        Verdict::Retry { after: self.retry_after(), reason }
+    }
+
+    /// How long the server asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers, Timestamp::now())
+    }
+
+    /// `HTTP 400 Bad Request: ` and what the server says about it, tamed.
+    pub fn reason(&self, veil: &Veil) -> String {
+        match self.status.is_redirection() {
+            true => self.reason_with(&redirect_text(&self.headers)),
+            false => self.reason_with(&veil.peer_text(&self.body)),
+        }
+    }
+
+    /// The same with a text that is tame.
+    pub fn reason_with(&self, told: &str) -> String {
+        match told {
+            "" => format!("HTTP {}", self.status),
+            told => format!("HTTP {}: {told}", self.status),
+        }
+    }
+}
+
+/// What to do about a redirect. Only its host is told: the path is often that of the request, which may be a token.
+fn redirect_text(headers: &HeaderMap) -> String {
+    let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+    match location.and_then(|location| location.parse::<reqwest::Url>().ok()).filter(reqwest::Url::has_host) {
+        Some(url) => {
+            let origin = url.origin().ascii_serialization();
+            format!("redirects are not followed; to send there, configure its URL at {}", peer_text(origin.as_bytes()))
+        }
+        None => "redirects are not followed; configure the URL that this one leads to".to_owned(),
+    }
+}

@@ -1,0 +1,267 @@
+//! `webhook` posts records to whatever takes HTTP: as Falco's JSON, as a template says, or in the form of a known sink.
+//!
+//! Flow: `shape` writes each record as a piece (`plain`, `template`, `preset`); pieces are put together up to the sink's limits;
+//! `sign` signs the body; the answer is read by the shape, record by record where the sink tells them apart.
+//!
+//! Promises
+//! - Every record of a request is settled once (`Request::progress`): after a retry only those are sent again that the sink is
+//!   not known to have.
+//! - A body that is too large, or bad in a way that says nothing about which record, is halved until the bad record stands
+//!   alone, so that it takes no neighbour along.
+//! - Field values are data in every format. Secrets (the URL is one) are told to nobody.
+
+mod chat;
+mod check;
+mod config;
+mod plain;
+mod preset;
+mod shape;
+mod sign;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use crate::http::{Client, RetryStatuses, Veil, Verdict};
+use bytes::Bytes;
+use check::Plan;
+use config::Config;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use jiff::Timestamp;
+use lanner_conditions::Seen;
+use lanner_engine::{
+    component::Settled,
+    net::client::{Compressor, peer_text},
+    prelude::*,
+    telemetry::Counter,
+};
+use reqwest::{Method, Url};
+use shape::{Answer, Frame, Shape};
+use sign::Signer;
+use std::{collections::VecDeque, time::Duration};
+
+/// The component type.
+pub struct Webhook;
+
+/// What this exporter starts from: a request may need several bodies.
+pub const DELIVERY: DeliveryDefaults = DeliveryDefaults { queue: true, timeout: Duration::from_secs(30) };
+
+/// Time for one body.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
+/// So many records are written before other tasks get a turn.
+const RECORDS_PER_TURN: usize = 32;
+/// Same for the same body, so that a receiver can recognise a repetition.
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+impl Component for Webhook {
+    const TYPE: &'static str = "webhook";
+    const STABILITY: Stability = Stability::Beta;
+    const SIGNALS: Signals = Signals::LOGS;
+    const README: &'static str = include_str!("README.md");
+    type Config = Config;
+    type Plan = Plan;
+
+    fn plan(config: Config, cx: &mut PlanCx<'_>) -> Option<Plan> {
+        config.check(cx)
+    }
+}
+
+struct WebhookExporter {
+    client: Client,
+    url: Url,
+    method: Method,
+    shape: Box<dyn Shape>,
+    frame: Frame,
+    compressor: Compressor,
+    signer: Option<Signer>,
+    retry: RetryStatuses,
+    veil: Veil,
+    unwritable: Counter,
+    undefined: Counter,
+}
+
+#[async_trait]
+impl ExporterPlan for Plan {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
+        let label = [("exporter", cx.id.as_str())];
+        Ok(Box::new(WebhookExporter {
+            client: Client::new(self.settings, Some(CALL_LIMIT))?,
+            url: self.url,
+            method: self.method,
+            frame: self.shape.frame(),
+            shape: self.shape,
+            compressor: Compressor::new(self.compression),
+            signer: self.signer,
+            retry: self.retry,
+            veil: self.veil,
+            unwritable: cx.telemetry.counter(
+                "lanner_exporter_unwritable_records",
+                "Records that could not be written in the sink's format, such as a template that failed; they are rejected.",
+                "{record}",
+                &label,
+            ),
+            undefined: cx.telemetry.counter(
+                "lanner_webhook_undefined_values",
+                "Values that a template asked for and the record did not have.",
+                "{value}",
+                &label,
+            ),
+        }))
+    }
+}
+
+/// A record, written, with its number in the request.
+type Piece = (usize, Vec<u8>);
+
+#[async_trait]
+impl Exporter for WebhookExporter {
+    async fn export(&self, request: &Request) -> Outcome {
+        let logs = match request.logs() {
+            Ok(logs) => logs,
+            Err(error) => return Outcome::Reject { reason: error.to_string() },
+        };
+        let groups = logs.groups.iter();
+        let seen: Vec<Seen<'_>> = groups
+            .flat_map(|group| group.records.iter().map(|record| Seen { resource: &group.resource, record }))
+            .collect();
+        let mut open: VecDeque<usize> = request.progress().open().into();
+        // Bodies that wait behind the one being sent, the next one last.
+        let mut waiting: Vec<Vec<Piece>> = Vec::new();
+        let mut ahead = None;
+        loop {
+            let body = match waiting.pop() {
+                Some(body) => body,
+                None => self.gather(&seen, &mut open, &mut ahead, request).await,
+            };
+            if body.is_empty() {
+                break;
+            }
+            match self.send(&body).await {
+                Answer::All(Verdict::Delivered) => {
+                    body.iter().for_each(|(item, _)| request.progress().settle(*item, Settled::Delivered));
+                }
+                Answer::All(Verdict::Retry { after, reason }) => return Outcome::Retry { after, reason },
+                Answer::All(Verdict::TooLarge { reason }) | Answer::Halve { reason } => {
+                    halve(body, &mut waiting, request, reason);
+                }
+                Answer::All(Verdict::Reject { reason }) => {
+                    body.iter().for_each(|(item, _)| reject(request, *item, reason.clone()));
+                }
+                Answer::BadAt { at, reason } => {
+                    let mut taken = body;
+                    let behind = taken.split_off(taken.len().min(at + 1));
+                    if let Some((item, _)) = taken.pop() {
+                        reject(request, item, reason);
+                    }
+                    taken.iter().for_each(|(item, _)| request.progress().settle(*item, Settled::Delivered));
+                    if !behind.is_empty() {
+                        waiting.push(behind);
+                    }
+                }
+                Answer::Each(verdicts) => {
+                    if let Some(retry) = settle_each(&body, verdicts, request) {
+                        return retry;
+                    }
+                }
+            }
+        }
+        request.progress().outcome().unwrap_or(Outcome::Delivered)
+    }
+}
+
+impl WebhookExporter {
+    /// Writes records until a body is full. `ahead` is one that was written already and did not fit.
+    async fn gather(
+        &self,
+        seen: &[Seen<'_>],
+        open: &mut VecDeque<usize>,
+        ahead: &mut Option<Piece>,
+        request: &Request,
+    ) -> Vec<Piece> {
+        let mut body: Vec<Piece> = ahead.take().into_iter().collect();
+        let mut length: usize = body.iter().map(|(_, piece)| piece.len()).sum();
+        while body.len() < self.frame.max_records {
+            let Some(item) = open.pop_front() else { break };
+            // Both numbers come from the same bytes; should they differ, what is not there cannot be sent.
+            let written = match seen.get(item) {
+                Some(seen) => self.shape.piece(*seen).map_err(|error| error.to_string()),
+                None => Err("the request has fewer records than it says".to_owned()),
+            };
+            match written {
+                Ok(piece) if !body.is_empty() && length + piece.len() > self.frame.max_bytes => {
+                    *ahead = Some((item, piece));
+                    break;
+                }
+                Ok(piece) => {
+                    length += piece.len();
+                    body.push((item, piece));
+                }
+                Err(reason) => {
+                    self.unwritable.add(1);
+                    reject(request, item, peer_text(reason.as_bytes()));
+                }
+            }
+            if item % RECORDS_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        self.undefined.add(self.shape.take_undefined());
+        body
+    }
+
+    async fn send(&self, pieces: &[Piece]) -> Answer {
+        let plain = Bytes::from(self.frame.body(pieces.iter().map(|(_, piece)| &piece[..])));
+        let mut headers = HeaderMap::new();
+        if let Ok(content_type) = HeaderValue::from_str(&self.frame.content_type) {
+            headers.insert(header::CONTENT_TYPE, content_type);
+        }
+        if self.shape.has_key() {
+            let digest = ring::digest::digest(&ring::digest::SHA256, &plain);
+            // Hexadecimal digits.
+            if let Ok(key) = HeaderValue::try_from(sign::hex(&digest.as_ref()[..16])) {
+                headers.insert(&IDEMPOTENCY_KEY, key);
+            }
+        }
+        let body = match self.compressor.compress(&plain).await {
+            Ok(body) => body,
+            Err(error) => return Answer::All(Verdict::Retry { after: None, reason: error.to_string() }),
+        };
+        if let Some(name) = self.compressor.compression().wire_name() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(name));
+        }
+        if let Some(signer) = &self.signer {
+            signer.sign(&body, Timestamp::now().as_second(), &mut headers);
+        }
+        let limit = self.shape.reply_limit();
+        match self.client.send(&self.method, &self.url, headers, body, limit).await {
+            Ok(reply) => self.shape.read(&reply, pieces.len(), &self.retry, &self.veil),
+            Err(unanswered) => Answer::All(unanswered.into()),
+        }
+    }
+}
+
+/// Sends the halves instead; a record that stands alone is the bad one.
+fn halve(mut body: Vec<Piece>, waiting: &mut Vec<Vec<Piece>>, request: &Request, reason: String) {
+    if let [(item, _)] = &body[..] {
+        return reject(request, *item, reason);
+    }
+    let second = body.split_off(body.len() / 2);
+    waiting.push(second);
+    waiting.push(body);
+}
+
+/// Settles what the sink told apart; the outcome, if some of it is to be sent again.
+fn settle_each(body: &[Piece], verdicts: Vec<Verdict>, request: &Request) -> Option<Outcome> {
+    let mut again = None;
+    for ((item, _), verdict) in body.iter().zip(verdicts) {
+        match verdict {
+            Verdict::Delivered => request.progress().settle(*item, Settled::Delivered),
+            Verdict::Retry { after, reason } => again = again.or(Some(Outcome::Retry { after, reason })),
+            Verdict::TooLarge { reason } | Verdict::Reject { reason } => reject(request, *item, reason),
+        }
+    }
+    again
+}
+
+fn reject(request: &Request, item: usize, reason: String) {
+    request.progress().settle(item, Settled::Rejected { reason });
+}

@@ -1,0 +1,41 @@
+//! Alertmanager: an array of alerts, as the exporter `alertmanager` makes them with its defaults.
+//!
+//! A 400 says that some were refused while the others were stored; storing one again changes nothing, so halving finds them.
+
+use crate::{
+    alertmanager::Alerts,
+    http::{Reply, RetryStatuses, Veil},
+    webhook::shape::{Answer, Frame, Shape, Unwritable, bytes_of},
+};
+use http::StatusCode;
+use jiff::Timestamp;
+use lanner_conditions::Seen;
+
+#[derive(Default)]
+pub struct Alertmanager {
+    alerts: Alerts,
+}
+
+impl Shape for Alertmanager {
+    fn frame(&self) -> Frame {
+        Frame {
+            content_type: "application/json".into(),
+            open: "[",
+            between: ",",
+            close: "]",
+            max_records: 64,
+            max_bytes: 1 << 20,
+        }
+    }
+
+    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
+        bytes_of(&self.alerts.alert(seen, Timestamp::now()))
+    }
+
+    fn read(&self, reply: &Reply, _records: usize, retry: &RetryStatuses, veil: &Veil) -> Answer {
+        match reply.status {
+            StatusCode::BAD_REQUEST => Answer::Halve { reason: reply.reason(veil) },
+            _ => Answer::All(reply.verdict(retry, veil)),
+        }
+    }
+}
