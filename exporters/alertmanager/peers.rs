@@ -109,7 +109,11 @@ impl Peers {
     }
 
     async fn post(&self, peer: &Peer, alerts: &[Alert]) -> Verdict {
-        match self.client.post_json(&peer.url, &alerts).await {
+        let body = match serde_json::to_vec(alerts) {
+            Ok(body) => body,
+            Err(error) => return Verdict::Reject { reason: error.to_string() },
+        };
+        match self.client.post_json(&peer.url, body).await {
             // Some of them are bad; halved like what is too large.
             Ok(reply) if reply.status == StatusCode::BAD_REQUEST => {
                 Verdict::TooLarge { reason: reply.reason(&self.veil) }

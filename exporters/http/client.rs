@@ -8,7 +8,6 @@ use lanner_engine::{
     prelude::*,
 };
 use reqwest::{Method, Url, redirect::Policy};
-use serde::Serialize;
 use std::{sync::Arc, time::Duration};
 
 /// Name lookup, TCP and TLS together.
@@ -101,12 +100,11 @@ impl Client {
     /// Posts JSON, and reads at most [`REPLY_LIMIT`] bytes of the reply's body.
     ///
     /// # Errors
-    /// As [`send`](Self::send); so does what cannot be written as JSON.
-    pub async fn post_json(&self, url: &Url, body: &impl Serialize) -> Result<Reply, Unanswered> {
-        let body = serde_json::to_vec(body).map_err(|error| Unanswered::Failed(error.to_string()))?;
+    /// As [`send`](Self::send).
+    pub async fn post_json(&self, url: &Url, json: impl Into<Bytes>) -> Result<Reply, Unanswered> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        self.send(&Method::POST, url, headers, body.into(), REPLY_LIMIT).await
+        self.send(&Method::POST, url, headers, json.into(), REPLY_LIMIT).await
     }
 }
 

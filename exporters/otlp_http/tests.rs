@@ -114,6 +114,28 @@ async fn reasons_say_what_the_server_said() {
     assert!(elsewhere.seen().is_empty());
 }
 
+/// Scenario: a server that repeats a header and the URL, as text and in a Status (S9).
+/// Guarantee: neither the header's value nor the token in the URL is in the reason.
+#[tokio::test]
+async fn s9_an_echo_does_not_leak() {
+    for content_type in ["text/plain", "application/x-protobuf"] {
+        let sink = Sink::start(move |request| {
+            let told = format!("{} {}", request.headers()["authorization"].to_str().unwrap(), request.uri());
+            let status = RpcStatus { code: 16, message: told.clone().into_bytes(), details: Vec::new() };
+            let bytes = if content_type == "text/plain" { told.into_bytes() } else { status.encode_to_vec() };
+            answer(401, content_type, bytes)
+        })
+        .await;
+        let exporter = exporter(json!({
+            "logs_endpoint": format!("http://{}/in?token=canary-in-the-url", sink.address),
+            "headers": {"authorization": "Bearer canary-in-a-header"},
+        }))
+        .await;
+        let Outcome::Reject { reason } = exporter.export(&logs(1)).await else { panic!("{content_type}") };
+        assert!(reason.contains("[REDACTED]") && !reason.contains("canary"), "{reason}");
+    }
+}
+
 /// Scenario: partial success, a warning, an unreadable reply, a reply of another type, an endless and a cut one (S4).
 /// Guarantee: what the sink took is delivered once; what cannot be read is counted.
 #[tokio::test]

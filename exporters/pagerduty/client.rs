@@ -59,7 +59,7 @@ struct Answer {
 #[async_trait]
 impl Api for EventsApi {
     async fn call(&self, event: &Json) -> Verdict {
-        match self.client.post_json(&self.url, event).await {
+        match self.client.post_json(&self.url, event.to_string()).await {
             Ok(reply) => judge(&reply, &self.veil),
             Err(unanswered) => Verdict::Later { reason: unanswered.to_string() },
         }

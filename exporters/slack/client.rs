@@ -71,7 +71,7 @@ pub struct WebApi {
 #[async_trait]
 impl Api for Webhook {
     async fn call(&self, _: Method, message: &Json) -> Verdict {
-        match self.client.post_json(&self.url, message).await {
+        match self.client.post_json(&self.url, message.to_string()).await {
             Ok(reply) => judge_webhook(&reply, &self.veil),
             Err(unanswered) => Verdict::Later { reason: unanswered.to_string() },
         }
@@ -85,7 +85,7 @@ impl Api for WebApi {
             Method::Post => &self.post,
             Method::Update => &self.update,
         };
-        match self.client.post_json(url, message).await {
+        match self.client.post_json(url, message.to_string()).await {
             Ok(reply) => judge_api(&reply, &self.veil),
             Err(unanswered) => Verdict::Later { reason: unanswered.to_string() },
         }

@@ -10,6 +10,7 @@ fn x5_plans() {
         (json!({"routing_key": "canary"}), "has 6 characters"),
         (json!({"routing_key": ROUTING_KEY.replace('4', "-")}), "has 32 characters"),
         (config(json!({"endpoint": "events"})), "is no URL"),
+        (config(json!({"endpoint": "http://10.0.0.1", "allow_addresses": "public"})), "forbids this address"),
         (config(json!({"links": [{"href": "runbook", "text": "x"}]})), "`runbook` is no URL"),
         (config(json!({"client_url": "javascript:alert(1)"})), "is no URL"),
         (config(json!({"resolve_after": "30s"})), "`resolve_after` is 30s"),

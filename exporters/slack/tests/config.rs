@@ -1,7 +1,7 @@
 use super::*;
 use lanner_engine::config::plan_body;
 
-/// Scenario: no destination, two of them, keys of the other way, odd values.
+/// Scenario: no destination, two of them, one that clouds give out credentials at, keys of the other way, odd values.
 /// Guarantee: each is found at plan, with a remedy; what is sound is taken.
 #[test]
 fn mistakes_are_found_with_a_remedy() {
@@ -10,6 +10,7 @@ fn mistakes_are_found_with_a_remedy() {
         (json!({}), "nowhere to send to"),
         (json!({"webhook_url": webhook, "bot_token": "xoxb-1", "channel": "C1"}), "two places"),
         (json!({"webhook_url": "hooks.slack.com/canary-hook"}), "this is no URL to send to"),
+        (json!({"webhook_url": "http://169.254.169.254/canary-hook"}), "forbids this address"),
         (json!({"webhook_url": webhook, "channel": "#a"}), "`channel` belongs to `bot_token`"),
         (json!({"webhook_url": webhook, "storage": "file_storage"}), "`storage` belongs to `bot_token`"),
         (json!({"bot_token": "xoxb-1"}), "`channel` is missing"),
