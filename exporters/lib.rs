@@ -2,15 +2,21 @@
 
 use lanner_engine::{component::Factory, config::DeliveryDefaults};
 
+mod alert_view;
 pub mod alertmanager;
 pub mod debug;
 mod falco_event;
 pub mod file;
+mod handover;
 mod http;
 pub mod otlp_grpc;
 pub mod otlp_http;
 mod otlp_reply;
+pub mod pagerduty;
+mod pause;
 pub mod prometheus;
+mod shown_text;
+pub mod slack;
 #[cfg(test)]
 mod testing;
 pub mod webhook;
@@ -30,7 +36,9 @@ pub const ALL: &[Factory] = &[
     Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
     Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
+    Factory::exporter::<pagerduty::PagerDuty>(pagerduty::DELIVERY),
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
+    Factory::exporter::<slack::Slack>(slack::DELIVERY),
     Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
     Factory::exporter::<webhook::Webhook>(webhook::DELIVERY),
 ];

@@ -60,6 +60,11 @@ impl Progress {
         states.filter(|(_, state)| **state == State::Open).map(|(item, _)| item).collect()
     }
 
+    /// Whether an item is not settled.
+    pub fn is_open(&self, item: usize) -> bool {
+        self.0.lock().states.get(item) == Some(&State::Open)
+    }
+
     /// What the request came to; `None` while an item is open.
     pub fn outcome(&self) -> Option<Outcome> {
         let items = self.0.lock();
@@ -90,6 +95,7 @@ mod tests {
         progress.settle(1, Settled::Delivered);
         progress.settle(9, Settled::Delivered);
         assert_eq!((progress.open(), progress.outcome()), (vec![0, 2], None));
+        assert_eq!([0, 1, 9].map(|item| progress.is_open(item)), [true, false, false]);
         progress.settle(0, Settled::Delivered);
         progress.settle(2, rejected("second"));
         assert_eq!(progress.outcome(), Some(Outcome::Partial { rejected: 2, reason: "first".into() }));

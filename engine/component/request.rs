@@ -3,7 +3,7 @@
 use super::Progress;
 use crate::event::{Logs, OtlpRequest, Signal, otlp};
 use bytes::Bytes;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// An encoded export request. It is encoded once, whatever the number of attempts and exporters; exporters that
 /// need records get them decoded at the first call.
@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 pub struct Request {
     otlp: OtlpRequest,
     logs: OnceLock<Result<Logs, otlp::DecodeError>>,
-    progress: OnceLock<Progress>,
+    progress: OnceLock<Arc<Progress>>,
 }
 
 impl Request {
@@ -43,8 +43,9 @@ impl Request {
         self.logs.get_or_init(|| otlp::decode_logs(&self.otlp.bytes)).as_ref().map_err(Clone::clone)
     }
 
-    /// What earlier attempts got done, for exporters that send a request in several parts.
-    pub fn progress(&self) -> &Progress {
-        self.progress.get_or_init(|| Progress::new(self.otlp.items))
+    /// What earlier attempts got done, for exporters that send a request in several parts. Shared, because a part may
+    /// still be on its way when the attempt that sent it is given up.
+    pub fn progress(&self) -> &Arc<Progress> {
+        self.progress.get_or_init(|| Arc::new(Progress::new(self.otlp.items)))
     }
 }

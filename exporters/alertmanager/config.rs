@@ -1,7 +1,7 @@
 //! The configuration of `alertmanager`.
 
 use super::alerts::{Alerts, DEFAULT_LABELS, RESOLVE_AFTER, is_label_name};
-use crate::http::{Addresses, RetryStatuses, Settings, Veil, check_statuses, is_reserved, proxy, target_url};
+use crate::http::{Addresses, RetryStatuses, Settings, Veil, check_statuses, is_reserved, join, proxy, target_url};
 use lanner_conditions::{FieldConfig, TemplateConfig};
 use lanner_engine::{
     config::{Duration, Secret},
@@ -122,11 +122,9 @@ impl Config {
         let mut peers = Vec::new();
         for (index, text) in self.endpoints.iter().enumerate() {
             let key = format!("endpoints[{index}]");
-            if let Some(mut url) = target_url(&key, text, "http://alertmanager:9093", self.allow_addresses, cx) {
-                if !url.path().ends_with("/api/v2/alerts") {
-                    url.set_path(&format!("{}/api/v2/alerts", url.path().trim_end_matches('/')));
-                }
-                peers.push(url);
+            if let Some(url) = target_url(&key, text, "http://alertmanager:9093", self.allow_addresses, cx) {
+                let is_whole = url.path().ends_with("/api/v2/alerts");
+                peers.push(if is_whole { url } else { join(&url, "api/v2/alerts") });
             }
         }
         if self.endpoints.is_empty() {
@@ -140,9 +138,7 @@ impl Config {
             cx.error("resend_interval", InvalidResend);
         }
         let alerts = self.alerts(cx);
-        let mut veil = Veil::default();
-        let secrets = self.proxy_url.iter().chain(self.headers.0.values());
-        secrets.for_each(|secret| veil.hide(secret.expose()));
+        let veil = Veil::of(self.proxy_url.iter().chain(self.headers.0.values()));
         check_statuses(&self.retry_statuses, cx);
         let proxy = proxy(self.proxy_url.as_ref(), cx);
         let headers = self.headers.check("headers", is_reserved, cx);

@@ -4,14 +4,17 @@
 //! without saying which: the body is halved until the refused ones stand alone; storing an alert again changes nothing.
 
 use super::alerts::Alert;
-use crate::http::{Client, REPLY_LIMIT, RetryStatuses, Settings, Veil, Verdict};
+use crate::http::{Client, RetryStatuses, Settings, Veil, Verdict};
 use futures_util::future::join_all;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::StatusCode;
 use lanner_engine::{prelude::*, telemetry::Counter};
-use reqwest::{Method, Url};
+use reqwest::Url;
+use std::time::Duration;
 
 /// Most alerts of one body.
 pub const MAX_ALERTS: usize = 64;
+/// Time for one body.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// The configured Alertmanagers.
 pub struct Peers {
@@ -50,7 +53,12 @@ impl Peers {
                 url,
             }
         };
-        Ok(Self { client: Client::new(settings)?, peers: urls.into_iter().map(peer).collect(), retry, veil })
+        Ok(Self {
+            client: Client::new(settings, Some(CALL_LIMIT))?,
+            peers: urls.into_iter().map(peer).collect(),
+            retry,
+            veil,
+        })
     }
 
     /// Sends alerts to all peers; for each alert the best that a peer said about it.
@@ -105,15 +113,13 @@ impl Peers {
             Ok(body) => body,
             Err(error) => return Verdict::Reject { reason: error.to_string() },
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        match self.client.send(&Method::POST, &peer.url, headers, body.into(), REPLY_LIMIT).await {
+        match self.client.post_json(&peer.url, body).await {
             // Some of them are bad; halved like what is too large.
             Ok(reply) if reply.status == StatusCode::BAD_REQUEST => {
                 Verdict::TooLarge { reason: reply.reason(&self.veil) }
             }
             Ok(reply) => reply.verdict(&self.retry, &self.veil),
-            Err(verdict) => verdict,
+            Err(unanswered) => unanswered.into(),
         }
     }
 }

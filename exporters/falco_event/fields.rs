@@ -88,7 +88,7 @@ static ORIGINS: LazyLock<HashMap<(bool, &'static str), Origin>> = LazyLock::new(
 });
 
 /// Every output field, sorted by name.
-pub fn of(seen: Seen<'_>) -> Vec<(Cow<'_, str>, Cow<'_, Value>)> {
+pub fn output_fields(seen: Seen<'_>) -> Vec<(Cow<'_, str>, Cow<'_, Value>)> {
     let mut fields = Vec::with_capacity(seen.record.attrs.len() + seen.resource.attrs.len());
     plain(&seen.record.attrs, false, &mut fields);
     plain(&seen.resource.attrs, true, &mut fields);

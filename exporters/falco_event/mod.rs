@@ -12,6 +12,8 @@ mod fields;
 #[cfg(test)]
 mod tests;
 
+pub use fields::output_fields;
+
 use jiff::Timestamp;
 use lanner_conditions::Seen;
 use lanner_engine::{
@@ -62,7 +64,7 @@ impl<'r> FalcoEvent<'r> {
             hostname: hostname(resource),
             output: output(record),
             tags,
-            fields: fields::of(seen),
+            fields: output_fields(seen),
         }
     }
 

@@ -1,8 +1,8 @@
 //! `Client`: one connection pool, configured once.
 
-use super::{Addresses, Reply, Verdict, addresses::Resolver};
+use super::{Addresses, REPLY_LIMIT, Reply, Verdict, addresses::Resolver};
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
 use lanner_engine::{
     net::{client::user_agent, tls::ClientTls},
     prelude::*,
@@ -11,13 +11,12 @@ use reqwest::{Method, Url, redirect::Policy};
 use std::{sync::Arc, time::Duration};
 
 /// Name lookup, TCP and TLS together.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long sent bytes may stay unacknowledged before the connection is given up (D12).
 const SILENT_LIMIT: Duration = Duration::from_secs(30);
-/// From the first byte sent to the last byte of the reply.
-const EXCHANGE_LIMIT: Duration = Duration::from_secs(20);
 
 /// What a client is made of.
+#[derive(Clone)]
 pub struct Settings {
     pub tls: ClientTls,
     /// For every request; a `user-agent` among them replaces Lanner's.
@@ -27,14 +26,34 @@ pub struct Settings {
 }
 
 /// Sends requests. Makes no second attempt on its own and follows no redirect.
-pub struct Client(reqwest::Client);
+pub struct Client {
+    client: reqwest::Client,
+    time_limit: Option<Duration>,
+}
+
+/// There was no reply. Nothing is known to have arrived, so it is to be sent again.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    #[error("no answer within {0:?}")]
+    TimeOut(Duration),
+    /// The failure with its causes, without the URL, which may hold a token.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<Unanswered> for Verdict {
+    fn from(unanswered: Unanswered) -> Self {
+        Self::Retry { after: None, reason: unanswered.to_string() }
+    }
+}
 
 impl Client {
-    /// Reads certificates and makes the client.
+    /// Reads certificates and makes the client. `time_limit` is for one exchange, from the name lookup to the last byte of the
+    /// reply; `None` leaves it to the caller.
     ///
     /// # Errors
     /// A certificate or key cannot be read.
-    pub fn new(settings: Settings) -> Result<Self, BoxError> {
+    pub fn new(settings: Settings, time_limit: Option<Duration>) -> Result<Self, BoxError> {
         let mut builder = reqwest::Client::builder()
             .user_agent(user_agent())
             .default_headers(settings.headers)
@@ -43,9 +62,11 @@ impl Client {
             .no_proxy()
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT)
-            .timeout(EXCHANGE_LIMIT)
             .tcp_user_timeout(SILENT_LIMIT)
             .tcp_nodelay(true);
+        if let Some(limit) = time_limit {
+            builder = builder.timeout(limit);
+        }
         if let Some(mut tls) = settings.tls.load()? {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
             builder = builder.tls_backend_preconfigured(tls);
@@ -53,13 +74,13 @@ impl Client {
         if let Some(proxy) = settings.proxy {
             builder = builder.proxy(proxy);
         }
-        Ok(Self(builder.build()?))
+        Ok(Self { client: builder.build()?, time_limit })
     }
 
     /// Sends a request and reads at most `limit` bytes of the reply's body. Dropping the future abandons it.
     ///
     /// # Errors
-    /// Nothing is known to have arrived: the verdict says to repeat it.
+    /// There was no reply. One that breaks off behind its head is a reply.
     pub async fn send(
         &self,
         method: &Method,
@@ -67,12 +88,27 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
         limit: usize,
-    ) -> Result<Reply, Verdict> {
-        let sent = self.0.request(method.clone(), url.clone()).headers(headers).body(body).send().await;
-        match sent {
-            Ok(response) => Ok(Reply::read(response, limit).await),
-            // The URL is left out: it may hold a token.
-            Err(error) => Err(Verdict::Retry { after: None, reason: crate::otlp_reply::chain(&error.without_url()) }),
+    ) -> Result<Reply, Unanswered> {
+        let sent = self.client.request(method.clone(), url.clone()).headers(headers).body(body).send().await;
+        match (sent, self.time_limit) {
+            (Ok(response), _) => Ok(Reply::read(response, limit).await),
+            (Err(error), Some(limit)) if error.is_timeout() && !error.is_connect() => Err(Unanswered::TimeOut(limit)),
+            (Err(error), _) => Err(Unanswered::Failed(error_text(error))),
         }
     }
+
+    /// Posts JSON, and reads at most [`REPLY_LIMIT`] bytes of the reply's body.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub async fn post_json(&self, url: &Url, json: impl Into<Bytes>) -> Result<Reply, Unanswered> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.send(&Method::POST, url, headers, json.into(), REPLY_LIMIT).await
+    }
+}
+
+/// A failure with its causes, bounded, on one line and without the URL.
+pub(super) fn error_text(error: reqwest::Error) -> String {
+    crate::otlp_reply::chain(&error.without_url())
 }

@@ -1,4 +1,4 @@
-//! What the exporters that post JSON share: one client, what a reply means, what may be told about it.
+//! What the exporters over HTTP share: one client, what a reply means, what may be told about it.
 //!
 //! Promises
 //! - Data goes where the configuration says and nowhere else: redirects are not followed, the environment's proxies are not
@@ -10,12 +10,15 @@ mod addresses;
 mod client;
 mod keys;
 mod reply;
+mod retry_after;
 mod url;
 mod veil;
 
 pub use addresses::Addresses;
 pub use client::{Client, Settings};
 pub use keys::{check_statuses, is_reserved, proxy};
-pub use reply::{REPLY_LIMIT, Reply, RetryStatuses, Verdict};
-pub use url::target_url;
+pub use reply::{End, REPLY_LIMIT, Reply, RetryStatuses, Verdict};
+#[cfg(test)]
+pub use retry_after::retry_after;
+pub use url::{join, target_url};
 pub use veil::Veil;

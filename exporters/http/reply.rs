@@ -1,7 +1,6 @@
 //! `Reply`: what a server answered, and which class that falls into.
 
-use super::Veil;
-use crate::otlp_http::retry_after::retry_after;
+use super::{Veil, client::error_text, retry_after::retry_after};
 use http::{HeaderMap, StatusCode, header};
 use jiff::Timestamp;
 use lanner_engine::net::client::peer_text;
@@ -30,8 +29,17 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The part of the body that was read.
     pub body: Vec<u8>,
-    /// There was more, or the connection broke.
-    pub cut: bool,
+    pub end: End,
+}
+
+/// How the body of a reply ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    Whole,
+    /// There was more than was asked for.
+    TooLong,
+    /// The connection broke, and why.
+    Cut(String),
 }
 
 /// What became of what was sent.
@@ -51,21 +59,21 @@ impl Reply {
     pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> Self {
         let (status, headers) = (response.status(), response.headers().clone());
         let mut body = Vec::new();
-        let cut = loop {
+        let end = loop {
             match response.chunk().await {
-                Ok(None) => break false,
+                Ok(None) => break End::Whole,
                 Ok(Some(chunk)) => {
                     let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
-                        break true;
+                        break End::TooLong;
                     }
                 }
                 // The status is what counts, and it has come.
-                Err(_) => break true,
+                Err(error) => break End::Cut(error_text(error)),
             }
         };
-        Self { status, headers, body, cut }
+        Self { status, headers, body, end }
     }
 
     /// The class of the status: 2xx is delivered, 413 too large, `retry` says what is repeated, the rest is the
@@ -84,23 +92,39 @@ impl Reply {
 
     /// To be sent again, when the server says.
     pub fn retry(&self, reason: String) -> Verdict {
-        Verdict::Retry { after: retry_after(&self.headers, Timestamp::now()), reason }
+        Verdict::Retry { after: self.retry_after(), reason }
+    }
+
+    /// How long the server asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers, Timestamp::now())
     }
 
     /// `HTTP 400 Bad Request: ` and what the server says about it, tamed.
     pub fn reason(&self, veil: &Veil) -> String {
-        let told = if self.status.is_redirection() {
-            // Only the host: a redirect repeats the path, which may be the token.
-            let location = self.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
-            let host = location.and_then(|location| location.parse::<reqwest::Url>().ok());
-            let origin = host.map(|url| url.origin().ascii_serialization()).unwrap_or_default();
-            format!("redirects are not followed (to {})", peer_text(origin.as_bytes()))
-        } else {
-            veil.peer_text(&self.body)
-        };
-        match told.as_str() {
+        match self.status.is_redirection() {
+            true => self.reason_with(&redirect_text(&self.headers)),
+            false => self.reason_with(&veil.peer_text(&self.body)),
+        }
+    }
+
+    /// The same with a text that is tame.
+    pub fn reason_with(&self, told: &str) -> String {
+        match told {
             "" => format!("HTTP {}", self.status),
             told => format!("HTTP {}: {told}", self.status),
         }
+    }
+}
+
+/// What to do about a redirect. Only its host is told: the path is often that of the request, which may be a token.
+fn redirect_text(headers: &HeaderMap) -> String {
+    let location = headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+    match location.and_then(|location| location.parse::<reqwest::Url>().ok()).filter(reqwest::Url::has_host) {
+        Some(url) => {
+            let origin = url.origin().ascii_serialization();
+            format!("redirects are not followed; to send there, configure its URL at {}", peer_text(origin.as_bytes()))
+        }
+        None => "redirects are not followed; configure the URL that this one leads to".to_owned(),
     }
 }

@@ -61,3 +61,10 @@ pub fn target_url(
     }
     Some(url)
 }
+
+/// The URL with a path added to its own.
+pub fn join(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
+    url
+}

@@ -14,6 +14,13 @@ const SHORTEST: usize = 6;
 pub struct Veil(Vec<String>);
 
 impl Veil {
+    /// Hides secrets of the configuration.
+    pub fn of<'s>(secrets: impl IntoIterator<Item = &'s Secret>) -> Self {
+        let mut veil = Self::default();
+        secrets.into_iter().for_each(|secret| veil.hide(secret.expose()));
+        veil
+    }
+
     /// Hides a text.
     pub fn hide(&mut self, secret: &str) {
         // `Bearer abc` is echoed with or without its first word.
@@ -33,7 +40,8 @@ impl Veil {
     /// Hides what may be a token in a URL: its path, its query and their parts.
     pub fn hide_url(&mut self, url: &Url) {
         self.hide(url.as_str());
-        let parts = url.path_segments().into_iter().flatten().map(str::to_owned);
+        // A server may repeat the path alone.
+        let parts = std::iter::once(url.path()).chain(url.path_segments().into_iter().flatten()).map(str::to_owned);
         let values = url.query_pairs().map(|(_, value)| value.into_owned());
         for part in parts.chain(values).filter(|part| part.len() >= 2 * SHORTEST) {
             self.hide(&part);

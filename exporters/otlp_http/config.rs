@@ -1,11 +1,11 @@
 //! The configuration of `otlp_http`: the Collector's HTTP client keys.
 
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::http::{Addresses, Settings, Veil, is_reserved, join, proxy};
 use lanner_engine::{
     config::Secret,
     net::{
-        client::{Compression, HeadersConfig, user_agent},
-        tls::{ClientTls, ClientTlsConfig},
+        client::{Compression, HeadersConfig},
+        tls::ClientTlsConfig,
     },
     prelude::*,
 };
@@ -71,11 +71,9 @@ pub enum Encoding {
 pub struct Plan {
     /// In the order of `Signal::ALL`; `None` where there is no endpoint for the signal.
     pub urls: [Option<Url>; 3],
-    pub tls: ClientTls,
+    pub settings: Settings,
     pub compression: Compression,
-    /// `headers` and `user-agent`.
-    pub headers: HeaderMap,
-    pub proxy: Option<reqwest::Proxy>,
+    pub veil: Veil,
 }
 
 /// No endpoint at all.
@@ -102,11 +100,6 @@ pub struct QueryInBase;
 #[derive(Debug, thiserror::Error)]
 #[error("`encoding: json` is not offered; every OTLP server takes `proto`, which is smaller and faster")]
 pub struct JsonNotOffered;
-
-/// A proxy that is none. The URL may hold a password, so it is not repeated.
-#[derive(Debug, thiserror::Error)]
-#[error("`proxy_url` is no URL of a proxy; write for example `http://proxy:3128`")]
-pub struct InvalidProxy;
 
 impl Config {
     /// Reports every problem.
@@ -139,22 +132,15 @@ impl Config {
             cx.error("encoding", JsonNotOffered);
             sound = false;
         }
-        let proxy = self.proxy_url.and_then(|url| match reqwest::Proxy::all(url.expose()) {
-            Ok(proxy) => Some(proxy),
-            Err(_) => {
-                cx.error("proxy_url", InvalidProxy);
-                sound = false;
-                None
-            }
-        });
+        let mut veil = Veil::of(self.proxy_url.iter().chain(self.headers.0.values()));
+        urls.iter().flatten().for_each(|url| veil.hide_url(url));
+        let proxy = proxy(self.proxy_url.as_ref(), cx);
         let tls = self.tls.check("tls", cx);
-        let mut headers = self.headers.check("headers", is_reserved, cx)?;
-        if !headers.contains_key(http::header::USER_AGENT) {
-            headers.insert(http::header::USER_AGENT, HeaderValue::from_str(&user_agent()).ok()?);
-        }
+        let headers = self.headers.check("headers", is_reserved, cx);
         // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
         let tls = tls?.required();
-        sound.then_some(Plan { urls, tls, compression: self.compression, headers, proxy })
+        let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: Addresses::Any };
+        sound.then_some(Plan { urls, settings, compression: self.compression, veil })
     }
 }
 
@@ -165,23 +151,4 @@ fn check_url(key: &str, text: &str, cx: &mut PlanCx<'_>) -> Option<Url> {
         _ => cx.error(key, InvalidUrl(text.to_owned())),
     }
     None
-}
-
-fn join(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
-    url
-}
-
-/// Headers of HTTP and OTLP themselves.
-fn is_reserved(name: &str) -> bool {
-    const RESERVED: [HeaderName; 6] = [
-        http::header::CONTENT_TYPE,
-        http::header::CONTENT_ENCODING,
-        http::header::CONTENT_LENGTH,
-        http::header::TRANSFER_ENCODING,
-        http::header::CONNECTION,
-        http::header::ACCEPT_ENCODING,
-    ];
-    RESERVED.iter().any(|reserved| reserved == name)
 }

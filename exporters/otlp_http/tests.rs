@@ -1,5 +1,6 @@
-use super::{OtlpHttp, REPLY_LIMIT, config::Config, config::Plan, retry_after};
+use super::{OtlpHttp, config::Config, config::Plan};
 use crate::{
+    http::{REPLY_LIMIT, retry_after},
     otlp_reply::{ExportResponse, PartialSuccess, RpcStatus},
     testing::{Answer, Authority, Sink, Stuck, body, build_cx, counted, cut_body, endless_body, logs, metrics, traces},
 };
@@ -100,8 +101,8 @@ async fn reasons_say_what_the_server_said() {
         assert_eq!(plain(&sink).await.export(&logs(1)).await, Outcome::Reject { reason });
     }
     let elsewhere = Sink::start(|_| answer(200, "text/plain", Vec::new())).await;
-    let target = format!("http://{}/v1/logs", elsewhere.address);
-    let location = target.clone();
+    let target = format!("http://{}", elsewhere.address);
+    let location = format!("{target}/v1/logs");
     let sink = Sink::start(move |_| {
         let mut answer = answer(307, "text/plain", Vec::new());
         answer.headers_mut().insert("location", location.parse().unwrap());
@@ -111,6 +112,28 @@ async fn reasons_say_what_the_server_said() {
     let Outcome::Reject { reason } = plain(&sink).await.export(&logs(1)).await else { panic!("followed") };
     assert!(reason.contains(&target), "{reason}");
     assert!(elsewhere.seen().is_empty());
+}
+
+/// Scenario: a server that repeats a header and the URL, as text and in a Status (S9).
+/// Guarantee: neither the header's value nor the token in the URL is in the reason.
+#[tokio::test]
+async fn s9_an_echo_does_not_leak() {
+    for content_type in ["text/plain", "application/x-protobuf"] {
+        let sink = Sink::start(move |request| {
+            let told = format!("{} {}", request.headers()["authorization"].to_str().unwrap(), request.uri());
+            let status = RpcStatus { code: 16, message: told.clone().into_bytes(), details: Vec::new() };
+            let bytes = if content_type == "text/plain" { told.into_bytes() } else { status.encode_to_vec() };
+            answer(401, content_type, bytes)
+        })
+        .await;
+        let exporter = exporter(json!({
+            "logs_endpoint": format!("http://{}/in?token=canary-in-the-url", sink.address),
+            "headers": {"authorization": "Bearer canary-in-a-header"},
+        }))
+        .await;
+        let Outcome::Reject { reason } = exporter.export(&logs(1)).await else { panic!("{content_type}") };
+        assert!(reason.contains("[REDACTED]") && !reason.contains("canary"), "{reason}");
+    }
 }
 
 /// Scenario: partial success, a warning, an unreadable reply, a reply of another type, an endless and a cut one (S4).

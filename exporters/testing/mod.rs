@@ -8,7 +8,7 @@ mod requests;
 mod scratch;
 mod sink;
 
-pub use alerts::{alert_request, alerts, broken_request, hostile};
+pub use alerts::{alert_request, alerts, broken_request, falco, hostile, hostile_each, records, request_of};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;

@@ -72,14 +72,11 @@ impl Config {
         if let (Some(token), Some(headers), Some(shape)) = (&self.token, &mut headers, &shape) {
             insert_token(token, shape.as_ref(), headers, cx)?;
         }
-        let mut veil = Veil::default();
-        let secrets = [&self.token, &self.proxy_url].into_iter().flatten().chain(self.headers.0.values());
-        secrets.for_each(|secret| veil.hide(secret.expose()));
+        let signing = self.sign.as_ref().map(|sign| &sign.secret);
+        let secrets = [self.token.as_ref(), self.proxy_url.as_ref(), signing].into_iter().flatten();
+        let mut veil = Veil::of(secrets.chain(self.headers.0.values()));
         if let Some(url) = &url {
             veil.hide_url(url);
-        }
-        if let Some(sign) = &self.sign {
-            veil.hide(sign.secret.expose());
         }
         // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
         let tls = self.tls.check("tls", cx)?.required();

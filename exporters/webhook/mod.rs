@@ -45,6 +45,8 @@ pub struct Webhook;
 /// What this exporter starts from: a request may need several bodies.
 pub const DELIVERY: DeliveryDefaults = DeliveryDefaults { queue: true, timeout: Duration::from_secs(30) };
 
+/// Time for one body.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// So many records are written before other tasks get a turn.
 const RECORDS_PER_TURN: usize = 32;
 /// Same for the same body, so that a receiver can recognise a repetition.
@@ -82,7 +84,7 @@ impl ExporterPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
         let label = [("exporter", cx.id.as_str())];
         Ok(Box::new(WebhookExporter {
-            client: Client::new(self.settings)?,
+            client: Client::new(self.settings, Some(CALL_LIMIT))?,
             url: self.url,
             method: self.method,
             frame: self.shape.frame(),
@@ -232,7 +234,7 @@ impl WebhookExporter {
         let limit = self.shape.reply_limit();
         match self.client.send(&self.method, &self.url, headers, body, limit).await {
             Ok(reply) => self.shape.read(&reply, pieces.len(), &self.retry, &self.veil),
-            Err(verdict) => Answer::All(verdict),
+            Err(unanswered) => Answer::All(unanswered.into()),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! Bounded polling, for what another process does.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeSet,
+    net::TcpListener,
+    sync::Mutex,
+    time::{Duration, Instant},
+};
 
 /// Polls until `check` gives something, for at most `limit`.
 ///
@@ -17,7 +22,13 @@ pub fn until<T>(what: &str, limit: Duration, mut check: impl FnMut() -> Option<T
     }
 }
 
-/// A port that is free now.
+/// A port that is free now and was not given to anybody in this program before.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        if GIVEN.lock().unwrap().insert(port) {
+            return port;
+        }
+    }
 }
