@@ -13,26 +13,37 @@ use tokio::{
     net::TcpStream,
 };
 
-const CONNECTIONS: usize = 32;
 /// An answer that is not there by then after the end of the load is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What became of the requests.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Sent {
     /// Answered with 2xx.
     pub accepted: u64,
     /// Answered with anything else, or not at all.
     pub failed: u64,
+    /// How long each answer took, in microseconds, in no order.
+    pub latencies: Vec<u32>,
 }
 
-/// Sends for as long as `length`.
-pub async fn send(address: SocketAddr, length: Duration) -> Result<Sent, Error> {
+impl Sent {
+    /// The latency that this share of the answers, 0 to 1, stayed at or below.
+    pub fn latency(&self, share: f64) -> Duration {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_unstable();
+        let last = sorted.len().saturating_sub(1);
+        Duration::from_micros(sorted.get((last as f64 * share) as usize).copied().unwrap_or_default().into())
+    }
+}
+
+/// Sends over so many connections for as long as `length`.
+pub async fn send(address: SocketAddr, connections: usize, length: Duration) -> Result<Sent, Error> {
     let requests: Arc<[Bytes]> = alerts::requests(&address.to_string()).into();
     let end = Instant::now() + length;
-    let connections: Vec<_> = (0..CONNECTIONS)
+    let connections: Vec<_> = (0..connections)
         .map(|index| {
-            let start = index * requests.len() / CONNECTIONS;
+            let start = index * requests.len() / connections;
             tokio::spawn(connection(address, Arc::clone(&requests), start, end))
         })
         .collect();
@@ -41,6 +52,7 @@ pub async fn send(address: SocketAddr, length: Duration) -> Result<Sent, Error> 
         let sent = connection.await?;
         sum.accepted += sent.accepted;
         sum.failed += sent.failed;
+        sum.latencies.extend(sent.latencies);
     }
     Ok(sum)
 }
@@ -52,7 +64,8 @@ async fn connection(address: SocketAddr, requests: Arc<[Bytes]>, start: usize, e
         stream.set_nodelay(true)?;
         let mut answer = Vec::with_capacity(1024);
         for request in requests.iter().cycle().skip(start) {
-            if Instant::now() >= end {
+            let start = Instant::now();
+            if start >= end {
                 break;
             }
             stream.write_all(request).await?;
@@ -61,6 +74,7 @@ async fn connection(address: SocketAddr, requests: Arc<[Bytes]>, start: usize, e
             } else {
                 sent.failed += 1;
             }
+            sent.latencies.push(u32::try_from(start.elapsed().as_micros()).unwrap_or(u32::MAX));
         }
         Ok::<_, io::Error>(())
     };

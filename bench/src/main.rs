@@ -12,6 +12,7 @@
 //! ratio 2.5; the goal of 1.6 is not reached. Reading and mapping an alert takes 8 us, encoding and dropping it 3 us.
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh` (the length of a measurement; 5 by default).
 //!
+//! Scenario `durable_queue`, `lanner-bench queues`: the same with the queue on disk, beside the queue in memory; see `queues.rs`.
 //! Scenario `audit_rules`, `lanner-bench rules`: what judging an audit event by Falco's rules costs; see `rules.rs`.
 
 mod alerts;
@@ -20,11 +21,13 @@ mod load;
 mod measure;
 mod pinning;
 mod process;
+mod queues;
 mod report;
 mod rules;
 mod sink;
 
 use clap::{Parser, Subcommand};
+use measure::{CONNECTIONS, Setup};
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -54,6 +57,7 @@ enum Role {
     /// A counting OTLP/gRPC sink.
     #[command(hide = true)]
     Sink,
+    Queues(queues::Args),
     Rules(rules::Args),
 }
 
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
     let done = match &args.role {
         Some(Role::Floor) => floor::run(),
         Some(Role::Sink) => sink::run(),
+        Some(Role::Queues(queues)) => queues::run(queues, &args.lanner, Duration::from_secs(args.seconds), args.rounds),
         Some(Role::Rules(rules)) => rules::run(rules, Duration::from_secs(args.seconds), args.rounds),
         None => compare(&args),
     };
@@ -79,12 +84,13 @@ fn compare(args: &Args) -> Result<(), Error> {
     let length = Duration::from_secs(args.seconds);
     println!("falco_post: one alert per POST, {} per measurement, {pinning}", report::seconds(length));
     println!("{}", report::HEAD);
+    let setup = Setup { program: &args.lanner, connections: CONNECTIONS, storage: None, length };
     let mut floors = Vec::new();
     let mut lanners = Vec::new();
     for round in 1..=args.rounds {
         let floor = measure::floor(&pinning, length)?;
         println!("{}", report::line(round, "floor", &floor));
-        let lanner = measure::lanner(&args.lanner, &pinning, length)?;
+        let lanner = measure::lanner(&pinning, &setup)?;
         println!("{}", report::line(round, "lanner", &lanner));
         floors.push(floor);
         lanners.push(lanner);

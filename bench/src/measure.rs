@@ -20,6 +20,17 @@ const STARTUP: Duration = Duration::from_secs(10);
 /// Accepted events that have not arrived when nothing arrived for so long are lost.
 const SILENCE: Duration = Duration::from_secs(3);
 const POLL: Duration = Duration::from_millis(10);
+/// Connections of a scenario that does not say.
+pub const CONNECTIONS: usize = 32;
+
+/// What load is put on which Lanner.
+pub struct Setup<'a> {
+    pub program: &'a Path,
+    pub connections: usize,
+    /// Where the sending queue keeps what waits; in memory without.
+    pub storage: Option<&'a Path>,
+    pub length: Duration,
+}
 
 /// What was measured.
 pub struct Measured {
@@ -28,6 +39,8 @@ pub struct Measured {
     pub cpu: Duration,
     /// KiB.
     pub peak_memory: u64,
+    /// How long was sent.
+    pub length: Duration,
 }
 
 impl Measured {
@@ -39,6 +52,11 @@ impl Measured {
     pub fn cpu_per_million(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.delivered.max(1) as f64
     }
+
+    /// Accepted events of a second.
+    pub fn throughput(&self) -> f64 {
+        self.sent.accepted as f64 / self.length.as_secs_f64()
+    }
 }
 
 /// Measures the bare server.
@@ -47,34 +65,36 @@ pub fn floor(pinning: &Pinning, length: Duration) -> Result<Measured, Error> {
     command.arg("floor");
     let mut floor = Counting::start(command)?;
     let address = local(floor.port);
-    send(address, warm_up(length))?;
+    send(address, CONNECTIONS, warm_up(length))?;
     let before = (floor.count()?, floor.process.cpu()?);
-    let sent = send(address, length)?;
+    let sent = send(address, CONNECTIONS, length)?;
     Ok(Measured {
         sent,
         delivered: floor.count()? - before.0,
         cpu: floor.process.cpu()? - before.1,
         peak_memory: floor.process.peak_memory()?,
+        length,
     })
 }
 
 /// Measures Lanner, `falco_http` to `otlp_grpc`.
-pub fn lanner(program: &Path, pinning: &Pinning, length: Duration) -> Result<Measured, Error> {
+pub fn lanner(pinning: &Pinning, setup: &Setup<'_>) -> Result<Measured, Error> {
+    let Setup { program, connections, storage, length } = *setup;
     let mut command = Command::new(env::current_exe()?);
     command.arg("sink");
     let mut sink = Counting::start(command)?;
     let address = local(free_port()?);
-    let config = Config::write(address, local(sink.port))?;
+    let config = Config::write(address, local(sink.port), storage)?;
     let mut command = pinning.peer(program);
     command.args(["run", "--config"]).arg(&config.0).stdout(Stdio::null()).stderr(Stdio::null());
     let mut lanner = Process::start(command)?;
     wait_for(&mut lanner, address)?;
-    let warm = send(address, warm_up(length))?;
+    let warm = send(address, connections, warm_up(length))?;
     let arrived = arrived(&mut sink, warm.accepted)?;
     let before = lanner.cpu()?;
-    let sent = send(address, length)?;
+    let sent = send(address, connections, length)?;
     let delivered = self::arrived(&mut sink, arrived + sent.accepted)? - arrived;
-    Ok(Measured { sent, delivered, cpu: lanner.cpu()? - before, peak_memory: lanner.peak_memory()? })
+    Ok(Measured { sent, delivered, cpu: lanner.cpu()? - before, peak_memory: lanner.peak_memory()?, length })
 }
 
 fn warm_up(length: Duration) -> Duration {
@@ -90,8 +110,8 @@ fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind(local(0))?.local_addr()?.port())
 }
 
-fn send(address: SocketAddr, length: Duration) -> Result<Sent, Error> {
-    tokio::runtime::Runtime::new()?.block_on(load::send(address, length))
+fn send(address: SocketAddr, connections: usize, length: Duration) -> Result<Sent, Error> {
+    tokio::runtime::Runtime::new()?.block_on(load::send(address, connections, length))
 }
 
 fn wait_for(peer: &mut Process, address: SocketAddr) -> Result<(), Error> {
@@ -128,12 +148,20 @@ fn pause() {
 struct Config(PathBuf);
 
 impl Config {
-    fn write(receiver: SocketAddr, sink: SocketAddr) -> Result<Self, Error> {
+    fn write(receiver: SocketAddr, sink: SocketAddr, storage: Option<&Path>) -> Result<Self, Error> {
         let path = env::temp_dir().join(format!("lanner-bench-{}.yaml", std::process::id()));
+        let (queue, extensions, listed) = match storage {
+            Some(directory) => (
+                "    sending_queue: {storage: file_storage}\n",
+                format!("extensions:\n  file_storage:\n    directory: {}\n", directory.display()),
+                "  extensions: [file_storage]\n",
+            ),
+            None => ("", String::new(), ""),
+        };
         let text = format!(
             "receivers:\n  falco_http:\n    endpoint: {receiver}\n\
-             exporters:\n  otlp_grpc:\n    endpoint: http://{sink}\n    compression: none\n    tls: {{insecure: true}}\n\
-             service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n    logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}\n"
+             exporters:\n  otlp_grpc:\n    endpoint: http://{sink}\n    compression: none\n    tls: {{insecure: true}}\n{queue}{extensions}\
+             service:\n  telemetry: {{metrics: {{level: none}}}}\n{listed}  pipelines:\n    logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}\n"
         );
         fs::write(&path, text)?;
         Ok(Self(path))
