@@ -24,6 +24,7 @@ pub mod queue;
 pub mod retry;
 pub mod routing;
 pub mod sender;
+mod taken;
 mod transaction;
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use super::{
     attempts::{Attempts, Destination},
     gathering::Gathering,
     ledger::reason,
-    queue::{SendingQueue, Taken, Wanted},
+    queue::{SendingQueue, Wanted},
     retry::Backoff,
+    taken::Taken,
 };
 use crate::{
     component::{BoxError, ComponentId, Drain, Outcome, Request},
