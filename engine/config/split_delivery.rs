@@ -32,8 +32,9 @@ impl PlanCx<'_> {
         let queue = &mut config.sending_queue;
         let written = |key: &str| self.body.get("sending_queue").is_some_and(|queue| queue.get(key).is_some());
         let Some(storage) = &queue.storage else {
-            if written("on_full") {
-                self.conflict("sending_queue.on_full", "`on_full` is for queues on disk, and `storage` names none");
+            for key in ["on_full", "dead_letters"].into_iter().filter(|key| written(key)) {
+                let message = format!("`{key}` is for queues on disk, and `storage` names none");
+                self.conflict(&format!("sending_queue.{key}"), &message);
             }
             return;
         };

@@ -10,11 +10,12 @@
 use super::{
     budget::{Budget, Reserved},
     durable::{DurableQueue, Found, WINDOW},
-    ledger::{DestinationAccount, Ledger},
+    ledger::{DestinationAccount, Ledger, reason},
+    letters::Letters,
     taken::Taken,
 };
 use crate::{
-    config::{QueueConfig, Sizer},
+    config::{OnFull, QueueConfig, Sizer},
     event::{OtlpRequest, Signal},
     telemetry::{Counter, Gauge, Telemetry},
 };
@@ -30,6 +31,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::{sync::Notify, time::Instant};
+
+/// So long is waited for the disk to bring in what is to be dropped.
+const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Requests that wait for one exporter, of one signal.
 pub struct SendingQueue {
@@ -50,6 +54,9 @@ pub struct SendingQueue {
 /// What a durable queue has more.
 struct Disk {
     queue: DurableQueue,
+    letters: Option<Letters>,
+    /// Held while entries come in, so that they stay in order whoever asks for them.
+    filling: Mutex<()>,
     /// By pipeline: whose requests are found in the log.
     accounts: Mutex<HashMap<String, Arc<DestinationAccount>>>,
     /// For requests of pipelines that the configuration has no more.
@@ -171,9 +178,23 @@ impl SendingQueue {
         }
         let help = "Entries of the queue on disk that could not be read and were dropped.";
         let unreadable = telemetry.counter("lanner_queue_unreadable", help, "{request}", &[("exporter", exporter)]);
+        let letters = Letters::of(&queue, exporter, signal, telemetry);
         let (ledger, telemetry) = (ledger.clone(), telemetry.clone());
-        this.disk = Some(Disk { queue, accounts: Mutex::default(), ledger, telemetry, unreadable });
-        Arc::new(this)
+        let shedding = (config.on_full == OnFull::DropOldest).then(|| queue.shedding().clone());
+        this.disk = Some(Disk {
+            queue,
+            letters,
+            filling: Mutex::default(),
+            accounts: Mutex::default(),
+            ledger,
+            telemetry,
+            unreadable,
+        });
+        let this = Arc::new(this);
+        if let Some(shedding) = shedding {
+            shedding.add(&this);
+        }
+        this
     }
 
     /// Says whose the requests of a pipeline are, so that those found in the log are counted there.
@@ -186,6 +207,12 @@ impl SendingQueue {
     /// The log behind the queue.
     pub(super) fn disk(&self) -> Option<&DurableQueue> {
         self.disk.as_ref().map(|disk| &disk.queue)
+    }
+
+    /// The log behind the queue, and where it keeps what the sink refuses.
+    pub(super) fn dead_letters(&self) -> Option<(&DurableQueue, &Letters)> {
+        let disk = self.disk.as_ref()?;
+        Some((&disk.queue, disk.letters.as_ref()?))
     }
 
     /// The exporter's id.
@@ -229,6 +256,7 @@ impl SendingQueue {
     /// Brings in what the log has, as far as the window has room.
     pub(super) fn refill(&self) {
         let Some(disk) = &self.disk else { return };
+        let _filling = disk.filling.lock();
         let room = WINDOW.saturating_sub(self.waiting.lock().bytes);
         if room == 0 {
             return;
@@ -339,13 +367,39 @@ impl SendingQueue {
             }
             (bytes, records) = (next_bytes, next_records);
             // The front was just seen, so this ends the loop only in theory.
-            let Some(item) = waiting.items.pop_front() else { break };
+            let Some(item) = waiting.pop() else { break };
             items.push(item);
         }
-        waiting.bytes -= bytes;
-        waiting.records -= records;
         drop(waiting);
         Taken::merge(self, items, bytes, records)
+    }
+
+    /// Drops the oldest requests that no sender has taken, about so many bytes; says how many. Cancel-safe.
+    pub(super) async fn shed(&self, bytes: u64) -> u64 {
+        let Some(disk) = &self.disk else { return 0 };
+        let mut freed = 0;
+        while freed < bytes {
+            let Some(item) = self.waiting.lock().pop() else {
+                self.refill();
+                let stats = disk.queue.stats();
+                if !self.is_empty() {
+                    continue;
+                }
+                // What is not in flight has to be read first.
+                if stats.entries <= stats.in_flight
+                    || tokio::time::timeout(READ_PAUSE, disk.queue.arrived()).await.is_err()
+                {
+                    break;
+                }
+                continue;
+            };
+            freed += item.request.bytes.len().max(1) as u64;
+            item.account.reject(reason::DROPPED_OLDEST, item.request.items as u64);
+            item.account.queued.add(-(item.request.items as i64));
+            item.entry.into_iter().for_each(Entry::settle);
+            self.give_back(item.units);
+        }
+        freed
     }
 
     /// Gives back the room of what is not in the queue any more.
@@ -366,6 +420,14 @@ impl SendingQueue {
 }
 
 impl Waiting {
+    /// Takes the oldest.
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        self.bytes -= item.request.bytes.len();
+        self.records -= item.request.items;
+        Some(item)
+    }
+
     fn has(&self, wanted: Wanted) -> bool {
         !self.items.is_empty() && (self.bytes >= wanted.bytes || self.records >= wanted.records)
     }

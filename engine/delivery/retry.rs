@@ -4,7 +4,7 @@ use crate::config::RetryConfig;
 use std::time::Duration;
 
 /// The longest a sink may make us wait by Retry-After or RetryInfo.
-const LONGEST_ASKED: Duration = Duration::from_secs(600);
+pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
 /// The delays between the attempts of one request.
 #[derive(Clone, Debug)]

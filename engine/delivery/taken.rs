@@ -1,27 +1,60 @@
-//! What a sender has taken out of a queue.
+//! What a sender has taken out of a queue, on its way to the sink.
+//!
+//! Promise: every item is counted once, as delivered or as rejected, and only then is no longer queued. What is dropped
+//! unsettled stays in the log, or counts as rejected where there is none.
 
 use super::{
     budget::Reserved,
-    durable::Settling,
     ledger::{DestinationAccount, reason},
+    letters,
     queue::{Item, SendingQueue},
+    settling::{Refusal, Settling},
 };
 use crate::event::{OtlpRequest, otlp};
 use smallvec::{SmallVec, smallvec};
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-/// Requests taken out to be sent together. Settle it: what is dropped unsettled stays in the log, or counts as rejected
-/// where there is none.
+/// Requests taken out to be sent together, or a part of them.
 pub struct Taken {
     queue: Arc<SendingQueue>,
     pub request: OtlpRequest,
-    /// Whose items these are, in the order of the request.
-    pub parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
+    /// Whose items these are, in the order of the request; empty once they are settled.
+    parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
     units: usize,
-    settled: bool,
     settling: Settling,
     /// Given back with the rest when this is dropped.
     memory: Vec<Reserved>,
+}
+
+/// Which items of a request the sink will never take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Nothing,
+    All,
+    /// By their number from 0, in order.
+    These(Vec<usize>),
+    /// So many, and nobody knows which.
+    Some(usize),
+}
+
+impl Refused {
+    /// How many of so many items.
+    pub fn count(&self, items: usize) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::All => items,
+            Self::These(these) => these.len().min(items),
+            Self::Some(count) => (*count).min(items),
+        }
+    }
+
+    fn has(&self, item: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.binary_search(&item).is_ok(),
+            Self::Nothing | Self::Some(_) => false,
+        }
+    }
 }
 
 impl Taken {
@@ -59,7 +92,7 @@ impl Taken {
         let bytes = single.unwrap_or_else(|| merged.into());
         let request = OtlpRequest { signal: queue.signal(), bytes, items: records };
         let settling = Settling::new(entries);
-        Some(Self { queue: Arc::clone(queue), request, parts, units, settled: false, settling, memory })
+        Some(Self { queue: Arc::clone(queue), request, parts, units, settling, memory })
     }
 
     /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
@@ -73,7 +106,6 @@ impl Taken {
             // Not splittable means not OTLP inside; the sink will say so.
             return smallvec![self];
         };
-        self.settled = true;
         let mut owners = std::mem::take(&mut self.parts).into_iter();
         let mut current = owners.next();
         let mut taken = SmallVec::new();
@@ -91,9 +123,27 @@ impl Taken {
             let units = std::mem::take(&mut self.units);
             let memory = std::mem::take(&mut self.memory);
             let (queue, settling) = (Arc::clone(&self.queue), self.settling.clone());
-            taken.push(Self { queue, request, parts, units, settled: false, settling, memory });
+            taken.push(Self { queue, request, parts, units, settling, memory });
         }
         taken
+    }
+
+    /// Its halves; itself when there is nothing to halve.
+    pub(super) fn halves(self) -> SmallVec<[Self; 1]> {
+        match self.request.items {
+            0 | 1 => smallvec![self],
+            items => self.split(items.div_ceil(2), 0),
+        }
+    }
+
+    /// The queue it came from.
+    pub(super) fn queue(&self) -> &Arc<SendingQueue> {
+        &self.queue
+    }
+
+    /// Its entries in the log, for whoever ends the request.
+    pub(super) fn settling(&self) -> Settling {
+        self.settling.clone()
     }
 
     /// Whether it is in a log and may stay there.
@@ -101,23 +151,69 @@ impl Taken {
         self.settling.is_durable()
     }
 
-    /// The sink has all items but `rejected`, which it will never take.
-    pub fn delivered(mut self, rejected: usize, reason: &'static str) {
-        self.settled = true;
-        let mut left = rejected.min(self.request.items);
-        for (account, items) in &self.parts {
-            let lost = left.min(*items);
-            left -= lost;
+    /// The sink has all items but `refused`, which it will never take for this reason. Of what is in a log, refused items
+    /// are settled with the [`Settling`].
+    pub(super) fn settle(mut self, refused: &Refused, reason: &'static str, detail: &str) {
+        let parts = std::mem::take(&mut self.parts);
+        let only = parts.len() == 1;
+        let (mut start, mut unknown) = (0, refused.count(self.request.items));
+        for (account, items) in parts {
+            let range = start..start + items;
+            start = range.end;
+            let lost = match refused {
+                Refused::Nothing => 0,
+                Refused::All => items,
+                Refused::These(these) => these.iter().filter(|item| range.contains(item)).count(),
+                Refused::Some(_) => unknown.min(items),
+            };
+            unknown = unknown.saturating_sub(lost);
             account.delivered.add((items - lost) as u64);
-            account.reject(reason, lost as u64);
+            if !self.is_durable() {
+                account.reject(reason, lost as u64);
+                account.queued.add(-(items as i64));
+                continue;
+            }
+            account.queued.add(-((items - lost) as i64));
+            if lost > 0 {
+                let whole = only && lost == items;
+                self.refuse(account, refused, range, lost, whole, (reason, detail));
+            }
         }
     }
 
-    /// The sink will never have these items.
-    pub fn rejected(mut self, reason: &'static str) {
-        self.settled = true;
-        for (account, items) in &self.parts {
-            account.reject(reason, *items as u64);
+    /// Leaves dead letters for the refused items of one pipeline.
+    fn refuse(
+        &self,
+        account: Arc<DestinationAccount>,
+        refused: &Refused,
+        range: Range<usize>,
+        lost: usize,
+        whole: bool,
+        (reason, detail): (&'static str, &str),
+    ) {
+        let without = |account, items| Refusal { account, items, reason, letter: None };
+        let Some((disk, letters)) = self.queue.dead_letters() else {
+            return self.settling.refuse(without(account, lost));
+        };
+        let picked = match refused {
+            _ if whole => Some(self.request.clone()),
+            Refused::Some(_) | Refused::Nothing => None,
+            // Not readable is not OTLP inside, so nobody knows which records these are.
+            _ => otlp::pick(&self.request, |item| range.contains(&item) && refused.has(item)).ok(),
+        };
+        let Some(picked) = picked else {
+            letters.unkept(letters::Unkept::Unknown, lost);
+            return self.settling.refuse(without(account, lost));
+        };
+        // The items of all pieces are those of the request, unless a metric was refused in part.
+        let mut left = lost;
+        let pieces = letters::pieces(picked);
+        let last = pieces.len() - 1;
+        for (number, piece) in pieces.into_iter().enumerate() {
+            let items = if number == last { left } else { piece.items.min(left) };
+            left -= items;
+            let letter = Some(disk.entry(account.pipeline(), Some((reason, detail)), &piece));
+            self.settling.refuse(Refusal { account: Arc::clone(&account), items, reason, letter });
         }
     }
 }
@@ -125,15 +221,13 @@ impl Taken {
 impl Drop for Taken {
     /// Gives the room back. Runs after the items were counted, so that the ledger never shows them nowhere.
     fn drop(&mut self) {
-        if !self.settled && self.settling.is_durable() {
+        if !self.parts.is_empty() && self.settling.is_durable() {
             // It stays in the log, and so in the books as queued.
             self.settling.keep();
             return;
         }
         for (account, items) in &self.parts {
-            if !self.settled {
-                account.reject(reason::ABANDONED, *items as u64);
-            }
+            account.reject(reason::ABANDONED, *items as u64);
             account.queued.add(-(*items as i64));
         }
         self.queue.give_back(self.units);

@@ -78,6 +78,35 @@ pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Resul
     Ok(parts.done)
 }
 
+/// The items for which `wanted` says yes, given their number from 0, with what stands around them, byte for byte and in
+/// order. Data points count as items, but a metric is kept or left as a whole: any of its points is enough to keep it.
+///
+/// # Errors
+/// The framing is malformed.
+pub fn pick(request: &OtlpRequest, mut wanted: impl FnMut(usize) -> bool) -> Result<OtlpRequest, DecodeError> {
+    let bytes: &[u8] = &request.bytes;
+    let (mut parts, mut number) = (Parts::new(request.signal, 0, 0), 0);
+    let mut fields = Reader::new(request.signal, bytes);
+    while let Some((tag, field)) = fields.next()? {
+        let (1, Some(part)) = (tag, field.bytes()) else { continue };
+        let resource = open_envelope(fields.nested(part), part)?;
+        for (scope, whole) in resource.inner {
+            let scope = open_envelope(scope, whole)?;
+            let (mut run, mut items) = (Vec::new(), 0);
+            for (item, bytes) in scope.inner {
+                let points = item_count(request.signal, item)?;
+                if (number..number + points).any(&mut wanted) {
+                    run.push(bytes);
+                    items += points;
+                }
+                number += points;
+            }
+            parts.write(&resource.rest, &scope.rest, &run, items);
+        }
+    }
+    Ok(parts.whole())
+}
+
 /// The requests made so far.
 pub(super) struct Parts {
     signal: Signal,
