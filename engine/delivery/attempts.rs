@@ -17,6 +17,7 @@ use std::{
     panic::AssertUnwindSafe,
     sync::{Arc, atomic::AtomicBool},
 };
+use tokio::sync::Semaphore;
 
 /// An exporter with what the engine knows about it.
 pub struct Destination {
@@ -37,6 +38,8 @@ pub(super) struct Attempts {
     send_failed: Counter,
     /// What is told about failures.
     pub complaints: Complaints,
+    /// As many as may be in flight: a request that was split has more parts than that.
+    pub slots: Semaphore,
     in_flight: Gauge,
     panics: Counter,
     /// Given once something was left on disk for the next run.
@@ -55,6 +58,7 @@ impl Attempts {
         Self {
             circuit: Circuit::new(&destination.delivery.retry_on_failure, &id, signal, telemetry),
             trust: AtomicBool::new(true),
+            slots: Semaphore::new(destination.delivery.sending_queue.num_consumers.clamp(1, Semaphore::MAX_PERMITS)),
             in_flight: telemetry.gauge(
                 "otelcol_exporter_in_flight_requests",
                 "Requests in flight, those that wait for a retry included.",

@@ -13,8 +13,8 @@ use crate::{
 use bytes::Bytes;
 use lanner_queue::{Append, AppendError, Entry, Log, Queue};
 
-/// A letter with more than one record is at most about this large, so that it fits into any log.
-const LARGEST_LETTER: usize = 256 << 10;
+/// A letter with more than one record is at most about this large: easy to look at, and it fits into any log.
+const LARGEST_LETTER: usize = 32 << 10;
 
 /// Why refused items are not kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -105,6 +105,8 @@ impl Sender {
         let attempts = Arc::clone(&self.attempts);
         let stop = Stop { drain: drain.clone(), deadline: deadline.clone() };
         sends.spawn(async move {
+            // It is never closed.
+            let _slot = attempts.slots.acquire().await;
             let _in_flight = attempts.in_flight();
             dispatch(&attempts, taken, &stop).await;
         });
