@@ -97,15 +97,20 @@ impl Taken {
 
     /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
     /// larger than the limit stays whole.
-    pub(super) fn split(mut self, max_items: usize, max_bytes: usize) -> SmallVec<[Self; 1]> {
+    pub(super) fn split(self, max_items: usize, max_bytes: usize) -> SmallVec<[Self; 1]> {
         let over = |limit: usize, size: usize| limit != 0 && size > limit;
         if !over(max_items, self.request.items) && !over(max_bytes, self.request.bytes.len()) {
             return smallvec![self];
         }
-        let Ok(requests) = otlp::split(&self.request, max_items, max_bytes) else {
+        match otlp::split(&self.request, max_items, max_bytes) {
+            Ok(requests) => self.divide(requests),
             // Not splittable means not OTLP inside; the sink will say so.
-            return smallvec![self];
-        };
+            Err(_) => smallvec![self],
+        }
+    }
+
+    /// Itself as several requests that hold the same items in the same order.
+    fn divide(mut self, requests: Vec<OtlpRequest>) -> SmallVec<[Self; 1]> {
         let mut owners = std::mem::take(&mut self.parts).into_iter();
         let mut current = owners.next();
         let mut taken = SmallVec::new();
@@ -133,6 +138,14 @@ impl Taken {
         match self.request.items {
             0 | 1 => smallvec![self],
             items => self.split(items.div_ceil(2), 0),
+        }
+    }
+
+    /// Its first record (of metrics, its first metric), and the rest if there is one.
+    pub(super) fn first_alone(self) -> SmallVec<[Self; 1]> {
+        match otlp::split_first(&self.request) {
+            Ok(requests) if requests.len() > 1 => self.divide(requests),
+            _ => smallvec![self],
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     judge::{Judge, named, numbered, quiet},
     *,
 };
-use crate::delivery::bisection::{PATIENCE, WITHOUT_TRUST};
+use crate::delivery::bisection::{IN_A_ROW, SAMPLES};
 use tokio::time::Instant;
 
 /// Scenario: one record of a hundred is refused by the sink (D21).
@@ -65,10 +65,10 @@ async fn a_sink_that_refuses_everything_is_not_asked_for_each_record() {
     }));
     let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
     let mut before = 0;
-    for limit in [PATIENCE, WITHOUT_TRUST, WITHOUT_TRUST] {
+    for cost in [IN_A_ROW + SAMPLES, 3, 3] {
         bench.consumer.consume(named(numbered(1000))).await.unwrap();
         quiet(&bench).await;
-        assert_eq!(sink.requests() - before, limit as usize);
+        assert_eq!(sink.requests() - before, cost);
         before = sink.requests();
     }
     *refuses.lock() = false;
@@ -76,6 +76,30 @@ async fn a_sink_that_refuses_everything_is_not_asked_for_each_record() {
     quiet(&bench).await;
     let rows = bench.close().await;
     assert_eq!((rows[0].delivered, rows[0].rejected[0].1), (999, 3001));
+}
+
+/// Scenario: every seventh record of a thousand is bad, so that every part of more than six is refused; of another request
+/// one half is bad.
+/// Guarantee: all good records are delivered; the bad half is given up without being asked for each.
+#[tokio::test(start_paused = true)]
+async fn bad_records_everywhere_take_no_neighbour_along() {
+    let bad = |name: &str| name.parse::<usize>().unwrap() % 7 == 3;
+    let sink = Judge::refusing(bad);
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume(named(numbered(1000))).await.unwrap();
+    quiet(&bench).await;
+    assert_eq!(sink.sorted(), numbered(1000).filter(|name| !bad(name)).collect::<Vec<_>>());
+    assert!(sink.requests() < 1200, "{} requests for 143 bad records", sink.requests());
+    bench.close().await;
+
+    let sink = Judge::refusing(|name| name < "500");
+    let bench = Build::default().with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume(named(numbered(1000))).await.unwrap();
+    quiet(&bench).await;
+    assert_eq!(sink.got.lock().len(), 500);
+    assert!(sink.requests() < 40, "{} requests", sink.requests());
+    let rows = bench.close().await;
+    assert_eq!((rows[0].delivered, rows[0].rejected[0].1), (500, 500));
 }
 
 /// Scenario: the sink does not know us: 401.

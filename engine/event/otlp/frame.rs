@@ -66,8 +66,20 @@ fn item_count(signal: Signal, mut item: Reader<'_>) -> Result<usize, DecodeError
 /// # Errors
 /// The framing is malformed.
 pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Result<Vec<OtlpRequest>, DecodeError> {
+    parted(request, Parts::new(request.signal, max_items, max_bytes))
+}
+
+/// The first item of a request (of metrics, the first metric) and the rest, each with what stands around it. One request
+/// when there is no rest.
+///
+/// # Errors
+/// The framing is malformed.
+pub fn split_first(request: &OtlpRequest) -> Result<Vec<OtlpRequest>, DecodeError> {
+    parted(request, Parts { only_first: true, ..Parts::new(request.signal, 1, 0) })
+}
+
+fn parted(request: &OtlpRequest, mut parts: Parts) -> Result<Vec<OtlpRequest>, DecodeError> {
     let bytes: &[u8] = &request.bytes;
-    let mut parts = Parts::new(request.signal, max_items, max_bytes);
     let mut fields = Reader::new(request.signal, bytes);
     while let Some((tag, field)) = fields.next()? {
         if let (1, Some(part)) = (tag, field.bytes()) {
@@ -112,6 +124,8 @@ pub(super) struct Parts {
     signal: Signal,
     max_items: usize,
     max_bytes: usize,
+    /// Whether the limits hold for the first part only.
+    only_first: bool,
     done: Vec<OtlpRequest>,
     open: Vec<u8>,
     items: usize,
@@ -155,7 +169,7 @@ impl Writer {
 
 impl Parts {
     pub fn new(signal: Signal, max_items: usize, max_bytes: usize) -> Self {
-        Self { signal, max_items, max_bytes, done: Vec::new(), open: Vec::new(), items: 0 }
+        Self { signal, max_items, max_bytes, only_first: false, done: Vec::new(), open: Vec::new(), items: 0 }
     }
 
     fn resource(&mut self, fields: Reader<'_>, whole: &[u8]) -> Result<(), DecodeError> {
@@ -206,6 +220,9 @@ impl Parts {
         if !self.open.is_empty() {
             let bytes = std::mem::take(&mut self.open).into();
             self.done.push(OtlpRequest { signal: self.signal, bytes, items: std::mem::take(&mut self.items) });
+            if self.only_first {
+                (self.max_items, self.max_bytes) = (0, 0);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::model::logs;
 use crate::event::{
     Batch, Logs, OtlpRequest, Signal,
-    otlp::{count_items, decode_logs, encode_logs, pick, split},
+    otlp::{count_items, decode_logs, encode_logs, pick, split, split_first},
 };
 use bytes::Bytes;
 use lanner_proto::{
@@ -146,6 +146,22 @@ proptest! {
             total += part.items;
         }
         prop_assert_eq!(total, items);
+    }
+
+    /// Scenario: the first item of requests of any signal is taken off.
+    /// Guarantee: it stands alone, a metric with all its points, and the rest is what is left.
+    #[test]
+    fn the_first_stands_alone((signal, bytes, items) in request()) {
+        let parts = split_first(&OtlpRequest { signal, bytes, items })?;
+        prop_assert!(parts.len() <= 2);
+        let counted: Vec<usize> = parts.iter().map(|part| part.items).collect();
+        for part in parts {
+            prop_assert_eq!(count_items(signal, &part.bytes)?, part.items);
+        }
+        prop_assert_eq!(counted.iter().sum::<usize>(), items);
+        if let [first, _] = counted[..] {
+            prop_assert!(first == 1 || signal == Signal::Metrics);
+        }
     }
 
     /// Scenario: some of the records of any logs are picked, then the others.
