@@ -85,7 +85,8 @@ impl Bisection {
         (self.something_taken || self.halved).then_some(self.something_taken)
     }
 
-    /// Puts the first records of so many parts, spread over what waits, to the front.
+    /// Puts a record of each of so many parts, spread over what waits, to the front. Which record is left to chance, because
+    /// senders take turns, and bad records come in regular distances.
     fn sample(&mut self, samples: usize) {
         let parts = self.waiting.len();
         let chosen = |part: usize| part * samples / parts != (part + 1) * samples / parts;
@@ -95,7 +96,8 @@ impl Bisection {
                 rest.push_back(part);
                 continue;
             }
-            let mut pieces = part.first_alone().into_iter();
+            let at = fastrand::usize(..part.request.items.max(1));
+            let mut pieces = part.one_alone(at).into_iter();
             first.extend(pieces.next());
             rest.extend(pieces);
         }

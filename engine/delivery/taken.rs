@@ -141,9 +141,24 @@ impl Taken {
         }
     }
 
-    /// Its first record (of metrics, its first metric), and the rest if there is one.
-    pub(super) fn first_alone(self) -> SmallVec<[Self; 1]> {
-        match otlp::split_first(&self.request) {
+    /// The record at this place alone (of metrics, the metric), and then what is left.
+    pub(super) fn one_alone(self, at: usize) -> SmallVec<[Self; 3]> {
+        let mut pieces = SmallVec::new();
+        let (mut before, mut from) = (SmallVec::<[Self; 1]>::new(), self);
+        if at > 0 {
+            before = from.first_apart(at);
+            // There is always one.
+            let Some(last) = before.pop() else { return pieces };
+            from = last;
+        }
+        pieces.extend(from.first_apart(1));
+        pieces.extend(before);
+        pieces
+    }
+
+    /// The first items, at most so many, and the rest if there is one.
+    fn first_apart(self, items: usize) -> SmallVec<[Self; 1]> {
+        match otlp::split_first(&self.request, items) {
             Ok(requests) if requests.len() > 1 => self.divide(requests),
             _ => smallvec![self],
         }

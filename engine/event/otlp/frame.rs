@@ -69,13 +69,13 @@ pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Resul
     parted(request, Parts::new(request.signal, max_items, max_bytes))
 }
 
-/// The first item of a request (of metrics, the first metric) and the rest, each with what stands around it. One request
-/// when there is no rest.
+/// The first items of a request, at most so many but at least one (of metrics, one metric), and the rest, each with what
+/// stands around it. One request when there is no rest.
 ///
 /// # Errors
 /// The framing is malformed.
-pub fn split_first(request: &OtlpRequest) -> Result<Vec<OtlpRequest>, DecodeError> {
-    parted(request, Parts { only_first: true, ..Parts::new(request.signal, 1, 0) })
+pub fn split_first(request: &OtlpRequest, items: usize) -> Result<Vec<OtlpRequest>, DecodeError> {
+    parted(request, Parts { only_first: true, ..Parts::new(request.signal, items.max(1), 0) })
 }
 
 fn parted(request: &OtlpRequest, mut parts: Parts) -> Result<Vec<OtlpRequest>, DecodeError> {
