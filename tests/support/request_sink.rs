@@ -37,7 +37,7 @@ pub struct RequestSink {
 }
 
 #[derive(Clone)]
-struct Service(Arc<Mutex<Requests>>);
+struct Service(Arc<Mutex<Requests>>, Option<&'static str>);
 
 #[tonic::async_trait]
 impl LogsService for Service {
@@ -45,7 +45,11 @@ impl LogsService for Service {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        self.0.lock().unwrap().logs.push(request.into_inner());
+        let request = request.into_inner();
+        if self.1.is_some_and(|text| format!("{request:?}").contains(text)) {
+            return Err(Status::invalid_argument("poison"));
+        }
+        self.0.lock().unwrap().logs.push(request);
         Ok(Response::new(Default::default()))
     }
 }
@@ -80,9 +84,18 @@ impl RequestSink {
 
     /// Listens on this port.
     pub fn listen(port: u16) -> Self {
+        Self::serve(port, None)
+    }
+
+    /// Listens on a free port, and refuses logs with this text in them.
+    pub fn refusing(text: &'static str) -> Self {
+        Self::serve(0, Some(text))
+    }
+
+    fn serve(port: u16, refuses: Option<&'static str>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let kept = Arc::new(Mutex::new(Requests::default()));
-        let service = Service(Arc::clone(&kept));
+        let service = Service(Arc::clone(&kept), refuses);
         const GZIP: CompressionEncoding = CompressionEncoding::Gzip;
         let router = tonic::transport::Server::builder()
             .add_service(LogsServiceServer::new(service.clone()).accept_compressed(GZIP))
@@ -98,6 +111,11 @@ impl RequestSink {
     }
 
     pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Stops; its port is free then.
+    pub fn into_port(self) -> u16 {
         self.port
     }
 
