@@ -9,7 +9,7 @@
 //!
 //! Why one probe and not none: requests in a queue are repeated without end anyway, so one of them is the best probe.
 
-use super::retry::{Backoff, LONGEST_ASKED};
+use super::retry::{Backoff, DRAIN_RETRY, LONGEST_ASKED};
 use crate::{
     component::Drain,
     config::RetryConfig,
@@ -25,8 +25,6 @@ use tokio::{
 
 /// So many failures in a row open the circuit.
 pub(super) const FAILURES: u32 = 5;
-/// While draining a dead sink is tried this often.
-const DRAIN_RETRY: Duration = Duration::from_secs(1);
 
 /// Values of `lanner_exporter_circuit_state`.
 const CLOSED: i64 = 0;

@@ -8,18 +8,15 @@ use super::{
     attempts::Attempts,
     bisection::Bisection,
     ledger::reason,
-    retry::Backoff,
+    retry::{Backoff, DRAIN_RETRY},
     taken::{Refused, Taken},
 };
 use crate::{
     component::{Drain, Outcome, Request},
     config::RetryConfig,
 };
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::sync::atomic::Ordering::Relaxed;
 use tokio::time::Instant;
-
-/// While draining a dead sink is tried this often.
-const DRAIN_RETRY: Duration = Duration::from_secs(1);
 
 /// When to stop.
 #[derive(Clone)]
@@ -34,9 +31,9 @@ pub(super) struct Stop {
 enum End {
     /// The sink has it, but for these.
     Taken(Refused, String),
-    /// The sink will never take these; another part of the request may pass.
-    Refused(Refused, String),
-    /// The sink will never take these because of what is in them, and it may be a single record.
+    /// The sink will never take it, and the exporter has tried every record.
+    Refused(String),
+    /// The sink will never take it as it is; halves may pass.
     Divisible(String),
     /// The sink takes nothing from us.
     AllRefused(String),
@@ -79,7 +76,7 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
             End::Interrupted(refused) => (vec![part], refused, reason::SHUTDOWN, String::new()),
             End::Divisible(why) => (course.refused(part), Refused::All, reason::SINK, why),
             End::AllRefused(why) => (course.all_refused(part), Refused::All, reason::SINK, why),
-            End::Refused(refused, why) => (vec![part], refused, reason::SINK, why),
+            End::Refused(why) => (vec![part], Refused::All, reason::SINK, why),
             End::GivenUp(refused, cause, why) => (vec![part], refused, cause, why),
         };
         if !why.is_empty() {
@@ -172,11 +169,10 @@ fn ended(request: &Request, outcome: Outcome) -> End {
             };
             End::Taken(refused, reason)
         }
-        Outcome::Reject { reason } if known.is_some() => End::Refused(Refused::All, reason),
-        Outcome::Reject { reason } => End::Divisible(reason),
+        Outcome::Reject { reason } if known.is_some() => End::Refused(reason),
+        // A retry is handled by whoever calls.
+        Outcome::Reject { reason } | Outcome::Retry { reason, .. } => End::Divisible(reason),
         Outcome::Refuse { reason } => End::AllRefused(reason),
-        // Handled by whoever calls.
-        Outcome::Retry { reason, .. } => End::Refused(Refused::All, reason),
     }
 }
 

@@ -140,6 +140,40 @@ async fn every_ending_is_kept() {
     }
 }
 
+/// Scenario: an earlier run has left requests of two pipelines, which leave together and are refused as a whole.
+/// Guarantee: each pipeline has letters of its own, with its own records, and both books close.
+#[tokio::test]
+async fn letters_say_which_pipeline_they_are_of() {
+    use crate::delivery::entry::{QueueName, write};
+    let folder = tempfile::tempdir().unwrap();
+    let (log, _) = lanner_queue::Log::open(folder.path(), options()).await.unwrap();
+    let name = QueueName::of(&"sink".parse().unwrap(), Signal::Logs);
+    let queue = log.queue(&name.to_string(), QueueOptions::default()).unwrap();
+    for (pipeline, names) in [("logs", ["000", "001"]), ("logs/gone", ["002", "003"])] {
+        let request = named(names.map(str::to_owned)).to_otlp();
+        log.append(lanner_queue::Append::new().put(&queue, write(0, pipeline, None, &request))).await.unwrap();
+    }
+    log.close().await;
+    let sink = Arc::new(Judge::new(|_, _| Outcome::Refuse { reason: "401".into() }));
+    let (build, log) = on_disk(folder.path(), 1, Policy::Hold).await;
+    let bench = build.with(&[("sink", Arc::clone(&sink))]);
+    until(|| {
+        bench.ledger.rows().iter().map(|row| row.rejected.iter().map(|(_, items)| items).sum::<u64>()).sum::<u64>() == 4
+    })
+    .await;
+    let rows = bench.close().await;
+    assert_eq!(rows.iter().map(|row| (row.recovered, row.queued)).collect::<Vec<_>>(), [(2, 0), (2, 0)]);
+    log.close().await;
+    let kept = letters(folder.path());
+    let shown: Vec<_> =
+        kept.iter().map(|letter| (&*letter.pipeline, names(&Request::new(letter.request.clone())))).collect();
+    assert_eq!(
+        shown,
+        [("logs", vec!["000".to_owned(), "001".to_owned()]), ("logs/gone", vec!["002".to_owned(), "003".to_owned()])]
+    );
+    assert_eq!(sink.requests(), 1);
+}
+
 /// Scenario: a kill while the parts of a refused request are tried; the sink answers no more from some attempt on.
 /// Guarantee: nothing is missing after the restart: every record is delivered at least once or a dead letter.
 #[tokio::test]
