@@ -220,6 +220,11 @@ impl Append {
         self.settles.push(entry);
         self
     }
+
+    /// Gives back the entries that were to be settled; nothing is written.
+    pub fn into_entries(self) -> Vec<Entry> {
+        self.settles
+    }
 }
 
 impl Admission {
@@ -227,24 +232,34 @@ impl Admission {
     ///
     /// # Errors
     /// The disk refused, or the log is closed; nothing of it is in the log.
-    pub async fn write(mut self) -> Result<(), AppendError> {
+    pub async fn write(self) -> Result<(), AppendError> {
+        self.write_or_return().await.map_err(|(error, _)| error)
+    }
+
+    /// The same; when nothing was written, the entries that were to be settled come back, still taken.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub async fn write_or_return(mut self) -> Result<(), (AppendError, Vec<Entry>)> {
         let bytes: usize = self.puts.iter().map(|put| put.payload.len()).sum();
         let steps = u32::try_from(bytes.div_ceil(STEP)).unwrap_or(u32::MAX).clamp(1, self.shared.pending_steps);
         let pending = Arc::clone(&self.shared.pending);
-        let waiting = pending.acquire_many_owned(steps).await.map_err(|_| AppendError::Closed)?;
+        let Ok(waiting) = pending.acquire_many_owned(steps).await else {
+            return Err((AppendError::Closed, std::mem::take(&mut self.settles)));
+        };
         let (done, answer) = oneshot::channel();
         let settles = self.settles.iter().filter_map(|entry| Some((entry.slot, entry.item.as_ref()?.offset))).collect();
         let job = Job { puts: std::mem::take(&mut self.puts), settles, done: Some(done), waiting: Some(waiting) };
         if let Err(back) = self.shared.ends.inbox.submit(job) {
             self.puts = back.puts;
-            return Err(AppendError::Closed);
+            return Err((AppendError::Closed, std::mem::take(&mut self.settles)));
         }
-        let result = answer.await.unwrap_or(Err(AppendError::Closed));
-        if result.is_ok() {
-            // The writer has settled them together with the append.
-            self.settles.iter_mut().for_each(|entry| entry.item = None);
+        if let Err(error) = answer.await.unwrap_or(Err(AppendError::Closed)) {
+            return Err((error, std::mem::take(&mut self.settles)));
         }
-        result
+        // The writer has settled them together with the append.
+        self.settles.iter_mut().for_each(|entry| entry.item = None);
+        Ok(())
     }
 }
 

@@ -30,6 +30,11 @@ pub enum Outcome {
     Partial { rejected: usize, reason: String },
     /// Nothing is known to have arrived; the engine tries again, not before `after` when the sink named a time.
     Retry { after: Option<Duration>, reason: String },
-    /// The sink will never take this request.
+    /// The sink will never take this request as it is. The engine halves it, where it waits in a queue, to find out which
+    /// items are at fault; an exporter that has settled every item in [`Request::progress`](super::Request::progress) has
+    /// told them apart itself.
     Reject { reason: String },
+    /// The sink takes nothing from us, whatever it holds: credentials, address, a method it does not have. Halving would
+    /// not help.
+    Refuse { reason: String },
 }

@@ -65,6 +65,21 @@ impl Progress {
         self.0.lock().states.get(item) == Some(&State::Open)
     }
 
+    /// The items that the sink will never take, in order; `None` while an item is open.
+    pub fn rejected(&self) -> Option<Vec<usize>> {
+        let items = self.0.lock();
+        let states = || items.states.iter().enumerate();
+        let settled = states().all(|(_, state)| *state != State::Open);
+        settled.then(|| states().filter(|(_, state)| **state == State::Rejected).map(|(item, _)| item).collect())
+    }
+
+    /// The items that the sink is not known to have, in order.
+    pub fn undelivered(&self) -> Vec<usize> {
+        let items = self.0.lock();
+        let states = items.states.iter().enumerate();
+        states.filter(|(_, state)| **state != State::Delivered).map(|(item, _)| item).collect()
+    }
+
     /// What the request came to; `None` while an item is open.
     pub fn outcome(&self) -> Option<Outcome> {
         let items = self.0.lock();
@@ -96,9 +111,11 @@ mod tests {
         progress.settle(9, Settled::Delivered);
         assert_eq!((progress.open(), progress.outcome()), (vec![0, 2], None));
         assert_eq!([0, 1, 9].map(|item| progress.is_open(item)), [true, false, false]);
+        assert_eq!((progress.rejected(), progress.undelivered()), (None, vec![0, 1, 2]));
         progress.settle(0, Settled::Delivered);
         progress.settle(2, rejected("second"));
         assert_eq!(progress.outcome(), Some(Outcome::Partial { rejected: 2, reason: "first".into() }));
+        assert_eq!((progress.rejected(), progress.undelivered()), (Some(vec![1, 2]), vec![1, 2]));
         assert_eq!(Progress::new(0).outcome(), Some(Outcome::Delivered));
         let lost = Progress::new(1);
         lost.settle(0, rejected("no"));

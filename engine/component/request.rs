@@ -48,4 +48,9 @@ impl Request {
     pub fn progress(&self) -> &Arc<Progress> {
         self.progress.get_or_init(|| Arc::new(Progress::new(self.otlp.items)))
     }
+
+    /// The same, if the exporter has asked for it: then it tells items apart.
+    pub(crate) fn told_apart(&self) -> Option<&Progress> {
+        self.progress.get().map(|progress| &**progress)
+    }
 }

@@ -80,6 +80,24 @@ pub struct QueueConfig {
     pub storage: Option<ComponentId>,
     /// What happens when the queue on disk is full.
     pub on_full: OnFull,
+    /// What the exporter refuses or gives up for good, where the queue is on disk.
+    pub dead_letters: DeadLettersConfig,
+}
+
+/// Where refused requests are kept: beside the queue, in the same log.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeadLettersConfig {
+    /// Dead letters of one exporter and signal may take so many MiB of the log; the oldest make room for new ones.
+    /// 0 keeps none.
+    #[schemars(range(max = 1_048_576))]
+    pub max_size_mib: u64,
+}
+
+impl Default for DeadLettersConfig {
+    fn default() -> Self {
+        Self { max_size_mib: 64 }
+    }
 }
 
 /// What happens when a queue on disk is full.
@@ -91,6 +109,8 @@ pub enum OnFull {
     Hold,
     /// Senders are refused at once, and told when to come back.
     Reject,
+    /// The oldest requests of this queue that are not being sent are dropped, and counted.
+    DropOldest,
 }
 
 impl Default for QueueConfig {
@@ -104,6 +124,7 @@ impl Default for QueueConfig {
             batch: None,
             storage: None,
             on_full: OnFull::Hold,
+            dead_letters: DeadLettersConfig::default(),
         }
     }
 }

@@ -32,7 +32,9 @@ mod trial;
 mod types;
 mod yaml;
 
-pub use delivery::{BatchConfig, DeliveryConfig, DeliveryDefaults, OnFull, QueueConfig, RetryConfig, Sizer};
+pub use delivery::{
+    BatchConfig, DeadLettersConfig, DeliveryConfig, DeliveryDefaults, OnFull, QueueConfig, RetryConfig, Sizer,
+};
 pub use diagnostic::{Diagnostic, Level, has_errors, sort};
 pub use document::{ComponentEntry, Document, PipelineEntry, Reference};
 pub use file::{InvalidFile, read_file};

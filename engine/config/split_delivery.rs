@@ -32,8 +32,11 @@ impl PlanCx<'_> {
         let queue = &mut config.sending_queue;
         let written = |key: &str| self.body.get("sending_queue").is_some_and(|queue| queue.get(key).is_some());
         let Some(storage) = &queue.storage else {
-            if written("on_full") {
-                self.conflict("sending_queue.on_full", "`on_full` is for queues on disk, and `storage` names none");
+            for key in ["on_full", "dead_letters"].into_iter().filter(|key| written(key)) {
+                let message = format!(
+                    "`{key}` is for queues on disk, and `storage` names none; write `storage`, or remove `{key}`"
+                );
+                self.conflict(&format!("sending_queue.{key}"), &message);
             }
             return;
         };
@@ -41,7 +44,10 @@ impl PlanCx<'_> {
             queue.queue_size = usize::MAX;
         }
         if queue.enabled == Some(false) {
-            self.conflict("sending_queue.storage", "`storage` is for a queue, and `enabled` is false");
+            self.conflict(
+                "sending_queue.storage",
+                "`storage` is for a queue, and `enabled` is false; write `enabled: true`, or remove `storage`",
+            );
             return;
         }
         let storage = storage.clone();
@@ -120,7 +126,9 @@ impl PlanCx<'_> {
     fn conflict(&mut self, path: &str, message: &str) {
         let (path, origin) = self.find(path);
         if !self.is_wrong(&path) {
-            self.findings.push(Diagnostic::error(codes::CONFLICT, message, origin, self.whole_path(&path)));
+            let (message, help) = message.split_once("; ").unwrap_or((message, ""));
+            let finding = Diagnostic::error(codes::CONFLICT, message, origin, self.whole_path(&path));
+            self.findings.push(if help.is_empty() { finding } else { finding.help(help) });
         }
     }
 }

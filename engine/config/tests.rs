@@ -177,7 +177,7 @@ fn splits_the_engines_keys() {
     assert_eq!((delivery.sending_queue.enabled, delivery.sending_queue.queue_size), (Some(true), 7));
     let trial = plan_body(
         &EXPORTER,
-        "prot: 1\ntimeuot: 3s\nsending_queue: {num_consumers: 0, storage: disk, batch: {min_size: 5, max_size: 2}}\n\
+        "prot: 1\ntimeuot: 3s\nsending_queue: {num_consumers: 0, on_full: reject, batch: {min_size: 5, max_size: 2}}\n\
          retry_on_failure: {multiplier: 0.5, max_elapsed_time: 1s, enabeld: true}\n",
     );
     let mut found = codes(&trial);
@@ -191,8 +191,8 @@ fn splits_the_engines_keys() {
             ("L0113", "max_size"),
             ("L0108", "multiplier"),
             ("L0108", "num_consumers"),
+            ("L0113", "on_full"),
             ("L0104", "prot"),
-            ("L0302", "storage"),
             ("L0104", "timeuot"),
         ],
         "{}",

@@ -2,7 +2,10 @@
 //!
 //! Promise: a panic of an exporter costs one attempt, not the process.
 
-use super::complaints::{Complaints, SinkHealth};
+use super::{
+    circuit::Circuit,
+    complaints::{Complaints, SinkHealth},
+};
 use crate::{
     component::{ComponentId, Drain, Exporter, Outcome, Request},
     config::DeliveryConfig,
@@ -10,7 +13,11 @@ use crate::{
     telemetry::{Counter, Gauge, Telemetry},
 };
 use futures_util::FutureExt;
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::AtomicBool},
+};
+use tokio::sync::Semaphore;
 
 /// An exporter with what the engine knows about it.
 pub struct Destination {
@@ -23,10 +30,16 @@ pub struct Destination {
 /// The attempts of one exporter for one signal: shared by the queued and the direct way.
 pub(super) struct Attempts {
     pub destination: Arc<Destination>,
-    pub sent: Counter,
-    pub send_failed: Counter,
+    /// Whether attempts leave as they come.
+    pub circuit: Circuit,
+    /// Whether the sink takes anything at all, as far as is known.
+    pub trust: AtomicBool,
+    sent: Counter,
+    send_failed: Counter,
     /// What is told about failures.
     pub complaints: Complaints,
+    /// As many as may be in flight: a request that was split has more parts than that.
+    pub slots: Semaphore,
     in_flight: Gauge,
     panics: Counter,
     /// Given once something was left on disk for the next run.
@@ -43,6 +56,9 @@ impl Attempts {
             Signal::Traces => ("otelcol_exporter_sent_spans", "otelcol_exporter_send_failed_spans"),
         };
         Self {
+            circuit: Circuit::new(&destination.delivery.retry_on_failure, &id, signal, telemetry),
+            trust: AtomicBool::new(true),
+            slots: Semaphore::new(destination.delivery.sending_queue.num_consumers.clamp(1, Semaphore::MAX_PERMITS)),
             in_flight: telemetry.gauge(
                 "otelcol_exporter_in_flight_requests",
                 "Requests in flight, those that wait for a retry included.",
@@ -56,6 +72,12 @@ impl Attempts {
             left_behind: Drain::new(),
             destination,
         }
+    }
+
+    /// Counts items whose fate is known: all are there but so many, which never will be.
+    pub fn count(&self, items: usize, lost: usize) {
+        self.sent.add(items.saturating_sub(lost) as u64);
+        self.send_failed.add(lost as u64);
     }
 
     /// One attempt, with its timeout.
@@ -77,6 +99,7 @@ impl Attempts {
             Outcome::Retry { after: None, reason: "the exporter panicked".to_owned() }
         })
     }
+
     /// Counts a request as in flight until the result is dropped, however that comes about.
     pub fn in_flight(&self) -> InFlight<'_> {
         self.in_flight.add(1);

@@ -73,14 +73,13 @@ impl DirectSender {
                 attempts.complaints.dropped(&why);
                 (items, reason::NO_RETRY)
             }
-            Outcome::Reject { reason: why } => {
+            Outcome::Reject { reason: why } | Outcome::Refuse { reason: why } => {
                 tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
                 attempts.complaints.dropped(&why);
                 (items, reason::SINK)
             }
         };
-        attempts.sent.add((items - rejected) as u64);
-        attempts.send_failed.add(rejected as u64);
+        attempts.count(items, rejected);
         Ok(Sent { rejected, reason })
     }
 }

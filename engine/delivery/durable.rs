@@ -1,24 +1,17 @@
-//! The disk behind a sending queue: entries of a [`lanner_queue`] log, and what each says besides its request.
+//! The disk behind a sending queue: entries of a [`lanner_queue`] log.
 //!
-//! Promises: an entry is settled when every part of its request is; one that is dropped unsettled stays in the log and is
-//! taken again, in this run or the next; what cannot be read is counted, dropped and never stops the queue.
-//!
-//! ```text
-//! entry: version (1) | run (8) | items (4) | length of the pipeline's name (2) | its name | OTLP request
-//! ```
-//! Little-endian. The run tells what this process has counted already from what it finds of earlier ones.
+//! Promises: an entry that is dropped unsettled stays in the log and is taken again, in this run or the next; what cannot
+//! be read is counted, dropped and never stops the queue.
 
-use crate::event::{OtlpRequest, Signal};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use lanner_queue::{Append, Entry, Limits, Log, Queue, QueueStats};
-use parking_lot::Mutex;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+use super::{
+    entry::{self, Stored},
+    shedding::Shedding,
 };
+use crate::event::{OtlpRequest, Signal};
+use bytes::Bytes;
+use lanner_queue::{Append, Entry, Limits, Log, Queue, QueueStats};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-const VERSION: u8 = 1;
-const HEADER: usize = 1 + 8 + 4 + 2;
 /// Most entries that are read for one queue at a time.
 const MOST_ENTRIES: usize = 1024;
 /// Most bytes that one queue holds in memory besides what the log keeps hot.
@@ -31,6 +24,8 @@ pub struct DurableQueue {
     run: u64,
     /// Entries of earlier runs below this were seen already.
     seen: AtomicU64,
+    dead_letters: Option<Queue>,
+    shedding: Shedding,
 }
 
 /// A request as it was found in the log.
@@ -47,7 +42,22 @@ pub(super) struct Found {
 impl DurableQueue {
     /// The queue `name` of a log. `run` is the same for all queues of the process.
     pub fn new(log: Log, queue: Queue, run: u64) -> Self {
-        Self { log, queue, run, seen: AtomicU64::new(0) }
+        Self { log, queue, run, seen: AtomicU64::new(0), dead_letters: None, shedding: Shedding::default() }
+    }
+
+    /// Keeps what the sink refuses in `queue`, which is of the same log.
+    pub fn with_dead_letters(self, queue: Queue) -> Self {
+        Self { dead_letters: Some(queue), ..self }
+    }
+
+    /// Makes room in a full log by the queues of `shedding`, which is one for the whole log.
+    pub fn with_shedding(self, shedding: Shedding) -> Self {
+        Self { shedding, ..self }
+    }
+
+    /// The queues of the log that give way.
+    pub(super) fn shedding(&self) -> &Shedding {
+        &self.shedding
     }
 
     /// The log.
@@ -55,19 +65,14 @@ impl DurableQueue {
         &self.log
     }
 
-    /// A request as an entry.
-    pub(super) fn entry(&self, pipeline: &str, request: &OtlpRequest) -> Bytes {
-        // Names of pipelines are short; a longer one would only be cut in the books.
-        let name = pipeline.as_bytes();
-        let name = &name[..name.len().min(usize::from(u16::MAX))];
-        let mut entry = BytesMut::with_capacity(HEADER + name.len() + request.bytes.len());
-        entry.put_u8(VERSION);
-        entry.put_u64_le(self.run);
-        entry.put_u32_le(u32::try_from(request.items).unwrap_or(u32::MAX));
-        entry.put_u16_le(name.len() as u16);
-        entry.put_slice(name);
-        entry.put_slice(&request.bytes);
-        entry.freeze()
+    /// Where dead letters go.
+    pub(super) fn dead_letters(&self) -> Option<&Queue> {
+        self.dead_letters.as_ref()
+    }
+
+    /// A request as an entry; with a reason and a detail, as a dead letter.
+    pub(super) fn entry(&self, pipeline: &str, rejection: Option<(&str, &str)>, request: &OtlpRequest) -> Bytes {
+        entry::write(self.run, pipeline, rejection, request)
     }
 
     /// Adds an entry to an append.
@@ -80,8 +85,8 @@ impl DurableQueue {
         let entries = self.queue.take(Limits { entries: MOST_ENTRIES, bytes });
         let (mut found, mut unreadable) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
-            match read(entry.payload(), signal) {
-                Some((run, pipeline, request)) => {
+            match Stored::read(entry.payload(), signal) {
+                Some(Stored { run, pipeline, request, .. }) => {
                     let recovered =
                         run != self.run && self.seen.fetch_max(entry.offset() + 1, Relaxed) <= entry.offset();
                     let appended = entry.appended();
@@ -101,56 +106,5 @@ impl DurableQueue {
     /// Its numbers.
     pub fn stats(&self) -> QueueStats {
         self.queue.stats()
-    }
-}
-
-/// Run, pipeline and request of an entry.
-fn read(mut entry: Bytes, signal: Signal) -> Option<(u64, String, OtlpRequest)> {
-    if entry.len() < HEADER || entry.get_u8() != VERSION {
-        return None;
-    }
-    let (run, items, length) = (entry.get_u64_le(), entry.get_u32_le(), usize::from(entry.get_u16_le()));
-    if entry.len() < length {
-        return None;
-    }
-    let pipeline = String::from_utf8(entry.split_to(length).to_vec()).ok()?;
-    Some((run, pipeline, OtlpRequest { signal, bytes: entry, items: items as usize }))
-}
-
-/// The entries of a request on its way to the sink. Its parts share it; the last one decides.
-#[derive(Clone, Default)]
-pub(super) struct Settling(Option<Arc<Entries>>);
-
-struct Entries {
-    entries: Mutex<Vec<Entry>>,
-    kept: AtomicBool,
-}
-
-impl Settling {
-    /// Settles these when the last clone is dropped.
-    pub fn new(entries: Vec<Entry>) -> Self {
-        let some = !entries.is_empty();
-        Self(some.then(|| Arc::new(Entries { entries: Mutex::new(entries), kept: AtomicBool::new(false) })))
-    }
-
-    /// Whether the request is in a log.
-    pub fn is_durable(&self) -> bool {
-        self.0.is_some()
-    }
-
-    /// Leaves all in the log, to be taken again.
-    pub fn keep(&self) {
-        if let Some(entries) = &self.0 {
-            entries.kept.store(true, Relaxed);
-        }
-    }
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        let entries = std::mem::take(&mut *self.entries.lock());
-        if !self.kept.load(Relaxed) {
-            entries.into_iter().for_each(Entry::settle);
-        }
     }
 }

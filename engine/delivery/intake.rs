@@ -196,7 +196,7 @@ impl PipelineIntake {
                     unannounced = true;
                     (name, deadline, RETRY_AFTER)
                 }
-                Hindrance::FullDisk { name, holds: false } if matches!(patience, Patience::For(_)) => {
+                Hindrance::FullDisk { name, holds: false, .. } if matches!(patience, Patience::For(_)) => {
                     return Err(Refused::Busy { full: name, retry_after: RETRY_AFTER });
                 }
                 Hindrance::FullDisk { name, .. } => {

@@ -53,6 +53,8 @@ pub mod reason {
     pub const NO_RETRY: &str = "retry_disabled";
     /// `retry_on_failure.max_elapsed_time` is over.
     pub const GAVE_UP: &str = "retry_time_elapsed";
+    /// The queue on disk was full, and these were the oldest (`on_full: drop_oldest`).
+    pub const DROPPED_OLDEST: &str = "dropped_oldest";
     /// The drain deadline came before the sink took them.
     pub const SHUTDOWN: &str = "shutdown_deadline";
     /// The sending task ended without settling them.

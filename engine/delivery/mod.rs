@@ -12,18 +12,26 @@
 //! the queue.
 
 pub mod attempts;
+mod bisection;
 pub mod budget;
+mod circuit;
 pub mod complaints;
 pub mod direct;
+mod dispatch;
 pub mod durable;
+pub mod entry;
 mod gathering;
 pub mod intake;
 pub mod ledger;
+mod letters;
 pub mod pipeline;
 pub mod queue;
 pub mod retry;
 pub mod routing;
 pub mod sender;
+mod settling;
+pub mod shedding;
+mod taken;
 mod transaction;
 
 #[cfg(test)]

@@ -9,17 +9,19 @@
 
 use super::{
     budget::{Budget, Reserved},
-    durable::{DurableQueue, Found, Settling, WINDOW},
+    durable::{DurableQueue, Found, WINDOW},
     ledger::{DestinationAccount, Ledger, reason},
+    letters::Letters,
+    taken::Taken,
 };
 use crate::{
-    config::{QueueConfig, Sizer},
-    event::{OtlpRequest, Signal, otlp},
+    config::{OnFull, QueueConfig, Sizer},
+    event::{OtlpRequest, Signal},
     telemetry::{Counter, Gauge, Telemetry},
 };
 use lanner_queue::Entry;
 use parking_lot::Mutex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
@@ -29,6 +31,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 use tokio::{sync::Notify, time::Instant};
+
+/// So long is waited for the disk to bring in what is to be dropped.
+const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// Requests that wait for one exporter, of one signal.
 pub struct SendingQueue {
@@ -49,6 +54,9 @@ pub struct SendingQueue {
 /// What a durable queue has more.
 struct Disk {
     queue: DurableQueue,
+    letters: Option<Letters>,
+    /// Held while entries come in, so that they stay in order whoever asks for them.
+    filling: Mutex<()>,
     /// By pipeline: whose requests are found in the log.
     accounts: Mutex<HashMap<String, Arc<DestinationAccount>>>,
     /// For requests of pipelines that the configuration has no more.
@@ -78,13 +86,14 @@ struct QueueMetrics {
     enqueue_failed: Counter,
 }
 
-struct Item {
-    request: OtlpRequest,
-    account: Arc<DestinationAccount>,
-    units: usize,
+/// A request in the queue, and what it holds.
+pub(super) struct Item {
+    pub request: OtlpRequest,
+    pub account: Arc<DestinationAccount>,
+    pub units: usize,
     arrived: Instant,
-    memory: Option<Reserved>,
-    entry: Option<Entry>,
+    pub memory: Option<Reserved>,
+    pub entry: Option<Entry>,
 }
 
 /// Room in a queue, given back when dropped without a push.
@@ -93,20 +102,6 @@ pub struct Reservation {
     queue: Arc<SendingQueue>,
     units: usize,
     memory: Option<Reserved>,
-}
-
-/// Requests taken out to be sent together. Settle it: what is dropped unsettled stays in the log, or counts as rejected
-/// where there is none.
-pub struct Taken {
-    queue: Arc<SendingQueue>,
-    pub request: OtlpRequest,
-    /// Whose items these are, in the order of the request.
-    pub parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
-    units: usize,
-    settled: bool,
-    settling: Settling,
-    /// Given back with the rest when this is dropped.
-    memory: Vec<Reserved>,
 }
 
 /// What is full.
@@ -183,9 +178,23 @@ impl SendingQueue {
         }
         let help = "Entries of the queue on disk that could not be read and were dropped.";
         let unreadable = telemetry.counter("lanner_queue_unreadable", help, "{request}", &[("exporter", exporter)]);
+        let letters = Letters::of(&queue, exporter, signal, telemetry);
         let (ledger, telemetry) = (ledger.clone(), telemetry.clone());
-        this.disk = Some(Disk { queue, accounts: Mutex::default(), ledger, telemetry, unreadable });
-        Arc::new(this)
+        let shedding = (config.on_full == OnFull::DropOldest).then(|| queue.shedding().clone());
+        this.disk = Some(Disk {
+            queue,
+            letters,
+            filling: Mutex::default(),
+            accounts: Mutex::default(),
+            ledger,
+            telemetry,
+            unreadable,
+        });
+        let this = Arc::new(this);
+        if let Some(shedding) = shedding {
+            shedding.add(&this);
+        }
+        this
     }
 
     /// Says whose the requests of a pipeline are, so that those found in the log are counted there.
@@ -198,6 +207,12 @@ impl SendingQueue {
     /// The log behind the queue.
     pub(super) fn disk(&self) -> Option<&DurableQueue> {
         self.disk.as_ref().map(|disk| &disk.queue)
+    }
+
+    /// The log behind the queue, and where it keeps what the sink refuses.
+    pub(super) fn dead_letters(&self) -> Option<(&DurableQueue, &Letters)> {
+        let disk = self.disk.as_ref()?;
+        Some((&disk.queue, disk.letters.as_ref()?))
     }
 
     /// The exporter's id.
@@ -241,6 +256,7 @@ impl SendingQueue {
     /// Brings in what the log has, as far as the window has room.
     pub(super) fn refill(&self) {
         let Some(disk) = &self.disk else { return };
+        let _filling = disk.filling.lock();
         let room = WINDOW.saturating_sub(self.waiting.lock().bytes);
         if room == 0 {
             return;
@@ -351,16 +367,48 @@ impl SendingQueue {
             }
             (bytes, records) = (next_bytes, next_records);
             // The front was just seen, so this ends the loop only in theory.
-            let Some(item) = waiting.items.pop_front() else { break };
+            let Some(item) = waiting.pop() else { break };
             items.push(item);
         }
-        waiting.bytes -= bytes;
-        waiting.records -= records;
         drop(waiting);
         Taken::merge(self, items, bytes, records)
     }
 
-    fn give_back(&self, units: usize) {
+    /// Drops the oldest requests that no sender has taken, about so many bytes; says how many. Cancel-safe.
+    pub(super) async fn shed(&self, bytes: u64) -> u64 {
+        let Some(disk) = &self.disk else { return 0 };
+        let mut freed = 0;
+        while freed < bytes {
+            let Some(item) = self.waiting.lock().pop() else {
+                self.refill();
+                let stats = disk.queue.stats();
+                if !self.is_empty() {
+                    continue;
+                }
+                // What is not in flight has to be read first.
+                if stats.entries <= stats.in_flight
+                    || tokio::time::timeout(READ_PAUSE, disk.queue.arrived()).await.is_err()
+                {
+                    break;
+                }
+                continue;
+            };
+            freed += item.request.bytes.len().max(1) as u64;
+            item.account.reject(reason::DROPPED_OLDEST, item.request.items as u64);
+            item.account.queued.add(-(item.request.items as i64));
+            item.entry.into_iter().for_each(Entry::settle);
+            self.give_back(item.units);
+        }
+        freed
+    }
+
+    /// Gives back the room of what is not in the queue any more.
+    pub(super) fn give_back(&self, units: usize) {
+        self.metrics.size.add(-(units as i64));
+        self.unreserve(units);
+    }
+
+    fn unreserve(&self, units: usize) {
         self.used.fetch_sub(units, Relaxed);
         self.budget.announce_room();
     }
@@ -372,6 +420,14 @@ impl SendingQueue {
 }
 
 impl Waiting {
+    /// Takes the oldest.
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        self.bytes -= item.request.bytes.len();
+        self.records -= item.request.items;
+        Some(item)
+    }
+
     fn has(&self, wanted: Wanted) -> bool {
         !self.items.is_empty() && (self.bytes >= wanted.bytes || self.records >= wanted.records)
     }
@@ -413,119 +469,7 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         if self.units != 0 {
-            self.queue.give_back(self.units);
+            self.queue.unreserve(self.units);
         }
-    }
-}
-
-impl Taken {
-    fn merge(queue: &Arc<SendingQueue>, items: SmallVec<[Item; 8]>, bytes: usize, records: usize) -> Option<Self> {
-        let mut parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]> = SmallVec::new();
-        let mut memory = Vec::with_capacity(items.len());
-        let mut entries = Vec::new();
-        let mut units = 0;
-        // A single request is handed on as it is; several become one by concatenation, as protobuf allows.
-        let mut merged = if items.len() > 1 { Vec::with_capacity(bytes) } else { Vec::new() };
-        let mut single = None;
-        let many = items.len() > 1;
-        for item in items {
-            units += item.units;
-            memory.extend(item.memory);
-            entries.extend(item.entry);
-            match parts.last_mut() {
-                Some((account, count)) if Arc::ptr_eq(account, &item.account) => *count += item.request.items,
-                _ => parts.push((item.account, item.request.items)),
-            }
-            if many {
-                merged.extend_from_slice(&item.request.bytes);
-            } else {
-                single = Some(item.request.bytes);
-            }
-        }
-        if parts.is_empty() {
-            return None;
-        }
-        let bytes = single.unwrap_or_else(|| merged.into());
-        let request = OtlpRequest { signal: queue.signal, bytes, items: records };
-        let settling = Settling::new(entries);
-        Some(Self { queue: Arc::clone(queue), request, parts, units, settled: false, settling, memory })
-    }
-
-    /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
-    /// larger than the limit stays whole.
-    pub(super) fn split(mut self, max_items: usize, max_bytes: usize) -> SmallVec<[Self; 1]> {
-        let over = |limit: usize, size: usize| limit != 0 && size > limit;
-        if !over(max_items, self.request.items) && !over(max_bytes, self.request.bytes.len()) {
-            return smallvec![self];
-        }
-        let Ok(requests) = otlp::split(&self.request, max_items, max_bytes) else {
-            // Not splittable means not OTLP inside; the sink will say so.
-            return smallvec![self];
-        };
-        self.settled = true;
-        let mut owners = std::mem::take(&mut self.parts).into_iter();
-        let mut current = owners.next();
-        let mut taken = SmallVec::new();
-        for request in requests {
-            let mut parts = SmallVec::new();
-            let mut missing = request.items;
-            while missing > 0 {
-                let Some((account, items)) = current.take() else { break };
-                let some = items.min(missing);
-                missing -= some;
-                parts.push((Arc::clone(&account), some));
-                current = if items > some { Some((account, items - some)) } else { owners.next() };
-            }
-            // The room of all goes with the first part: it is given back a little early, but exactly once.
-            let units = std::mem::take(&mut self.units);
-            let memory = std::mem::take(&mut self.memory);
-            let (queue, settling) = (Arc::clone(&self.queue), self.settling.clone());
-            taken.push(Self { queue, request, parts, units, settled: false, settling, memory });
-        }
-        taken
-    }
-
-    /// Whether it is in a log and may stay there.
-    pub(super) fn is_durable(&self) -> bool {
-        self.settling.is_durable()
-    }
-
-    /// The sink has all items but `rejected`, which it will never take.
-    pub fn delivered(mut self, rejected: usize, reason: &'static str) {
-        self.settled = true;
-        let mut left = rejected.min(self.request.items);
-        for (account, items) in &self.parts {
-            let lost = left.min(*items);
-            left -= lost;
-            account.delivered.add((items - lost) as u64);
-            account.reject(reason, lost as u64);
-        }
-    }
-
-    /// The sink will never have these items.
-    pub fn rejected(mut self, reason: &'static str) {
-        self.settled = true;
-        for (account, items) in &self.parts {
-            account.reject(reason, *items as u64);
-        }
-    }
-}
-
-impl Drop for Taken {
-    /// Gives the room back. Runs after the items were counted, so that the ledger never shows them nowhere.
-    fn drop(&mut self) {
-        if !self.settled && self.settling.is_durable() {
-            // It stays in the log, and so in the books as queued.
-            self.settling.keep();
-            return;
-        }
-        for (account, items) in &self.parts {
-            if !self.settled {
-                account.reject(reason::ABANDONED, *items as u64);
-            }
-            account.queued.add(-(*items as i64));
-        }
-        self.queue.metrics.size.add(-(self.units as i64));
-        self.queue.give_back(self.units);
     }
 }

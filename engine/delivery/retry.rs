@@ -3,8 +3,11 @@
 use crate::config::RetryConfig;
 use std::time::Duration;
 
+/// While draining a dead sink is tried at least this often.
+pub(super) const DRAIN_RETRY: Duration = Duration::from_secs(1);
+
 /// The longest a sink may make us wait by Retry-After or RetryInfo.
-const LONGEST_ASKED: Duration = Duration::from_secs(600);
+pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(600);
 
 /// The delays between the attempts of one request.
 #[derive(Clone, Debug)]

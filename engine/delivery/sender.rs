@@ -7,17 +7,17 @@
 
 use super::{
     attempts::{Attempts, Destination},
+    dispatch::{Stop, dispatch},
     gathering::Gathering,
     ledger::reason,
-    queue::{SendingQueue, Taken, Wanted},
-    retry::Backoff,
+    queue::{SendingQueue, Wanted},
+    taken::{Refused, Taken},
 };
 use crate::{
-    component::{BoxError, ComponentId, Drain, Outcome, Request},
-    config::RetryConfig,
+    component::{BoxError, ComponentId, Drain},
     telemetry::Telemetry,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{task::JoinSet, time::Instant};
 
 /// The sender of one queue.
@@ -95,18 +95,20 @@ impl Sender {
             report(ended);
         }
         while let Some(taken) = self.queue.take(0, 0).filter(|taken| !taken.is_durable()) {
-            self.attempts.send_failed.add(taken.request.items as u64);
-            taken.rejected(reason::SHUTDOWN);
+            self.attempts.count(taken.request.items, taken.request.items);
+            taken.settle(&Refused::All, reason::SHUTDOWN, "");
         }
         Ok(())
     }
 
     fn spawn(&self, sends: &mut JoinSet<()>, taken: Taken, drain: &Drain, deadline: &Drain) {
         let attempts = Arc::clone(&self.attempts);
-        let (drain, deadline) = (drain.clone(), deadline.clone());
+        let stop = Stop { drain: drain.clone(), deadline: deadline.clone() };
         sends.spawn(async move {
+            // It is never closed.
+            let _slot = attempts.slots.acquire().await;
             let _in_flight = attempts.in_flight();
-            deliver(&attempts, taken, &drain, &deadline).await;
+            dispatch(&attempts, taken, &stop).await;
         });
     }
 }
@@ -118,85 +120,5 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
         // Exporters are guarded by themselves, so this would be a defect of the engine; the items were counted as
         // abandoned when the task was dropped.
         tracing::error!("a sending task panicked: {error}");
-    }
-}
-
-/// Repeats attempts until the request is settled.
-async fn deliver(attempts: &Attempts, taken: Taken, drain: &Drain, deadline: &Drain) {
-    let retry = &attempts.destination.delivery.retry_on_failure;
-    let id = &attempts.destination.id;
-    let request = Request::new(taken.request.clone());
-    let items = request.items() as u64;
-    let mut backoff = Backoff::new(retry);
-    let started = Instant::now();
-    loop {
-        let outcome = tokio::select! {
-            outcome = attempts.attempt(&request) => Some(outcome),
-            () = deadline.requested() => None,
-        };
-        let is_over = deadline.is_requested() || (drain.is_requested() && taken.is_durable());
-        let outcome = match outcome {
-            Some(outcome) if !(is_over && matches!(outcome, Outcome::Retry { .. })) => outcome,
-            // Dropped, it stays in the log.
-            _ if taken.is_durable() => return attempts.left_behind.request(),
-            _ => {
-                attempts.send_failed.add(items);
-                return taken.rejected(reason::SHUTDOWN);
-            }
-        };
-        match outcome {
-            Outcome::Delivered => {
-                attempts.complaints.over();
-                attempts.sent.add(items);
-                return taken.delivered(0, reason::PARTIAL);
-            }
-            Outcome::Partial { rejected, reason: why } => {
-                attempts.complaints.over();
-                tracing::warn!(exporter = %id, rejected_items = rejected, reason = %why, "Exporting failed. Rejecting data.");
-                let rejected = rejected.min(request.items());
-                attempts.sent.add(items - rejected as u64);
-                attempts.send_failed.add(rejected as u64);
-                return taken.delivered(rejected, reason::PARTIAL);
-            }
-            Outcome::Reject { reason: why } => {
-                tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
-                attempts.complaints.dropped(&why);
-                attempts.send_failed.add(items);
-                return taken.rejected(reason::SINK);
-            }
-            Outcome::Retry { after, reason: why } => {
-                if let Some(cause) = gives_up(retry, started) {
-                    tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
-                    attempts.complaints.dropped(&why);
-                    attempts.send_failed.add(items);
-                    return taken.rejected(cause);
-                }
-                let mut delay = backoff.next(after);
-                if drain.is_requested() {
-                    delay = delay.min(DRAIN_RETRY);
-                }
-                attempts.complaints.about(&why, delay);
-                let was_draining = drain.is_requested();
-                tokio::select! {
-                    () = tokio::time::sleep(delay) => {}
-                    () = drain.requested(), if !was_draining => {}
-                    () = deadline.requested() => {}
-                }
-            }
-        }
-    }
-}
-
-/// While draining a dead sink is tried this often.
-const DRAIN_RETRY: Duration = Duration::from_secs(1);
-
-fn gives_up(retry: &RetryConfig, started: Instant) -> Option<&'static str> {
-    let limit = retry.max_elapsed_time.0;
-    if !retry.enabled {
-        Some(reason::NO_RETRY)
-    } else if !limit.is_zero() && started.elapsed() >= limit {
-        Some(reason::GAVE_UP)
-    } else {
-        None
     }
 }

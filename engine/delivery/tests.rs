@@ -1,7 +1,13 @@
 //! Delivery from `consume` to the exporter, with a scripted exporter and a paused clock. Every scenario ends with the
 //! ledger: the books must close.
 
+mod circuit;
+mod dead_letters;
 mod durable;
+mod full;
+mod judge;
+mod random;
+mod refusals;
 mod stages;
 
 use super::{
@@ -9,19 +15,23 @@ use super::{
     budget::Budget,
     complaints::SinkHealth,
     direct::DirectSender,
+    durable::DurableQueue,
+    entry::QueueName,
     intake::PipelineIntake,
     ledger::Ledger,
     pipeline::{Output, Pipeline, Step},
     queue::SendingQueue,
     sender::Sender,
+    shedding::Shedding,
 };
 use crate::{
     component::{ComponentId, Consumer, Drain, Emitter, Exporter, Kind, Outcome, Refused, Request, Stage, Transform},
-    config::{BatchConfig, DeliveryConfig, Duration as Span, QueueConfig, RetryConfig},
+    config::{BatchConfig, DeliveryConfig, Duration as Span, OnFull, QueueConfig, RetryConfig},
     event::{Batch, LogRecord, Logs, OtlpRequest, Signal, otlp::tests::frames::request},
     telemetry::{Health, Status, Telemetry},
 };
 use async_trait::async_trait;
+use lanner_queue::{Policy, QueueOptions};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
@@ -117,6 +127,8 @@ struct Build {
     stage: Option<Arc<dyn Stage>>,
     /// A log for the queues, and which run of the process this is.
     disk: Option<(lanner_queue::Log, lanner_queue::QueueOptions, u64)>,
+    /// The exporters whose queues give way when the log is full, besides what the configuration says of all.
+    gives_way: Vec<&'static str>,
 }
 
 impl Default for Build {
@@ -129,16 +141,17 @@ impl Default for Build {
             budget: 1 << 20,
             stage: None,
             disk: None,
+            gives_way: Vec::new(),
         }
     }
 }
 
 impl Build {
-    fn with(self, exporters: &[(&str, Arc<Scripted>)]) -> Bench {
+    fn with<E: Exporter>(self, exporters: &[(&str, Arc<E>)]) -> Bench {
         let (telemetry, ledger, budget) = (Telemetry::default(), Ledger::default(), Budget::new(self.budget));
         let (drain, deadline, health) = (Drain::new(), Drain::new(), Health::default());
         let account = ledger.pipeline(&telemetry, "logs");
-        let mut senders = Vec::new();
+        let (mut senders, shedding) = (Vec::new(), Shedding::default());
         let stage = self.stage.map(|stage| Output::Stage { stage, account: account.destination("stage") });
         let outputs = exporters
             .iter()
@@ -146,17 +159,26 @@ impl Build {
                 let id: ComponentId = name.parse().unwrap();
                 let exporter: Arc<dyn Exporter> = Arc::clone(exporter) as _;
                 let (delivery, sink) = (self.delivery.clone(), SinkHealth::new(health.clone(), &id));
-                let destination = Arc::new(Destination { id, exporter, delivery, health: sink });
+                let destination = Arc::new(Destination { id: id.clone(), exporter, delivery, health: sink });
                 let owed = account.destination(name);
                 if self.delivery.sending_queue.enabled == Some(false) {
                     let sender = Arc::new(DirectSender::new(destination, self.signal, &telemetry));
                     return Output::Direct { sender, account: owed };
                 }
-                let config = &self.delivery.sending_queue;
+                let mut config = self.delivery.sending_queue.clone();
+                if self.gives_way.contains(name) {
+                    config.on_full = OnFull::DropOldest;
+                }
+                let config = &config;
                 let queue = match &self.disk {
                     Some((log, options, run)) => {
-                        let queue = log.queue(&format!("{name}:{}", self.signal), options.clone()).unwrap();
-                        let disk = super::durable::DurableQueue::new(log.clone(), queue, *run);
+                        let name_on_disk = QueueName::of(&id, self.signal);
+                        let queue = |name: QueueName, options| log.queue(&name.to_string(), options).unwrap();
+                        let max_bytes = config.dead_letters.max_size_mib << 20;
+                        let letters = QueueOptions { policy: Policy::DropOldest, max_bytes, ..QueueOptions::default() };
+                        let disk = DurableQueue::new(log.clone(), queue(name_on_disk.clone(), options.clone()), *run)
+                            .with_shedding(shedding.clone())
+                            .with_dead_letters(queue(name_on_disk.dead_letters(), letters));
                         let books = (budget.clone(), &ledger, &telemetry);
                         SendingQueue::on_disk(name, self.signal, config, disk, books)
                     }
@@ -341,7 +363,7 @@ async fn a_cancelled_request_is_nowhere() {
 #[tokio::test(start_paused = true)]
 async fn counts_what_the_sink_will_never_take() {
     let sink = Scripted::new([
-        Outcome::Reject { reason: "bad".into() },
+        Outcome::Refuse { reason: "bad".into() },
         Outcome::Partial { rejected: 2, reason: "two are bad".into() },
         Outcome::Reject { reason: "panic".into() },
     ]);

@@ -71,7 +71,7 @@ pub(super) enum Hindrance {
     /// A stage has no room.
     FullStage { name: String },
     /// The disk, or a queue's share of it, has no room; `holds` when senders shall wait.
-    FullDisk { name: String, holds: bool },
+    FullDisk { name: String, holds: bool, bytes: u64 },
     /// The storage of a durable stage or of a queue on disk could not be written.
     Unstored { name: String, error: BoxError },
     /// A request that never fits into the queue.
@@ -125,7 +125,7 @@ impl<'g> Transaction<'g> {
                 {
                     entry
                 }
-                _ => disk.entry(append.account.pipeline(), &append.request),
+                _ => disk.entry(append.account.pipeline(), None, &append.request),
             };
             record = disk.put(record, entry.clone());
             last = Some((append, entry));
@@ -134,10 +134,29 @@ impl<'g> Transaction<'g> {
             Ok(admission) => Ok(Some((name, admission))),
             Err((AppendError::Full(full), _)) => {
                 let name = format!("the sending queue of {} on disk", full.queue);
-                Err(Hindrance::FullDisk { name, holds: full.holds })
+                Err(Hindrance::FullDisk { name, holds: full.holds, bytes: full.bytes })
             }
             Err((error @ AppendError::TooLarge(_), _)) => Err(Hindrance::TooLarge(error)),
             Err((error, _)) => Err(Hindrance::Unstored { name, error: error.into() }),
+        }
+    }
+
+    /// The same, where the log is full in the place of the oldest of queues that give way.
+    async fn admit_or_shed(&self) -> Result<Option<(String, Admission)>, Hindrance> {
+        loop {
+            let full = match self.admit_on_disk() {
+                Err(Hindrance::FullDisk { name, holds, bytes }) => (name, holds, bytes),
+                other => return other,
+            };
+            let shedding = self.appends.iter().find_map(|append| Some(append.queue.disk()?.shedding()));
+            let (name, holds, bytes) = full;
+            let made_room = match shedding {
+                Some(shedding) => shedding.make_room(bytes).await,
+                None => false,
+            };
+            if !made_room {
+                return Err(Hindrance::FullDisk { name, holds, bytes });
+            }
         }
     }
 
@@ -162,7 +181,7 @@ impl<'g> Transaction<'g> {
             })?;
             reservations.push(reserved);
         }
-        let on_disk = self.admit_on_disk()?;
+        let on_disk = self.admit_or_shed().await?;
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
             send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
         }

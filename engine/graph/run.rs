@@ -21,17 +21,19 @@ use crate::{
         complaints::{SinkHealth, component_name},
         direct::DirectSender,
         durable::DurableQueue,
+        entry::QueueName,
         intake::PipelineIntake,
         ledger::Ledger,
         pipeline::{Output, Pipeline, Step},
         queue::SendingQueue,
         routing::Fork,
         sender::Sender,
+        shedding::Shedding,
     },
     event::Signal,
     telemetry::{Health, Status, Telemetry},
 };
-use lanner_queue::{Log, Policy, QueueOptions};
+use lanner_queue::{BadOptions, Log, Policy, QueueOptions};
 use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
@@ -301,6 +303,8 @@ struct Disk {
     log: Log,
     /// Tells what this graph has accepted from what it finds.
     run: u64,
+    /// The queues that give way when the log is full.
+    shedding: Shedding,
 }
 
 impl Disk {
@@ -314,22 +318,29 @@ impl Disk {
         let Some((id, provider)) = named else { return Ok(None) };
         let failed = |source| BuildError { kind: Kind::Exporter, id: id.clone(), source };
         let log = provider.queues().await.map_err(failed)?;
-        Ok(Some(Self { log, run: fastrand::u64(..) }))
+        Ok(Some(Self { log, run: fastrand::u64(..), shedding: Shedding::default() }))
     }
 
     /// The queue of an exporter and a signal.
     fn queue(&self, id: &ComponentId, signal: Signal, config: &QueueConfig) -> Result<DurableQueue, BuildError> {
         let policy = match config.on_full {
-            OnFull::Hold => Policy::Hold,
+            // What gives way is chosen by the engine, which knows the items.
+            OnFull::Hold | OnFull::DropOldest => Policy::Hold,
             OnFull::Reject => Policy::Reject,
         };
-        let options = QueueOptions { policy, ..QueueOptions::default() };
-        let queue = self.log.queue(&format!("{id}:{signal}"), options).map_err(|error| BuildError {
-            kind: Kind::Exporter,
-            id: id.clone(),
-            source: error.into(),
-        })?;
-        Ok(DurableQueue::new(self.log.clone(), queue, self.run))
+        let name = QueueName::of(id, signal);
+        let queue = |name: QueueName, options| {
+            let failed = |error: BadOptions| BuildError { kind: Kind::Exporter, id: id.clone(), source: error.into() };
+            self.log.queue(&name.to_string(), options).map_err(failed)
+        };
+        let living = queue(name.clone(), QueueOptions { policy, ..QueueOptions::default() })?;
+        let durable = DurableQueue::new(self.log.clone(), living, self.run).with_shedding(self.shedding.clone());
+        let max_bytes = config.dead_letters.max_size_mib << 20;
+        if max_bytes == 0 {
+            return Ok(durable);
+        }
+        let options = QueueOptions { policy: Policy::DropOldest, max_bytes, ..QueueOptions::default() };
+        Ok(durable.with_dead_letters(queue(name.dead_letters(), options)?))
     }
 }
 

@@ -4,7 +4,7 @@
 //! written one after the other, in the order in which their attempts start.
 
 mod config;
-pub(crate) mod otlp_json;
+pub mod otlp_json;
 pub(crate) mod records;
 mod rotation;
 #[cfg(test)]

@@ -145,6 +145,10 @@ impl OtlpGrpcExporter {
                 Some(info) => Outcome::Retry { after: info.delay, reason: reason() },
                 None => Outcome::Reject { reason: reason() },
             },
+            // Said of us or of the address, not of what was sent.
+            Code::Unauthenticated | Code::PermissionDenied | Code::Unimplemented | Code::NotFound => {
+                Outcome::Refuse { reason: reason() }
+            }
             _ => Outcome::Reject { reason: reason() },
         }
     }

@@ -74,7 +74,7 @@ impl Exporter for OtlpHttpExporter {
     async fn export(&self, request: &Request) -> Outcome {
         let Some(url) = &self.urls[request.signal() as usize] else {
             let signal = request.signal();
-            return Outcome::Reject { reason: format!("no endpoint for {signal}; set endpoint or {signal}_endpoint") };
+            return Outcome::Refuse { reason: format!("no endpoint for {signal}; set endpoint or {signal}_endpoint") };
         };
         let body = match self.compressor.compress(request.bytes()).await {
             Ok(body) => body,
@@ -108,6 +108,18 @@ impl OtlpHttpExporter {
                 Outcome::Retry { after: reply.retry_after(), reason }
             }
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Outcome::Retry { after: None, reason },
+            // Said of us or of the address, not of what was sent.
+            StatusCode::UNAUTHORIZED
+            | StatusCode::PAYMENT_REQUIRED
+            | StatusCode::FORBIDDEN
+            | StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+            | StatusCode::GONE
+            | StatusCode::UNSUPPORTED_MEDIA_TYPE
+            | StatusCode::MISDIRECTED_REQUEST
+            | StatusCode::NOT_IMPLEMENTED => Outcome::Refuse { reason },
+            status if status.is_redirection() => Outcome::Refuse { reason },
             _ => Outcome::Reject { reason },
         }
     }

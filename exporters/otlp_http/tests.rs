@@ -33,7 +33,7 @@ fn answer(status: u16, content_type: &str, bytes: Vec<u8>) -> Answer {
 
 /// Scenario: every status from 200 to 599 that a server may send, with Retry-After.
 /// Guarantee: 2xx is delivered; 429, 502, 503, 504 are tried again, the delay is used on 429 and 503 only; the rest
-/// is rejected (500 too).
+/// is rejected (500 too), and what is said of us or the address is told apart from what is said of the request.
 #[tokio::test]
 async fn every_status_falls_into_its_class() {
     let sink = Sink::start(|request| {
@@ -55,7 +55,11 @@ async fn every_status_falls_into_its_class() {
             (429 | 503, Outcome::Retry { after, .. }) => assert_eq!(*after, delay),
             (502 | 504, Outcome::Retry { after, .. }) => assert_eq!(*after, None),
             (429 | 502..=504, _) => panic!("{status}: {outcome:?}"),
-            (300.., Outcome::Reject { reason }) => assert!(reason.starts_with(&format!("HTTP {status}")), "{reason}"),
+            (300..400 | 401..=405 | 407 | 410 | 415 | 421 | 501, Outcome::Refuse { reason })
+            | (400.., Outcome::Reject { reason }) => {
+                assert!(reason.starts_with(&format!("HTTP {status}")), "{reason}");
+                assert!(![401, 403, 404].contains(&status) || matches!(outcome, Outcome::Refuse { .. }), "{status}");
+            }
             _ => panic!("{status}: {outcome:?}"),
         }
     }
@@ -98,7 +102,8 @@ async fn reasons_say_what_the_server_said() {
     for (code, content_type, bytes, expected) in cases {
         let sink = Sink::start(move |_| answer(code, content_type, bytes.clone())).await;
         let reason = expected.to_owned();
-        assert_eq!(plain(&sink).await.export(&logs(1)).await, Outcome::Reject { reason });
+        let expected = if [401, 403].contains(&code) { Outcome::Refuse { reason } } else { Outcome::Reject { reason } };
+        assert_eq!(plain(&sink).await.export(&logs(1)).await, expected);
     }
     let elsewhere = Sink::start(|_| answer(200, "text/plain", Vec::new())).await;
     let target = format!("http://{}", elsewhere.address);
@@ -109,7 +114,7 @@ async fn reasons_say_what_the_server_said() {
         answer
     })
     .await;
-    let Outcome::Reject { reason } = plain(&sink).await.export(&logs(1)).await else { panic!("followed") };
+    let Outcome::Refuse { reason } = plain(&sink).await.export(&logs(1)).await else { panic!("followed") };
     assert!(reason.contains(&target), "{reason}");
     assert!(elsewhere.seen().is_empty());
 }
@@ -131,7 +136,7 @@ async fn s9_an_echo_does_not_leak() {
             "headers": {"authorization": "Bearer canary-in-a-header"},
         }))
         .await;
-        let Outcome::Reject { reason } = exporter.export(&logs(1)).await else { panic!("{content_type}") };
+        let Outcome::Refuse { reason } = exporter.export(&logs(1)).await else { panic!("{content_type}") };
         assert!(reason.contains("[REDACTED]") && !reason.contains("canary"), "{reason}");
     }
 }
@@ -285,7 +290,7 @@ async fn endpoints() {
         assert!(plan(json!({"endpoint": "http://a", key: value})).is_none(), "{key}");
     }
     let exporter = exporter(json!({"logs_endpoint": "http://127.0.0.1:1/x"})).await;
-    assert!(matches!(exporter.export(&metrics()).await, Outcome::Reject { .. }));
+    assert!(matches!(exporter.export(&metrics()).await, Outcome::Refuse { .. }));
 }
 
 /// Scenario: a config with secrets is printed and serialized.

@@ -4,6 +4,11 @@ use super::{Kept, Opened, queues::Queues, store::Store};
 use lanner_engine::prelude::*;
 use std::{path::PathBuf, sync::Arc};
 
+/// Where the state is when the configuration does not say.
+pub const DIRECTORY: &str = "/var/lib/lanner";
+/// What the log of queues may take when the configuration does not say, in MiB.
+pub const QUEUES_MIB: u64 = 1024;
+
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -26,13 +31,13 @@ pub struct QueuesConfig {
 
 impl Default for QueuesConfig {
     fn default() -> Self {
-        Self { max_size_mib: 1024 }
+        Self { max_size_mib: QUEUES_MIB }
     }
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { directory: "/var/lib/lanner".into(), create_directory: true, queues: QueuesConfig::default() }
+        Self { directory: DIRECTORY.into(), create_directory: true, queues: QueuesConfig::default() }
     }
 }
 
@@ -66,7 +71,7 @@ impl Config {
 impl ExtensionPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Extension>, BoxError> {
         let Config { directory, create_directory, queues } = self.config;
-        let queues = Queues::new(directory.join("queue"), &queues, cx);
+        let queues = Queues::new(&directory, &queues, cx);
         let store = tokio::task::spawn_blocking(move || Store::open(&directory, create_directory)).await??;
         let help = "Damaged files that were moved aside; components started without their state.";
         let labels = [("extension", cx.id.as_str())];

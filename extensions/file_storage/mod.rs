@@ -18,6 +18,9 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use config::{DIRECTORY, QUEUES_MIB};
+pub use queues::queue_log;
+
 use config::{Config, Plan};
 use lanner_engine::{component::StorageProvider, prelude::*};
 use queues::Queues;

@@ -6,13 +6,23 @@
 use super::config::QueuesConfig;
 use lanner_engine::{prelude::*, telemetry::Telemetry};
 use lanner_queue::{Log, Options, Recovered};
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::sync::OnceCell;
 
 /// How often the log's numbers are read.
 const LOOK: Duration = Duration::from_secs(10);
 /// A segment is at most this large; of a smaller log it is a part.
 const SEGMENT: u64 = 32 << 20;
+
+/// Where the log of queues is below the directory of the extension, and what it may take.
+pub fn queue_log(directory: &Path, max_size_mib: u64) -> (PathBuf, Options) {
+    let max_bytes = max_size_mib << 20;
+    let options = Options { max_bytes, segment_bytes: SEGMENT.min(max_bytes / 16), ..Options::default() };
+    (directory.join("queue"), options)
+}
 
 /// The log, once somebody needs it.
 pub(super) struct Queues {
@@ -24,9 +34,8 @@ pub(super) struct Queues {
 }
 
 impl Queues {
-    pub fn new(folder: PathBuf, config: &QueuesConfig, cx: &BuildCx) -> Self {
-        let max_bytes = config.max_size_mib << 20;
-        let options = Options { max_bytes, segment_bytes: SEGMENT.min(max_bytes / 16), ..Options::default() };
+    pub fn new(directory: &Path, config: &QueuesConfig, cx: &BuildCx) -> Self {
+        let (folder, options) = queue_log(directory, config.max_size_mib);
         Self { folder, options, telemetry: cx.telemetry.clone(), id: cx.id.clone(), log: OnceCell::new() }
     }
 
@@ -78,6 +87,12 @@ impl Queues {
                 self.telemetry.gauge(name, help, unit, &labels).set(i64::try_from(value).unwrap_or(i64::MAX));
             };
             gauge("lanner_queue_entries", "Requests of the queue that are not delivered.", "{request}", queue.entries);
+            gauge(
+                "lanner_queue_dropped",
+                "Requests of the queue that gave way to newer ones.",
+                "{request}",
+                queue.counts.dropped,
+            );
             gauge(
                 "lanner_queue_lost",
                 "Requests of the queue that were damaged on disk.",

@@ -253,6 +253,31 @@ async fn a_sender_survives_a_read_error() {
     log.close().await;
 }
 
+/// Scenario: an append that settles an entry is refused by the disk, then because it never fits; then one is written.
+/// Guarantee: the entry comes back each time, still taken, and in the end is in the other queue alone.
+#[tokio::test]
+async fn a_refused_append_gives_its_entries_back() {
+    let fs = Simulated::new();
+    let log = start(&fs, options());
+    let (a, letters) = (queue(&log, "a"), queue(&log, "letters"));
+    put(&log, &a, "entry").await.unwrap();
+    let entry = a.take(Limits::default()).remove(0);
+    fs.plan(|_, kind| (kind == "sync").then_some(Fault::Error));
+    let admitted = log.admit(Append::new().put(&letters, "letter".into()).settle(entry)).ok().unwrap();
+    let (error, mut entries) = admitted.write_or_return().await.unwrap_err();
+    assert!(matches!(error, AppendError::Disk(_)) && entries.len() == 1, "{error}");
+    fs.plan(|_, _| None);
+    let too_large = Append::new().put(&letters, vec![0; 1 << 24].into()).settle(entries.remove(0));
+    let (error, append) = log.admit(too_large).err().unwrap();
+    assert!(matches!(error, AppendError::TooLarge(_)), "{error}");
+    let entry = append.into_entries().remove(0);
+    assert!(a.take(Limits::default()).is_empty() && a.stats().in_flight == 1);
+    let admitted = log.admit(Append::new().put(&letters, "letter".into()).settle(entry)).ok().unwrap();
+    assert!(admitted.write_or_return().await.is_ok());
+    assert_eq!((a.stats().entries, letters.stats().entries), (0, 1));
+    log.close().await;
+}
+
 /// Scenario: a queue is used in one run, not in the next, and again in the third (D17).
 /// Guarantee: its entries are kept and listed as nobody's, and are there when it comes back.
 #[tokio::test]

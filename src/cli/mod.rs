@@ -8,6 +8,7 @@ mod explain;
 mod graph;
 mod health;
 mod print_config;
+mod queue;
 mod rules;
 mod run;
 mod schema;
@@ -41,6 +42,7 @@ enum Command {
     Schema(schema::Args),
     Explain(explain::Args),
     Rules(rules::Args),
+    Queue(queue::Args),
     Health(health::Args),
     Completion(completion::Args),
 }
@@ -57,6 +59,7 @@ pub fn main(components: &[&[Factory]]) -> ExitCode {
         Command::Schema(args) => args.run(&registry),
         Command::Explain(args) => args.run(),
         Command::Rules(args) => args.run(),
+        Command::Queue(args) => args.run(&registry),
         Command::Health(args) => args.run(),
         Command::Completion(args) => args.run(),
     };

@@ -21,6 +21,7 @@ mod otlp_bombs;
 mod otlp_sdk;
 mod outage;
 mod own_metrics;
+mod queue;
 mod quickstart;
 mod routing;
 mod rules;

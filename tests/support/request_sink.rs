@@ -33,11 +33,15 @@ pub struct Requests {
 pub struct RequestSink {
     port: u16,
     kept: Arc<Mutex<Requests>>,
+    refuses: Refuses,
     _runtime: tokio::runtime::Runtime,
 }
 
 #[derive(Clone)]
-struct Service(Arc<Mutex<Requests>>);
+struct Service(Arc<Mutex<Requests>>, Refuses);
+
+/// The text of logs that are refused.
+type Refuses = Arc<Mutex<Option<&'static str>>>;
 
 #[tonic::async_trait]
 impl LogsService for Service {
@@ -45,7 +49,11 @@ impl LogsService for Service {
         &self,
         request: Request<ExportLogsServiceRequest>,
     ) -> Result<Response<ExportLogsServiceResponse>, Status> {
-        self.0.lock().unwrap().logs.push(request.into_inner());
+        let request = request.into_inner();
+        if self.1.lock().unwrap().is_some_and(|text| format!("{request:?}").contains(text)) {
+            return Err(Status::invalid_argument("poison"));
+        }
+        self.0.lock().unwrap().logs.push(request);
         Ok(Response::new(Default::default()))
     }
 }
@@ -80,9 +88,18 @@ impl RequestSink {
 
     /// Listens on this port.
     pub fn listen(port: u16) -> Self {
+        Self::serve(port, None)
+    }
+
+    /// Listens on a free port, and refuses logs with this text in them.
+    pub fn refusing(text: &'static str) -> Self {
+        Self::serve(0, Some(text))
+    }
+
+    fn serve(port: u16, refuses: Option<&'static str>) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let kept = Arc::new(Mutex::new(Requests::default()));
-        let service = Service(Arc::clone(&kept));
+        let (kept, refuses) = (Arc::new(Mutex::new(Requests::default())), Arc::new(Mutex::new(refuses)));
+        let service = Service(Arc::clone(&kept), Arc::clone(&refuses));
         const GZIP: CompressionEncoding = CompressionEncoding::Gzip;
         let router = tonic::transport::Server::builder()
             .add_service(LogsServiceServer::new(service.clone()).accept_compressed(GZIP))
@@ -94,11 +111,16 @@ impl RequestSink {
             tokio::spawn(router.serve_with_incoming(TcpIncoming::from(listener)));
             port
         });
-        Self { port, kept, _runtime: runtime }
+        Self { port, kept, refuses, _runtime: runtime }
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Refuses nothing any more.
+    pub fn take_everything(&self) {
+        *self.refuses.lock().unwrap() = None;
     }
 
     /// Everything so far.

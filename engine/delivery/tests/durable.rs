@@ -1,21 +1,27 @@
 //! Queues on disk, with a real log in a folder of the test, over several runs.
 
 use super::*;
-use lanner_queue::{Log, Options, Policy, QueueOptions};
+use lanner_queue::{Log, Options};
 use std::path::Path;
 
 /// A pipeline whose queues are in the log of a folder. `run` is another one after each restart.
 async fn run(folder: &Path, run: u64, policy: Policy, exporters: &[(&str, Arc<Scripted>)]) -> (Bench, Log) {
+    let (build, log) = on_disk(folder, run, policy).await;
+    (build.with(exporters), log)
+}
+
+/// The same, to be changed before it is used.
+pub(super) async fn on_disk(folder: &Path, run: u64, policy: Policy) -> (Build, Log) {
     let options = Options { segment_bytes: 64 << 10, max_bytes: 1 << 20, ..Options::default() };
     let (log, _) = Log::open(folder, options).await.unwrap();
     let queue = QueueConfig { num_consumers: 2, queue_size: usize::MAX, ..QueueConfig::default() };
     let delivery = DeliveryConfig { sending_queue: queue, ..DeliveryConfig::default() };
     let disk = Some((log.clone(), QueueOptions { policy, ..QueueOptions::default() }, run));
-    (Build { delivery, disk, ..Build::default() }.with(exporters), log)
+    (Build { delivery, disk, ..Build::default() }, log)
 }
 
 /// Ends without a drain, as a kill does; what was written stays.
-async fn kill(bench: Bench, log: Log) {
+pub(super) async fn kill(bench: Bench, log: Log) {
     for sender in bench.senders {
         sender.abort();
         let _ = sender.await;
@@ -123,13 +129,13 @@ async fn a_caller_that_goes_away_leaves_no_half() {
 }
 
 /// A record of 32 KiB.
-fn large() -> Batch {
+pub(super) fn large() -> Batch {
     let body = "x".repeat(32 << 10).into();
     Batch::logs(Logs::one(Arc::default(), Arc::default(), LogRecord { body, ..LogRecord::default() }))
 }
 
 /// Bounded polling: the log's threads run on the real clock.
-async fn until(done: impl Fn() -> bool) {
+pub(super) async fn until(done: impl Fn() -> bool) {
     let polled = tokio::time::timeout(Duration::from_secs(60), async {
         while !done() {
             tokio::time::sleep(Duration::from_millis(5)).await;

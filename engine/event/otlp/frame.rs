@@ -66,8 +66,20 @@ fn item_count(signal: Signal, mut item: Reader<'_>) -> Result<usize, DecodeError
 /// # Errors
 /// The framing is malformed.
 pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Result<Vec<OtlpRequest>, DecodeError> {
+    parted(request, Parts::new(request.signal, max_items, max_bytes))
+}
+
+/// The first items of a request, at most so many but at least one (of metrics, one metric), and the rest, each with what
+/// stands around it. One request when there is no rest.
+///
+/// # Errors
+/// The framing is malformed.
+pub fn split_first(request: &OtlpRequest, items: usize) -> Result<Vec<OtlpRequest>, DecodeError> {
+    parted(request, Parts { only_first: true, ..Parts::new(request.signal, items.max(1), 0) })
+}
+
+fn parted(request: &OtlpRequest, mut parts: Parts) -> Result<Vec<OtlpRequest>, DecodeError> {
     let bytes: &[u8] = &request.bytes;
-    let mut parts = Parts::new(request.signal, max_items, max_bytes);
     let mut fields = Reader::new(request.signal, bytes);
     while let Some((tag, field)) = fields.next()? {
         if let (1, Some(part)) = (tag, field.bytes()) {
@@ -78,11 +90,42 @@ pub fn split(request: &OtlpRequest, max_items: usize, max_bytes: usize) -> Resul
     Ok(parts.done)
 }
 
+/// The items for which `wanted` says yes, given their number from 0, with what stands around them, byte for byte and in
+/// order. Data points count as items, but a metric is kept or left as a whole: any of its points is enough to keep it.
+///
+/// # Errors
+/// The framing is malformed.
+pub fn pick(request: &OtlpRequest, mut wanted: impl FnMut(usize) -> bool) -> Result<OtlpRequest, DecodeError> {
+    let bytes: &[u8] = &request.bytes;
+    let (mut parts, mut number) = (Parts::new(request.signal, 0, 0), 0);
+    let mut fields = Reader::new(request.signal, bytes);
+    while let Some((tag, field)) = fields.next()? {
+        let (1, Some(part)) = (tag, field.bytes()) else { continue };
+        let resource = open_envelope(fields.nested(part), part)?;
+        for (scope, whole) in resource.inner {
+            let scope = open_envelope(scope, whole)?;
+            let (mut run, mut items) = (Vec::new(), 0);
+            for (item, bytes) in scope.inner {
+                let points = item_count(request.signal, item)?;
+                if (number..number + points).any(&mut wanted) {
+                    run.push(bytes);
+                    items += points;
+                }
+                number += points;
+            }
+            parts.write(&resource.rest, &scope.rest, &run, items);
+        }
+    }
+    Ok(parts.whole())
+}
+
 /// The requests made so far.
 pub(super) struct Parts {
     signal: Signal,
     max_items: usize,
     max_bytes: usize,
+    /// Whether the limits hold for the first part only.
+    only_first: bool,
     done: Vec<OtlpRequest>,
     open: Vec<u8>,
     items: usize,
@@ -126,7 +169,7 @@ impl Writer {
 
 impl Parts {
     pub fn new(signal: Signal, max_items: usize, max_bytes: usize) -> Self {
-        Self { signal, max_items, max_bytes, done: Vec::new(), open: Vec::new(), items: 0 }
+        Self { signal, max_items, max_bytes, only_first: false, done: Vec::new(), open: Vec::new(), items: 0 }
     }
 
     fn resource(&mut self, fields: Reader<'_>, whole: &[u8]) -> Result<(), DecodeError> {
@@ -177,6 +220,9 @@ impl Parts {
         if !self.open.is_empty() {
             let bytes = std::mem::take(&mut self.open).into();
             self.done.push(OtlpRequest { signal: self.signal, bytes, items: std::mem::take(&mut self.items) });
+            if self.only_first {
+                (self.max_items, self.max_bytes) = (0, 0);
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ pub use decode::{MAX_DEPTH, decode_logs};
 pub use encode::encode_logs;
 pub use encode_traces::encode_traces;
 pub use extract::extract_logs;
-pub use frame::{count_items, split};
+pub use frame::{count_items, pick, split, split_first};
 pub use salvage::{Salvaged, salvage_logs};
 
 use super::Signal;

@@ -48,7 +48,7 @@ async fn x5_answers() {
                 assert_eq!(*after, (status == 429).then_some(90 * SECOND));
                 "again"
             }
-            Outcome::Reject { .. } | Outcome::Partial { .. } => "never",
+            Outcome::Reject { .. } | Outcome::Refuse { .. } | Outcome::Partial { .. } => "never",
         };
         assert_eq!(class, expected, "{status} {text}: {outcome:?}");
         let reason = match &outcome {

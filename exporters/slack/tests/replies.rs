@@ -34,7 +34,7 @@ fn class(outcome: &Outcome) -> Class {
     match outcome {
         Outcome::Delivered => Delivered,
         Outcome::Retry { .. } => Again,
-        Outcome::Reject { .. } | Outcome::Partial { .. } => Never,
+        Outcome::Reject { .. } | Outcome::Refuse { .. } | Outcome::Partial { .. } => Never,
     }
 }
 

@@ -45,7 +45,7 @@ async fn every_status_falls_into_its_class() {
                 assert!(status >= 300 && !RetryStatuses::default().0.contains(&status), "{status}");
                 assert!(reason.starts_with(&format!("HTTP {status}")), "{reason}");
             }
-            Outcome::Partial { .. } => panic!("{status}: {outcome:?}"),
+            Outcome::Partial { .. } | Outcome::Refuse { .. } => panic!("{status}: {outcome:?}"),
         }
     }
 }

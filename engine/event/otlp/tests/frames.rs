@@ -3,7 +3,7 @@
 use super::model::logs;
 use crate::event::{
     Batch, Logs, OtlpRequest, Signal,
-    otlp::{count_items, decode_logs, encode_logs, split},
+    otlp::{count_items, decode_logs, encode_logs, pick, split, split_first},
 };
 use bytes::Bytes;
 use lanner_proto::{
@@ -148,8 +148,56 @@ proptest! {
         prop_assert_eq!(total, items);
     }
 
+    /// Scenario: the first items of requests of any signal are taken off.
+    /// Guarantee: they are as many as asked for, but for metrics, which stay whole; the rest is what is left.
+    #[test]
+    fn the_first_stand_alone((signal, bytes, items) in request(), wanted in 1usize..4) {
+        let parts = split_first(&OtlpRequest { signal, bytes, items }, wanted)?;
+        prop_assert!(parts.len() <= 2);
+        let counted: Vec<usize> = parts.iter().map(|part| part.items).collect();
+        for part in parts {
+            prop_assert_eq!(count_items(signal, &part.bytes)?, part.items);
+        }
+        prop_assert_eq!(counted.iter().sum::<usize>(), items);
+        if let [first, _] = counted[..] {
+            prop_assert!(first == wanted || signal == Signal::Metrics);
+        }
+    }
+
+    /// Scenario: some of the records of any logs are picked, then the others.
+    /// Guarantee: each pick holds its records in order, with their resource and scope, and nothing else.
+    #[test]
+    fn picks_are_what_was_wanted(logs in logs(), wanted in vec(any::<bool>(), 20)) {
+        let whole = OtlpRequest { signal: Signal::Logs, bytes: encode_logs(&logs), items: logs.len() };
+        for side in [true, false] {
+            let picked = pick(&whole, |item| wanted[item % 20] == side)?;
+            let mut expected = Logs::default();
+            let records = logs.groups.iter().flat_map(|group| group.records.iter().map(move |record| (group, record)));
+            for (_, (group, record)) in records.enumerate().filter(|(item, _)| wanted[item % 20] == side) {
+                expected.push(group.resource.clone(), group.scope.clone(), record.clone());
+            }
+            prop_assert_eq!(picked.items, expected.len());
+            prop_assert_eq!(decode_logs(&picked.bytes)?, expected);
+        }
+    }
+
+    /// Scenario: metrics and spans, every second item picked, then the others.
+    /// Guarantee: no item is in neither; what is in both shares a metric with one that was wanted.
+    #[test]
+    fn picks_of_other_signals_cover_the_whole((signal, bytes, items) in request()) {
+        let whole = OtlpRequest { signal, bytes, items };
+        let picks = [0, 1].map(|side| pick(&whole, |item| item % 2 == side));
+        let mut total = 0;
+        for picked in picks {
+            let picked = picked?;
+            prop_assert_eq!(count_items(signal, &picked.bytes)?, picked.items);
+            total += picked.items;
+        }
+        prop_assert!(total >= items && (signal == Signal::Metrics || total == items));
+    }
+
     /// Scenario: any bytes taken for a request.
-    /// Guarantee: no panic in counting or splitting.
+    /// Guarantee: no panic in counting, splitting or picking.
     #[test]
     fn any_bytes_never_panic(bytes in vec(any::<u8>(), 0..200), damage in request(), at: prop::sample::Index, byte: u8) {
         let (signal, valid, _) = damage;
@@ -160,7 +208,9 @@ proptest! {
         }
         for (signal, bytes) in [(Signal::Logs, bytes.clone()), (Signal::Metrics, bytes.clone()), (Signal::Traces, bytes), (signal, damaged)] {
             let counted = count_items(signal, &bytes);
-            let parts = split(&OtlpRequest { signal, bytes: bytes.into(), items: 0 }, 1, 100);
+            let request = OtlpRequest { signal, bytes: bytes.into(), items: 0 };
+            let _ = pick(&request, |item| item % 2 == 0);
+            let parts = split(&request, 1, 100);
             if let (Ok(items), Ok(parts)) = (counted, parts) {
                 prop_assert_eq!(parts.iter().map(|part| part.items).sum::<usize>(), items);
             }

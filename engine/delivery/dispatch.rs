@@ -1,0 +1,205 @@
+//! One request on its way: attempts until the sink has it, halves where the sink refuses it, and its end.
+//!
+//! Promises: an attempt that may be repeated is repeated until the configuration says otherwise; of a refused request the
+//! good records are delivered ([`Bisection`]); every item is counted once; on the deadline, or on a drain when an attempt at
+//! what is on disk failed, the rest is left where it is.
+
+use super::{
+    attempts::Attempts,
+    bisection::Bisection,
+    ledger::reason,
+    retry::{Backoff, DRAIN_RETRY},
+    taken::{Refused, Taken},
+};
+use crate::{
+    component::{Drain, Outcome, Request},
+    config::RetryConfig,
+};
+use std::sync::atomic::Ordering::Relaxed;
+use tokio::time::Instant;
+
+/// When to stop.
+#[derive(Clone)]
+pub(super) struct Stop {
+    /// Finish what was begun.
+    pub drain: Drain,
+    /// The end.
+    pub deadline: Drain,
+}
+
+/// What the attempts at a part came to.
+enum End {
+    /// The sink has it, but for these.
+    Taken(Refused, String),
+    /// The sink will never take it, and the exporter has tried every record.
+    Refused(String),
+    /// The sink will never take it as it is; halves may pass.
+    Divisible(String),
+    /// The sink takes nothing from us.
+    AllRefused(String),
+    /// The configuration says that it was tried for long enough.
+    GivenUp(Refused, &'static str, String),
+    /// It is time to stop.
+    Interrupted(Refused),
+}
+
+/// What is told about a request when it is over.
+#[derive(Default)]
+struct Loss {
+    items: usize,
+    why: String,
+}
+
+/// Delivers a request. Dropping the future leaves what is on disk there, and counts the rest as abandoned.
+pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
+    let (queue, settling) = (taken.queue().clone(), taken.settling());
+    let started = Instant::now();
+    let mut course = Bisection::new(taken, attempts.trust.load(Relaxed));
+    let mut loss = Loss::default();
+    while let Some(part) = course.next() {
+        let items = part.request.items;
+        let (over, refused, cause, why) = match attempt(attempts, &part, started, stop).await {
+            End::Taken(refused, why) => {
+                course.taken();
+                attempts.complaints.over();
+                let id = &attempts.destination.id;
+                let rejected_items = refused.count(items);
+                if rejected_items > 0 {
+                    tracing::warn!(exporter = %id, rejected_items, reason = %why, "Exporting failed. Rejecting data.");
+                }
+                attempts.count(items, rejected_items);
+                part.settle(&refused, reason::PARTIAL, &why);
+                continue;
+            }
+            // Dropped, it stays in the log.
+            End::Interrupted(_) if part.is_durable() => return attempts.left_behind.request(),
+            End::Interrupted(refused) => (vec![part], refused, reason::SHUTDOWN, String::new()),
+            End::Divisible(why) => (course.refused(part), Refused::All, reason::SINK, why),
+            End::AllRefused(why) => (course.all_refused(part), Refused::All, reason::SINK, why),
+            End::Refused(why) => (vec![part], Refused::All, reason::SINK, why),
+            End::GivenUp(refused, cause, why) => (vec![part], refused, cause, why),
+        };
+        if !why.is_empty() {
+            attempts.complaints.dropped(&why);
+        }
+        for part in over {
+            let items = part.request.items;
+            let lost = refused.count(items);
+            attempts.count(items, lost);
+            loss.add(lost, &why);
+            part.settle(&refused, cause, &why);
+        }
+    }
+    if let Some(trust) = course.trusts() {
+        attempts.trust.store(trust, Relaxed);
+    }
+    if loss.items > 0 && !loss.why.is_empty() {
+        let (id, items, why) = (&attempts.destination.id, loss.items, &loss.why);
+        tracing::error!(exporter = %id, dropped_items = items, reason = %why, kept = queue.dead_letters().is_some(), "Exporting failed. Dropping data.");
+    }
+    let give_up = || stop.drain.is_requested() || stop.deadline.is_requested();
+    if !settling.end(queue.dead_letters().map(|(_, letters)| letters), give_up).await {
+        attempts.left_behind.request();
+    }
+}
+
+/// Repeats attempts until a part is over.
+async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Stop) -> End {
+    let Stop { drain, deadline } = stop;
+    let retry = &attempts.destination.delivery.retry_on_failure;
+    let request = Request::new(part.request.clone());
+    let mut backoff = Backoff::new(retry);
+    loop {
+        let outcome = tokio::select! {
+            biased;
+            () = deadline.requested() => None,
+            // What is on disk need not be tried again after another attempt has failed in the drain.
+            () = attempts.left_behind.requested(), if part.is_durable() => None,
+            outcome = async {
+                let turn = attempts.circuit.turn(drain).await;
+                let outcome = attempts.attempt(&request).await;
+                (turn, outcome)
+            } => Some(outcome),
+        };
+        let Some((turn, outcome)) = outcome else { return End::Interrupted(undelivered(&request)) };
+        let (after, why) = match outcome {
+            Outcome::Retry { after, reason } => (after, reason),
+            other => {
+                attempts.circuit.answered();
+                return ended(&request, other);
+            }
+        };
+        let draining = drain.is_requested();
+        let told = attempts.circuit.failed(turn, after, draining);
+        if deadline.is_requested() || (draining && part.is_durable()) {
+            return End::Interrupted(undelivered(&request));
+        }
+        if let Some(cause) = gives_up(retry, started) {
+            return End::GivenUp(undelivered(&request), cause, why);
+        }
+        if let Some(delay) = told {
+            // The circuit waits.
+            attempts.complaints.about(&format!("{why} (one attempt at a time until it works)"), delay);
+            continue;
+        }
+        let mut delay = backoff.next(after);
+        if draining {
+            delay = delay.min(DRAIN_RETRY);
+        }
+        attempts.complaints.about(&why, delay);
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = drain.requested(), if !draining => {}
+            () = deadline.requested() => {}
+        }
+    }
+}
+
+/// What an answer means that is no retry.
+fn ended(request: &Request, outcome: Outcome) -> End {
+    // Items that the exporter has told apart.
+    let known = request.told_apart().and_then(|progress| progress.rejected());
+    match outcome {
+        Outcome::Delivered => End::Taken(Refused::Nothing, String::new()),
+        Outcome::Partial { rejected, reason } => {
+            let refused = match known {
+                Some(these) if these.len() == rejected => Refused::These(these),
+                _ if rejected >= request.items() => Refused::All,
+                _ => Refused::Some(rejected),
+            };
+            End::Taken(refused, reason)
+        }
+        Outcome::Reject { reason } if known.is_some() => End::Refused(reason),
+        // A retry is handled by whoever calls.
+        Outcome::Reject { reason } | Outcome::Retry { reason, .. } => End::Divisible(reason),
+        Outcome::Refuse { reason } => End::AllRefused(reason),
+    }
+}
+
+/// What the sink is not known to have.
+fn undelivered(request: &Request) -> Refused {
+    match request.told_apart() {
+        Some(progress) => Refused::These(progress.undelivered()),
+        None => Refused::All,
+    }
+}
+
+fn gives_up(retry: &RetryConfig, started: Instant) -> Option<&'static str> {
+    let limit = retry.max_elapsed_time.0;
+    if !retry.enabled {
+        Some(reason::NO_RETRY)
+    } else if !limit.is_zero() && started.elapsed() >= limit {
+        Some(reason::GAVE_UP)
+    } else {
+        None
+    }
+}
+
+impl Loss {
+    fn add(&mut self, items: usize, why: &str) {
+        self.items += items;
+        if self.why.is_empty() {
+            why.clone_into(&mut self.why);
+        }
+    }
+}

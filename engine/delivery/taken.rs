@@ -1,0 +1,263 @@
+//! What a sender has taken out of a queue, on its way to the sink.
+//!
+//! Promise: every item is counted once, as delivered or as rejected, and only then is no longer queued. What is dropped
+//! unsettled stays in the log, or counts as rejected where there is none.
+
+use super::{
+    budget::Reserved,
+    ledger::{DestinationAccount, reason},
+    letters,
+    queue::{Item, SendingQueue},
+    settling::{Refusal, Settling},
+};
+use crate::event::{OtlpRequest, otlp};
+use smallvec::{SmallVec, smallvec};
+use std::{ops::Range, sync::Arc};
+
+/// Requests taken out to be sent together, or a part of them.
+pub struct Taken {
+    queue: Arc<SendingQueue>,
+    pub request: OtlpRequest,
+    /// Whose items these are, in the order of the request; empty once they are settled.
+    parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
+    units: usize,
+    settling: Settling,
+    /// Given back with the rest when this is dropped.
+    memory: Vec<Reserved>,
+}
+
+/// Which items of a request the sink will never take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    Nothing,
+    All,
+    /// By their number from 0, in order.
+    These(Vec<usize>),
+    /// So many, and nobody knows which.
+    Some(usize),
+}
+
+impl Refused {
+    /// How many of so many items.
+    pub fn count(&self, items: usize) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::All => items,
+            Self::These(these) => these.len().min(items),
+            Self::Some(count) => (*count).min(items),
+        }
+    }
+
+    fn has(&self, item: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(these) => these.binary_search(&item).is_ok(),
+            Self::Nothing | Self::Some(_) => false,
+        }
+    }
+}
+
+impl Taken {
+    pub(super) fn merge(
+        queue: &Arc<SendingQueue>,
+        items: SmallVec<[Item; 8]>,
+        bytes: usize,
+        records: usize,
+    ) -> Option<Self> {
+        let mut parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]> = SmallVec::new();
+        let mut memory = Vec::with_capacity(items.len());
+        let mut entries = Vec::new();
+        let mut units = 0;
+        // A single request is handed on as it is; several become one by concatenation, as protobuf allows.
+        let mut merged = if items.len() > 1 { Vec::with_capacity(bytes) } else { Vec::new() };
+        let mut single = None;
+        let many = items.len() > 1;
+        for item in items {
+            units += item.units;
+            memory.extend(item.memory);
+            entries.extend(item.entry);
+            match parts.last_mut() {
+                Some((account, count)) if Arc::ptr_eq(account, &item.account) => *count += item.request.items,
+                _ => parts.push((item.account, item.request.items)),
+            }
+            if many {
+                merged.extend_from_slice(&item.request.bytes);
+            } else {
+                single = Some(item.request.bytes);
+            }
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let bytes = single.unwrap_or_else(|| merged.into());
+        let request = OtlpRequest { signal: queue.signal(), bytes, items: records };
+        let settling = Settling::new(entries);
+        Some(Self { queue: Arc::clone(queue), request, parts, units, settling, memory })
+    }
+
+    /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
+    /// larger than the limit stays whole.
+    pub(super) fn split(self, max_items: usize, max_bytes: usize) -> SmallVec<[Self; 1]> {
+        let over = |limit: usize, size: usize| limit != 0 && size > limit;
+        if !over(max_items, self.request.items) && !over(max_bytes, self.request.bytes.len()) {
+            return smallvec![self];
+        }
+        match otlp::split(&self.request, max_items, max_bytes) {
+            Ok(requests) => self.divide(requests),
+            // Not splittable means not OTLP inside; the sink will say so.
+            Err(_) => smallvec![self],
+        }
+    }
+
+    /// Itself as several requests that hold the same items in the same order.
+    fn divide(mut self, requests: Vec<OtlpRequest>) -> SmallVec<[Self; 1]> {
+        let mut owners = std::mem::take(&mut self.parts).into_iter();
+        let mut current = owners.next();
+        let mut taken = SmallVec::new();
+        for request in requests {
+            let mut parts = SmallVec::new();
+            let mut missing = request.items;
+            while missing > 0 {
+                let Some((account, items)) = current.take() else { break };
+                let some = items.min(missing);
+                missing -= some;
+                parts.push((Arc::clone(&account), some));
+                current = if items > some { Some((account, items - some)) } else { owners.next() };
+            }
+            // The room of all goes with the first part: it is given back a little early, but exactly once.
+            let units = std::mem::take(&mut self.units);
+            let memory = std::mem::take(&mut self.memory);
+            let (queue, settling) = (Arc::clone(&self.queue), self.settling.clone());
+            taken.push(Self { queue, request, parts, units, settling, memory });
+        }
+        taken
+    }
+
+    /// Its halves; itself when there is nothing to halve.
+    pub(super) fn halves(self) -> SmallVec<[Self; 1]> {
+        match self.request.items {
+            0 | 1 => smallvec![self],
+            items => self.split(items.div_ceil(2), 0),
+        }
+    }
+
+    /// The record at this place alone (of metrics, the metric), and then what is left.
+    pub(super) fn one_alone(self, at: usize) -> SmallVec<[Self; 3]> {
+        let mut pieces = SmallVec::new();
+        let (mut before, mut from) = (SmallVec::<[Self; 1]>::new(), self);
+        if at > 0 {
+            before = from.first_apart(at);
+            // There is always one.
+            let Some(last) = before.pop() else { return pieces };
+            from = last;
+        }
+        pieces.extend(from.first_apart(1));
+        pieces.extend(before);
+        pieces
+    }
+
+    /// The first items, at most so many, and the rest if there is one.
+    fn first_apart(self, items: usize) -> SmallVec<[Self; 1]> {
+        match otlp::split_first(&self.request, items) {
+            Ok(requests) if requests.len() > 1 => self.divide(requests),
+            _ => smallvec![self],
+        }
+    }
+
+    /// The queue it came from.
+    pub(super) fn queue(&self) -> &Arc<SendingQueue> {
+        &self.queue
+    }
+
+    /// Its entries in the log, for whoever ends the request.
+    pub(super) fn settling(&self) -> Settling {
+        self.settling.clone()
+    }
+
+    /// Whether it is in a log and may stay there.
+    pub(super) fn is_durable(&self) -> bool {
+        self.settling.is_durable()
+    }
+
+    /// The sink has all items but `refused`, which it will never take for this reason. Of what is in a log, refused items
+    /// are settled with the [`Settling`].
+    pub(super) fn settle(mut self, refused: &Refused, reason: &'static str, detail: &str) {
+        let parts = std::mem::take(&mut self.parts);
+        let only = parts.len() == 1;
+        let (mut start, mut unknown) = (0, refused.count(self.request.items));
+        for (account, items) in parts {
+            let range = start..start + items;
+            start = range.end;
+            let lost = match refused {
+                Refused::Nothing => 0,
+                Refused::All => items,
+                Refused::These(these) => these.iter().filter(|item| range.contains(item)).count(),
+                Refused::Some(_) => unknown.min(items),
+            };
+            unknown = unknown.saturating_sub(lost);
+            account.delivered.add((items - lost) as u64);
+            if !self.is_durable() {
+                account.reject(reason, lost as u64);
+                account.queued.add(-(items as i64));
+                continue;
+            }
+            account.queued.add(-((items - lost) as i64));
+            if lost > 0 {
+                let whole = only && lost == items;
+                self.refuse(account, refused, range, lost, whole, (reason, detail));
+            }
+        }
+    }
+
+    /// Leaves dead letters for the refused items of one pipeline.
+    fn refuse(
+        &self,
+        account: Arc<DestinationAccount>,
+        refused: &Refused,
+        range: Range<usize>,
+        lost: usize,
+        whole: bool,
+        (reason, detail): (&'static str, &str),
+    ) {
+        let without = |account, items| Refusal { account, items, reason, letter: None };
+        let Some((disk, letters)) = self.queue.dead_letters() else {
+            return self.settling.refuse(without(account, lost));
+        };
+        let picked = match refused {
+            _ if whole => Some(self.request.clone()),
+            Refused::Some(_) | Refused::Nothing => None,
+            // Not readable is not OTLP inside, so nobody knows which records these are.
+            _ => otlp::pick(&self.request, |item| range.contains(&item) && refused.has(item)).ok(),
+        };
+        let Some(picked) = picked else {
+            letters.unkept(letters::Unkept::Unknown, lost);
+            return self.settling.refuse(without(account, lost));
+        };
+        // The items of all pieces are those of the request, unless a metric was refused in part.
+        let mut left = lost;
+        let pieces = letters::pieces(picked);
+        let last = pieces.len() - 1;
+        for (number, piece) in pieces.into_iter().enumerate() {
+            let items = if number == last { left } else { piece.items.min(left) };
+            left -= items;
+            let letter = Some(disk.entry(account.pipeline(), Some((reason, detail)), &piece));
+            self.settling.refuse(Refusal { account: Arc::clone(&account), items, reason, letter });
+        }
+    }
+}
+
+impl Drop for Taken {
+    /// Gives the room back. Runs after the items were counted, so that the ledger never shows them nowhere.
+    fn drop(&mut self) {
+        if !self.parts.is_empty() && self.settling.is_durable() {
+            // It stays in the log, and so in the books as queued.
+            self.settling.keep();
+            return;
+        }
+        for (account, items) in &self.parts {
+            account.reject(reason::ABANDONED, *items as u64);
+            account.queued.add(-(*items as i64));
+        }
+        self.queue.give_back(self.units);
+    }
+}
