@@ -98,6 +98,11 @@ impl DurableQueue {
         self.queue.arrived().await;
     }
 
+    /// No exporter sends it any more.
+    pub(super) fn retire(&self) {
+        self.queue.retire();
+    }
+
     /// Its numbers.
     pub fn stats(&self) -> QueueStats {
         self.queue.stats()

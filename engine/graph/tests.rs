@@ -1,7 +1,7 @@
 //! Whole graphs from YAML, planned and run as the program does, with tiny components that note when they start and
 //! stop. Every scenario ends with the ledger: the books must close.
 
-use super::{Graph, RunError, Surroundings, plan};
+use super::{Blueprint, RunError, Service, Surroundings};
 use crate::{
     component::PipelineId,
     config::{Inputs, load, render},
@@ -311,18 +311,19 @@ async fn run_until(yaml: &str, told: bool) -> Ended {
     let inputs = Inputs { embedded: Some(("test.yaml".into(), yaml.into())), ..Inputs::default() };
     let loaded = load(&inputs);
     let mut findings = loaded.findings;
-    let plan = loaded.document.and_then(|document| plan(&document, &Registry::new([ALL]), &mut findings));
+    let plan = loaded.document.and_then(|document| Blueprint::new(document, &Registry::new([ALL]), &mut findings));
     let plan = plan.unwrap_or_else(|| panic!("{}", render::human(&findings, &loaded.sources, false)));
     let around = Surroundings {
         telemetry: Telemetry::default(),
         health: Health::default(),
         ledger: Ledger::default(),
-        budget: Budget::new(plan.admission.limit_bytes()),
+        budget: Budget::new(0),
     };
     let (notes, drain) = (Arc::new(Notes::default()), Drain::new());
-    let graph = NOTES.scope(Arc::clone(&notes), Graph::build(plan, &around)).await.unwrap();
+    let mut service = Service::new(around.clone(), Duration::from_secs(10));
+    NOTES.scope(Arc::clone(&notes), service.swap(plan)).await.unwrap();
     assert!(notes.steps.lock().is_empty(), "nothing runs before everything is built");
-    let running = tokio::spawn(graph.run(drain.clone(), Duration::from_secs(10)));
+    let running = tokio::spawn(service.run(drain.clone()));
     notes.until("consumed").await;
     // Whatever can start has started, and a failure has been seen, when the paused clock moves.
     tokio::time::sleep(Duration::from_secs(1)).await;
