@@ -8,7 +8,7 @@ use super::{BuildError, Surroundings, plan::ExtensionNode, tier::Tier};
 use crate::{
     component::{ComponentId, Extension, Kind, StorageProvider, Storages},
     config::Node,
-    net::Sockets,
+    net::{Listeners, Sockets},
 };
 use std::{collections::BTreeSet, sync::Arc};
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ struct Kept {
     id: ComponentId,
     body: Node,
     storage: Option<Arc<dyn StorageProvider>>,
+    sockets: Sockets,
     state: State,
 }
 
@@ -35,7 +36,8 @@ enum State {
 struct StorageChanged;
 
 impl Extensions {
-    fn is_as_written(&self, node: &ExtensionNode) -> bool {
+    /// Whether it is there, and written as it was.
+    pub fn is_as_written(&self, node: &ExtensionNode) -> bool {
         self.0.iter().any(|kept| kept.id == node.id && kept.body.says_the_same(&node.body))
     }
 
@@ -59,7 +61,7 @@ impl Extensions {
         &mut self,
         nodes: Vec<ExtensionNode>,
         around: &Surroundings,
-        sockets: &Sockets,
+        listeners: &Listeners,
         end: Instant,
     ) -> Result<(), BuildError> {
         for node in nodes {
@@ -70,8 +72,12 @@ impl Extensions {
                 self.0.remove(place).stop(end).await;
             }
             let ExtensionNode { id, body, plan, .. } = node;
-            match plan.build(&around.cx(Kind::Extension, &id, sockets)).await {
-                Ok(built) => self.0.push(Kept { id, body, storage: built.storage(), state: State::Built(built) }),
+            let sockets = listeners.sockets();
+            match plan.build(&around.cx(Kind::Extension, &id, &sockets)).await {
+                Ok(built) => {
+                    let storage = built.storage();
+                    self.0.push(Kept { id, body, storage, sockets, state: State::Built(built) });
+                }
                 Err(source) => {
                     self.forget_built();
                     return Err(BuildError { kind: Kind::Extension, id, source });
@@ -130,6 +136,11 @@ impl Extensions {
             State::Running(tier) => Some(tier),
             State::Built(_) => None,
         })
+    }
+
+    /// What all of them listen on.
+    pub fn sockets(&self) -> impl Iterator<Item = &Sockets> {
+        self.0.iter().map(|kept| &kept.sockets)
     }
 
     /// The ids of all.

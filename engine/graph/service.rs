@@ -96,16 +96,16 @@ impl Service {
     /// # Errors
     /// [`SwapError`]: what runs then.
     pub async fn swap(&mut self, to: Blueprint) -> Result<(), SwapError> {
-        let plan = to.plan();
+        let mut plan = to.plan();
         self.extensions.check(&plan.extensions).map_err(SwapError::Refused)?;
         let mut before = None;
         if let Some((running, sockets, blueprint)) = self.running.take() {
+            plan.extensions.retain(|node| node.is_storage || !self.extensions.is_as_written(node));
             let beside = self.listeners.sockets().rehearsal();
             let successors = plan.exporters.iter().map(|node| node.id.clone()).collect();
             let rehearsed = rehearse(plan, &beside).await;
-            self.listeners.keep(&[&sockets, &beside]);
             if let Err(error) = rehearsed {
-                self.listeners.keep(&[&sockets]);
+                self.listeners.keep(self.extensions.sockets().chain([&sockets]));
                 self.running = Some((running, sockets, blueprint));
                 return Err(SwapError::Refused(error));
             }
@@ -135,7 +135,7 @@ impl Service {
         let (sockets, end) = (self.listeners.sockets(), Instant::now() + self.deadline);
         let around = &self.around;
         around.budget.set_limit(plan.admission.limit_bytes());
-        self.extensions.build(extensions, around, &sockets, end).await?;
+        self.extensions.build(extensions, around, &self.listeners, end).await?;
         let storages = Arc::new(self.extensions.storages());
         let ground = Ground { storages, sockets: sockets.clone(), queues: &mut self.queues };
         let graph = match Graph::build(plan, around, ground).await {
@@ -161,7 +161,7 @@ impl Service {
         self.extensions.keep(&ids, end).await;
         names.extend(self.extensions.ids().map(|id| component_name(Kind::Extension, id)));
         if let Some((_, sockets, _)) = &self.running {
-            self.listeners.keep(&[sockets]);
+            self.listeners.keep(self.extensions.sockets().chain([sockets]));
         }
         for gone in std::mem::replace(&mut self.shown, names).difference(&self.shown) {
             self.around.health.forget(gone);

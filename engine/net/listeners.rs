@@ -38,9 +38,10 @@ impl Listeners {
         Sockets { all: self.clone(), ..Sockets::default() }
     }
 
-    /// Closes all that no one of these graphs has.
-    pub fn keep(&self, graphs: &[&Sockets]) {
-        self.0.lock().retain(|address, _| graphs.iter().any(|sockets| sockets.taken.lock().contains(address)));
+    /// Closes all that none of these has.
+    pub fn keep<'s>(&self, users: impl Iterator<Item = &'s Sockets>) {
+        let wanted: BTreeSet<SocketAddr> = users.flat_map(|sockets| sockets.taken.lock().clone()).collect();
+        self.0.lock().retain(|address, _| wanted.contains(address));
     }
 
     /// Closes all: whoever still has a handle is the last one.
@@ -134,7 +135,7 @@ mod tests {
         assert_eq!(first.listen(ListenAddress(one)).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         let second = all.sockets();
         drop(second.listen(ListenAddress(other)).unwrap());
-        all.keep(&[&second]);
+        all.keep([&second].into_iter());
         assert!(TcpStream::connect(one).is_err(), "nobody wants it any more");
         assert!(TcpStream::connect(other).is_ok());
         all.close();
