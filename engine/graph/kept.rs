@@ -4,13 +4,14 @@
 //! memory, so nothing that waits is moved, sent twice or counted twice; what is on disk and nobody's is kept, and shown as
 //! such; what is in memory and nobody's is handed to the caller, who sees to its end.
 
-use super::{BuildError, Surroundings, disk::Disk};
+use super::{BuildError, Surroundings, build::Graph, disk::Disk};
 use crate::{
     component::{ComponentId, Storages},
     config::QueueConfig,
     delivery::{queue::SendingQueue, sender::Sender},
     event::Signal,
     net::Sockets,
+    telemetry::Telemetry,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -68,26 +69,39 @@ impl Queues {
         Ok(queue)
     }
 
-    /// A graph with these senders has been built. What waits in memory for an exporter whose queue is on disk now goes
-    /// there; queues in memory that the graph does not have are given to the caller.
-    pub fn settle(&mut self, senders: &[Sender]) -> BTreeMap<ComponentId, Vec<Arc<SendingQueue>>> {
-        let key = |queue: &SendingQueue, id: &ComponentId| (id.clone(), queue.signal());
-        let used: BTreeMap<Key, &Arc<SendingQueue>> =
-            senders.iter().map(|sender| (key(sender.queue(), sender.id()), sender.queue())).collect();
+    /// A graph has been built. What waits in memory for an exporter whose queue is on disk now goes there; a queue that the
+    /// graph has no use for gets a sender all the same, so that it runs empty, if its exporter is there. Queues of others
+    /// are given to the caller.
+    pub fn settle(
+        &mut self,
+        graph: &mut Graph,
+        telemetry: &Telemetry,
+    ) -> BTreeMap<ComponentId, Vec<Arc<SendingQueue>>> {
+        let used: BTreeMap<Key, Arc<SendingQueue>> = graph
+            .senders
+            .iter()
+            .map(|sender| ((sender.id().clone(), sender.queue().signal()), Arc::clone(sender.queue())))
+            .collect();
         let in_use = |key: &Key, on_disk| used.get(key).is_some_and(|queue| queue.is_on_disk() == on_disk);
         for (_, queue) in self.disk.iter().filter(|(key, _)| !in_use(key, true)) {
             queue.retire();
         }
         let mut left: BTreeMap<ComponentId, Vec<_>> = BTreeMap::new();
-        let gone: Vec<Key> = self.memory.keys().filter(|key| !in_use(key, false)).cloned().collect();
-        for key in gone {
-            let Some(queue) = self.memory.remove(&key) else { continue };
-            match used.get(&key) {
-                Some(on_disk) => on_disk.adopt(&queue),
-                None if queue.is_empty() => {}
-                None => left.entry(key.0).or_default().push(queue),
+        self.memory.retain(|key, queue| {
+            if in_use(key, false) {
+                return true;
             }
-        }
+            match (used.get(key), graph.destinations.get(&key.0)) {
+                (Some(on_disk), _) => on_disk.adopt(queue),
+                (None, _) if queue.is_empty() => {}
+                (None, Some(destination)) => {
+                    graph.senders.push(Sender::new(Arc::clone(queue), Arc::clone(destination), telemetry));
+                    return true;
+                }
+                (None, None) => left.entry(key.0.clone()).or_default().push(Arc::clone(queue)),
+            }
+            false
+        });
         left
     }
 

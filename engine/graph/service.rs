@@ -138,7 +138,7 @@ impl Service {
         self.extensions.build(extensions, around, &self.listeners, end).await?;
         let storages = Arc::new(self.extensions.storages());
         let ground = Ground { storages, sockets: sockets.clone(), queues: &mut self.queues };
-        let graph = match Graph::build(plan, around, ground).await {
+        let mut graph = match Graph::build(plan, around, ground).await {
             Ok(graph) => graph,
             Err(error) => {
                 self.extensions.forget_built();
@@ -149,7 +149,7 @@ impl Service {
                 return Err(error);
             }
         };
-        let left = self.queues.settle(&graph.senders);
+        let left = self.queues.settle(&mut graph, &around.telemetry);
         let mut names: BTreeSet<String> = graph.components().map(|(kind, id)| component_name(kind, id)).collect();
         // Before anything runs, so that no failure is overwritten.
         names.iter().for_each(|name| around.health.report(name, Status::Ok));
@@ -171,11 +171,13 @@ impl Service {
 
     /// Sends what exporters that are gone still have, beside everything else.
     fn finish(&mut self, outlets: Vec<Outlet>, mut left: BTreeMap<ComponentId, Vec<Arc<SendingQueue>>>) {
+        // Those of earlier reloads that have ended.
+        while self.leaving.try_join_next().is_some() {}
         for outlet in outlets {
             let queues = left.remove(outlet.id()).unwrap_or_default();
             self.leaving.spawn(outlet.finish(queues, self.around.telemetry.clone(), self.deadline));
         }
-        // Their exporter goes on without a queue, or has failed to come back.
+        // Their exporter has ended in a reload that failed.
         left.values().flatten().for_each(|queue| queue.retire());
     }
 
