@@ -218,7 +218,7 @@ impl PipelineAccount {
 
     fn open(&self, destination: &str) -> Arc<DestinationAccount> {
         let labels = [("pipeline", self.pipeline.as_str()), ("destination", destination)];
-        let account = Arc::new(DestinationAccount {
+        Arc::new(DestinationAccount {
             pipeline: self.pipeline.clone(),
             destination: destination.to_owned(),
             telemetry: self.telemetry.clone(),
@@ -243,8 +243,7 @@ impl PipelineAccount {
             rejected: Mutex::default(),
             // It has missed all from the very beginning on.
             absence: Mutex::new(Absence { missed: Totals::default(), since: Some(Totals::default()) }),
-        });
-        account
+        })
     }
 
     /// Counts items that a processor left out.

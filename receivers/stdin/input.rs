@@ -69,7 +69,7 @@ pub struct Left {
 
 impl Left {
     /// Leaves standard input to whoever claims it next.
-    pub fn to_successor(self, claim: Claim) {
+    pub fn pass_on(self, claim: Claim) {
         *LEFT.lock() = Some(self);
         drop(claim);
     }

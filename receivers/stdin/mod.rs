@@ -86,7 +86,7 @@ impl Receiver for Reader {
                         reading.finish_pieces();
                         reading.deliver(&out, &drain).await;
                         let Reading { lines, source, .. } = reading;
-                        Left { pieces, lines, source }.to_successor(claim);
+                        Left { pieces, lines, source }.pass_on(claim);
                         return Ok(());
                     }
                     pieces.close();

@@ -218,8 +218,8 @@ impl Process {
         if !self.works {
             return;
         }
-        self.count(result);
         tracing::error!("the new configuration is not used: {why}");
+        self.count(result);
         let why = format!("the configuration on disk is not the one that runs: {why}");
         self.around.health.report(NAME, Status::Recoverable(why));
     }

@@ -216,7 +216,7 @@ fn what_cannot_be_built_changes_nothing() {
     process.reload("refused");
     std::fs::write(&process.path, good.replace("/state", "/elsewhere")).unwrap();
     process.reload("refused");
-    assert!(process.lanner.stderr().contains("restart to apply"), "{}", process.lanner.stderr());
+    wait::until("the remedy", LONG, || process.lanner.stderr().contains("restart to apply").then_some(()));
     assert_eq!(post(port), 200);
     std::fs::write(&process.path, good.replace(&format!("localhost:{port}"), &format!("0.0.0.0:{port}"))).unwrap();
     process.reload("success");
