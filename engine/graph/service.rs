@@ -22,7 +22,7 @@ use super::{
     build::Graph,
     extensions::Extensions,
     kept::{Ground, Queues},
-    plan::Blueprint,
+    plan::{Blueprint, Plan},
     rehearsal::rehearse,
     running::{Outlet, Running},
     tier::first_failure,
@@ -110,7 +110,6 @@ impl Service {
                 return Err(SwapError::Refused(error));
             }
             let outlets = running.hand_over(&successors, self.deadline).await;
-            self.around.ledger.part();
             before = Some((outlets, blueprint));
         }
         let (outlets, blueprint) = before.map_or((Vec::new(), None), |(outlets, former)| (outlets, Some(former)));
@@ -126,26 +125,31 @@ impl Service {
         }
     }
 
+    /// Opens everything of a plan: what stays of the graph before is taken over.
+    async fn build(&mut self, mut plan: Plan, sockets: &Sockets, end: Instant) -> Result<Graph, BuildError> {
+        // Destinations are brought back by the graph that has them; a build that failed may have brought others.
+        self.around.ledger.part();
+        self.around.budget.set_limit(plan.admission.limit_bytes());
+        let extensions = std::mem::take(&mut plan.extensions);
+        self.extensions.build(extensions, &self.around, &self.listeners, end).await?;
+        let storages = Arc::new(self.extensions.storages());
+        let ground = Ground { storages, sockets: sockets.clone(), queues: &mut self.queues };
+        Graph::build(plan, &self.around, ground).await.inspect_err(|_| self.extensions.forget_built())
+    }
+
     /// Builds and starts. `outlets` are the exporters that ran until now and are not in it: they end, here or when they
     /// have sent what they had.
     async fn start(&mut self, blueprint: Blueprint, outlets: Vec<Outlet>) -> Result<(), BuildError> {
-        let mut plan = blueprint.plan();
-        let extensions = std::mem::take(&mut plan.extensions);
-        let ids = extensions.iter().map(|node| node.id.clone()).collect();
+        let plan = blueprint.plan();
+        let ids = plan.extensions.iter().map(|node| node.id.clone()).collect();
         let (sockets, end) = (self.listeners.sockets(), Instant::now() + self.deadline);
+        let built = self.build(plan, &sockets, end).await;
         let around = &self.around;
-        around.budget.set_limit(plan.admission.limit_bytes());
-        self.extensions.build(extensions, around, &self.listeners, end).await?;
-        let storages = Arc::new(self.extensions.storages());
-        let ground = Ground { storages, sockets: sockets.clone(), queues: &mut self.queues };
-        let mut graph = match Graph::build(plan, around, ground).await {
+        let mut graph = match built {
             Ok(graph) => graph,
             Err(error) => {
-                self.extensions.forget_built();
-                let ends = outlets
-                    .into_iter()
-                    .map(|outlet| outlet.finish(Vec::new(), around.telemetry.clone(), self.deadline));
-                futures_util::future::join_all(ends).await;
+                let finish = |outlet: Outlet| outlet.finish(Vec::new(), around.telemetry.clone(), self.deadline);
+                futures_util::future::join_all(outlets.into_iter().map(finish)).await;
                 return Err(error);
             }
         };
