@@ -313,6 +313,13 @@ impl Queue {
         }
     }
 
+    /// Nobody uses it any more: its entries are kept, and it is listed as not declared until it is taken into use again.
+    pub fn retire(&self) {
+        if let Some(queue) = self.shared.index.lock().queues.get_mut(self.slot) {
+            queue.declared = false;
+        }
+    }
+
     /// Its numbers at this moment.
     pub fn stats(&self) -> QueueStats {
         let index = self.shared.index.lock();

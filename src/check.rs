@@ -3,8 +3,8 @@
 use crate::quickstart;
 use lanner_engine::{
     component::Registry,
-    config::{self, Diagnostic, Document, Inputs, Sources},
-    graph::{self, Plan},
+    config::{self, Diagnostic, Document, Inputs, Loaded, Sources},
+    graph,
 };
 use std::path::PathBuf;
 
@@ -22,8 +22,6 @@ pub struct ConfigArgs {
 /// A configuration and everything that was found about it.
 pub struct Checked {
     pub document: Option<Document>,
-    /// There when nothing is wrong.
-    pub plan: Option<Plan>,
     pub findings: Vec<Diagnostic>,
     pub sources: Sources,
 }
@@ -34,17 +32,22 @@ impl ConfigArgs {
         self.files.is_empty()
     }
 
-    /// Loads and checks. Reads files and the environment, nothing else.
-    pub fn check(&self, registry: &Registry) -> Checked {
+    /// Loads. Reads files and the environment, nothing else.
+    pub fn load(&self) -> Loaded {
         let embedded = self.is_quickstart().then(|| (quickstart::NAME.to_owned(), quickstart::TEXT.to_owned()));
         let inputs =
             Inputs { embedded, files: self.files.clone(), env: Inputs::process_env(), sets: self.sets.clone() };
-        let loaded = config::load(&inputs);
+        config::load(&inputs)
+    }
+
+    /// Loads and checks. Reads files and the environment, nothing else.
+    pub fn check(&self, registry: &Registry) -> Checked {
+        let loaded = self.load();
         let (mut findings, sources) = (loaded.findings, loaded.sources);
         let Some(document) = loaded.document else {
-            return Checked { document: None, plan: None, findings, sources };
+            return Checked { document: None, findings, sources };
         };
-        let plan = graph::plan(&document, registry, &mut findings);
-        Checked { document: Some(document), plan, findings, sources }
+        graph::plan(&document, registry, &mut findings);
+        Checked { document: Some(document), findings, sources }
     }
 }

@@ -17,6 +17,7 @@ pub struct Drain {
 #[derive(Debug, Default)]
 struct Given {
     here: AtomicBool,
+    successor: AtomicBool,
     parent: Option<Arc<Given>>,
 }
 
@@ -28,7 +29,7 @@ impl Drain {
 
     /// A signal that is given with this one, and may be given earlier.
     pub fn child(&self) -> Self {
-        let given = Given { here: AtomicBool::new(false), parent: Some(Arc::clone(&self.given)) };
+        let given = Given { parent: Some(Arc::clone(&self.given)), ..Given::default() };
         Self { token: self.token.child_token(), given: Arc::new(given) }
     }
 
@@ -39,16 +40,24 @@ impl Drain {
         self.token.cancel();
     }
 
+    /// Gives the signal to one that a reload replaces.
+    pub fn request_for_successor(&self) {
+        self.given.successor.store(true, Relaxed);
+        self.request();
+    }
+
+    /// Whether another one goes on where this one stops, so that what is half done may be left to it.
+    pub fn has_successor(&self) -> bool {
+        self.levels().any(|given| given.successor.load(Relaxed))
+    }
+
     /// Whether the signal was given.
     pub fn is_requested(&self) -> bool {
-        let mut given = Some(&self.given);
-        while let Some(level) = given {
-            if level.here.load(Relaxed) {
-                return true;
-            }
-            given = level.parent.as_ref();
-        }
-        false
+        self.levels().any(|given| given.here.load(Relaxed))
+    }
+
+    fn levels(&self) -> impl Iterator<Item = &Arc<Given>> {
+        std::iter::successors(Some(&self.given), |given| given.parent.as_ref())
     }
 
     /// Returns once the signal was given. Cancel-safe.

@@ -73,6 +73,21 @@ impl Node {
         self.entry(key).map(|(_, node)| node)
     }
 
+    /// Whether the other says the same, wherever and in whatever order of keys it was written.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        match (&self.value, &other.value) {
+            (NodeValue::Map(entries), NodeValue::Map(others)) => {
+                let in_other =
+                    |(key, node): &(NodeKey, Self)| other.get(&key.text).is_some_and(|same| node.says_the_same(same));
+                entries.len() == others.len() && entries.iter().all(in_other)
+            }
+            (NodeValue::List(items), NodeValue::List(others)) => {
+                items.len() == others.len() && items.iter().zip(others).all(|(item, same)| item.says_the_same(same))
+            }
+            (value, same) => value == same,
+        }
+    }
+
     /// The text of a scalar.
     pub fn text(&self) -> Option<&str> {
         match &self.value {

@@ -1,6 +1,6 @@
 //! The memory budget: bytes that request bodies and queued requests may hold together.
 //!
-//! Promises: `used` never exceeds `limit`; room is given back exactly once; whoever waits for room is woken when
+//! Promises: `used` never grows beyond `limit`; room is given back exactly once; whoever waits for room is woken when
 //! some is given back, here or in a queue.
 
 use schemars::JsonSchema;
@@ -46,7 +46,7 @@ pub struct Budget(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    limit: usize,
+    limit: AtomicUsize,
     used: AtomicUsize,
     room: Notify,
     /// How often room was given back.
@@ -67,7 +67,7 @@ impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self(Arc::new(State {
-            limit,
+            limit: AtomicUsize::new(limit),
             used: AtomicUsize::new(0),
             room: Notify::new(),
             announced: AtomicUsize::new(0),
@@ -77,7 +77,8 @@ impl Budget {
 
     /// Takes `bytes`, when there is room for them.
     pub fn reserve(&self, bytes: usize) -> Option<Reserved> {
-        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= self.0.limit);
+        let limit = self.limit();
+        let fits = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
         self.0.used.fetch_update(Relaxed, Relaxed, fits).ok()?;
         Some(Reserved { budget: self.clone(), bytes })
     }
@@ -89,7 +90,13 @@ impl Budget {
 
     /// The most that may be in use.
     pub fn limit(&self) -> usize {
-        self.0.limit
+        self.0.limit.load(Relaxed)
+    }
+
+    /// Changes the limit, as a reload may. What is in use above a lower one stays until it is given back.
+    pub fn set_limit(&self, limit: usize) {
+        self.0.limit.store(limit, Relaxed);
+        self.announce_room();
     }
 
     /// Wakes those who wait for room.

@@ -2,7 +2,7 @@
 //!
 //! Promises: an attempt that may be repeated is repeated until the configuration says otherwise; of a refused request the
 //! good records are delivered ([`Bisection`]); every item is counted once; on the deadline, or on a drain when an attempt at
-//! what is on disk failed, the rest is left where it is.
+//! what is on disk failed, the rest is left where it is; for a successor it is put back into the queue.
 
 use super::{
     attempts::Attempts,
@@ -25,6 +25,8 @@ pub(super) struct Stop {
     pub drain: Drain,
     /// The end.
     pub deadline: Drain,
+    /// Begin nothing more and put back what is not delivered: another sender goes on.
+    pub leave: Drain,
 }
 
 /// What the attempts at a part came to.
@@ -71,6 +73,13 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
                 part.settle(&refused, reason::PARTIAL, &why);
                 continue;
             }
+            End::Interrupted(_) if stop.leave.is_requested() => {
+                part.put_back();
+                while let Some(part) = course.next() {
+                    part.put_back();
+                }
+                break;
+            }
             // Dropped, it stays in the log.
             End::Interrupted(_) if part.is_durable() => return attempts.left_behind.request(),
             End::Interrupted(refused) => (vec![part], refused, reason::SHUTDOWN, String::new()),
@@ -105,7 +114,7 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
 
 /// Repeats attempts until a part is over.
 async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Stop) -> End {
-    let Stop { drain, deadline } = stop;
+    let Stop { drain, deadline, leave } = stop;
     let retry = &attempts.destination.delivery.retry_on_failure;
     let request = Request::new(part.request.clone());
     let mut backoff = Backoff::new(retry);
@@ -116,10 +125,14 @@ async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Sto
             // What is on disk need not be tried again after another attempt has failed in the drain.
             () = attempts.left_behind.requested(), if part.is_durable() => None,
             outcome = async {
-                let turn = attempts.circuit.turn(drain).await;
+                let turn = tokio::select! {
+                    biased;
+                    () = leave.requested() => return None,
+                    turn = attempts.circuit.turn(drain) => turn,
+                };
                 let outcome = attempts.attempt(&request).await;
-                (turn, outcome)
-            } => Some(outcome),
+                Some((turn, outcome))
+            } => outcome,
         };
         let Some((turn, outcome)) = outcome else { return End::Interrupted(undelivered(&request)) };
         let (after, why) = match outcome {
@@ -131,7 +144,7 @@ async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Sto
         };
         let draining = drain.is_requested();
         let told = attempts.circuit.failed(turn, after, draining);
-        if deadline.is_requested() || (draining && part.is_durable()) {
+        if leave.is_requested() || deadline.is_requested() || (draining && part.is_durable()) {
             return End::Interrupted(undelivered(&request));
         }
         if let Some(cause) = gives_up(retry, started) {
@@ -151,6 +164,7 @@ async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Sto
             () = tokio::time::sleep(delay) => {}
             () = drain.requested(), if !draining => {}
             () = deadline.requested() => {}
+            () = leave.requested() => {}
         }
     }
 }

@@ -103,6 +103,14 @@ impl DurableQueue {
         self.queue.arrived().await;
     }
 
+    /// No exporter sends it any more.
+    pub(super) fn retire(&self) {
+        self.queue.retire();
+        if let Some(letters) = &self.dead_letters {
+            letters.retire();
+        }
+    }
+
     /// Its numbers.
     pub fn stats(&self) -> QueueStats {
         self.queue.stats()

@@ -4,10 +4,13 @@
 //! `accepted + created + recovered = discarded + delivered + queued + rejected`. The first two and discarded belong to the pipeline;
 //! recovered and the other three to each destination, since a fan-out owes every item to all of them. Everything of one request is counted
 //! when it is committed, so a refused request leaves no trace here.
+//!
+//! Accounts outlive the graphs that reloads replace: asking for one again gives the same. What a pipeline took while a
+//! destination was not in it is no part of that destination's row.
 
 use crate::telemetry::{Counter, Gauge, Telemetry};
 use parking_lot::Mutex;
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The ledger of all pipelines. Clones share it.
 #[derive(Clone, Default)]
@@ -41,6 +44,50 @@ pub struct DestinationAccount {
     pub delivered: Counter,
     pub queued: Gauge,
     rejected: Mutex<Vec<(&'static str, Counter)>>,
+    absence: Mutex<Absence>,
+}
+
+/// What a pipeline took while a destination was not in it.
+#[derive(Default)]
+struct Absence {
+    missed: Totals,
+    /// The pipeline's totals when the destination left it; none while it is in it.
+    since: Option<Totals>,
+}
+
+/// The pipeline's side of a row.
+#[derive(Clone, Default)]
+struct Totals {
+    accepted: u64,
+    created: u64,
+    /// By processor and reason.
+    discarded: BTreeMap<String, u64>,
+}
+
+impl Totals {
+    /// What came between an earlier moment and this one.
+    fn since(&self, earlier: &Self) -> Self {
+        let before = |name: &str| earlier.discarded.get(name).copied().unwrap_or(0);
+        let discarded = self.discarded.iter().map(|(name, items)| (name.clone(), items.saturating_sub(before(name))));
+        Self {
+            accepted: self.accepted.saturating_sub(earlier.accepted),
+            created: self.created.saturating_sub(earlier.created),
+            discarded: discarded.filter(|(_, items)| *items > 0).collect(),
+        }
+    }
+
+    fn add(&mut self, more: &Self) {
+        self.accepted += more.accepted;
+        self.created += more.created;
+        for (name, items) in &more.discarded {
+            *self.discarded.entry(name.clone()).or_default() += items;
+        }
+    }
+
+    /// Items that reached the end of the pipeline.
+    fn passed(&self) -> u64 {
+        (self.accepted + self.created).saturating_sub(self.discarded.values().sum())
+    }
 }
 
 /// Why items were rejected after they had been accepted. Constants, because they become label values.
@@ -66,8 +113,12 @@ pub mod reason {
 }
 
 impl Ledger {
-    /// Opens the account of a pipeline. The newest is shown first, because pipelines are built from their ends.
+    /// The account of a pipeline. The newest is shown first, because pipelines are built from their ends.
     pub fn pipeline(&self, telemetry: &Telemetry, pipeline: &str) -> Arc<PipelineAccount> {
+        let mut accounts = self.0.lock();
+        if let Some(known) = accounts.iter().find(|account| account.pipeline == pipeline) {
+            return Arc::clone(known);
+        }
         let account = Arc::new(PipelineAccount {
             pipeline: pipeline.to_owned(),
             telemetry: telemetry.clone(),
@@ -87,8 +138,18 @@ impl Ledger {
             degraded: Mutex::default(),
             destinations: Mutex::default(),
         });
-        self.0.lock().insert(0, Arc::clone(&account));
+        accounts.insert(0, Arc::clone(&account));
         account
+    }
+
+    /// Takes every destination out of its pipeline, between two graphs: the next one brings back those it has.
+    pub fn part(&self) {
+        for account in self.0.lock().iter() {
+            let totals = account.totals();
+            for destination in account.destinations.lock().iter() {
+                destination.absence.lock().since.get_or_insert_with(|| totals.clone());
+            }
+        }
     }
 
     /// Whether the books close for every pipeline and destination.
@@ -100,19 +161,16 @@ impl Ledger {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
         for account in self.0.lock().iter() {
-            let discarded: Vec<_> = account
-                .discarded
-                .lock()
-                .iter()
-                .map(|entry| (format!("{} {}", entry.processor, entry.reason), entry.items.get()))
-                .collect();
+            let totals = account.totals();
             for destination in account.destinations.lock().iter() {
+                let absence = destination.absence.lock();
+                let owed = absence.since.as_ref().unwrap_or(&totals).since(&absence.missed);
                 rows.push(Row {
                     pipeline: account.pipeline.clone(),
                     destination: destination.destination.clone(),
-                    accepted: account.accepted.get(),
-                    created: account.created.get(),
-                    discarded: discarded.clone(),
+                    accepted: owed.accepted,
+                    created: owed.created,
+                    discarded: owed.discarded.into_iter().collect(),
                     recovered: destination.recovered.get(),
                     delivered: destination.delivered.get(),
                     queued: u64::try_from(destination.queued.get()).unwrap_or(0),
@@ -130,10 +188,39 @@ impl Ledger {
 }
 
 impl PipelineAccount {
-    /// Opens the account of a destination.
+    /// The account of a destination, which is in the pipeline from now on.
     pub fn destination(&self, destination: &str) -> Arc<DestinationAccount> {
+        let account = self.absent(destination);
+        let mut absence = account.absence.lock();
+        if let Some(since) = absence.since.take() {
+            let missed = self.totals().since(&since);
+            absence.missed.add(&missed);
+            account.count_missed(missed.passed());
+        }
+        drop(absence);
+        account
+    }
+
+    /// The account of a destination, which may not be in the pipeline any more. A new one has missed all so far.
+    pub fn absent(&self, destination: &str) -> Arc<DestinationAccount> {
+        let mut destinations = self.destinations.lock();
+        if let Some(known) = destinations.iter().find(|account| account.destination == destination) {
+            return Arc::clone(known);
+        }
+        let account = self.open(destination);
+        destinations.push(Arc::clone(&account));
+        account
+    }
+
+    fn totals(&self) -> Totals {
+        let name = |entry: &Reasoned| format!("{} {}", entry.processor, entry.reason);
+        let discarded = self.discarded.lock().iter().map(|entry| (name(entry), entry.items.get())).collect();
+        Totals { accepted: self.accepted.get(), created: self.created.get(), discarded }
+    }
+
+    fn open(&self, destination: &str) -> Arc<DestinationAccount> {
         let labels = [("pipeline", self.pipeline.as_str()), ("destination", destination)];
-        let account = Arc::new(DestinationAccount {
+        Arc::new(DestinationAccount {
             pipeline: self.pipeline.clone(),
             destination: destination.to_owned(),
             telemetry: self.telemetry.clone(),
@@ -156,9 +243,9 @@ impl PipelineAccount {
                 &labels,
             ),
             rejected: Mutex::default(),
-        });
-        self.destinations.lock().push(Arc::clone(&account));
-        account
+            // It has missed all from the very beginning on.
+            absence: Mutex::new(Absence { missed: Totals::default(), since: Some(Totals::default()) }),
+        })
     }
 
     /// Counts items that a processor left out.
@@ -214,6 +301,15 @@ impl DestinationAccount {
     /// The id of the destination.
     pub fn name(&self) -> &str {
         &self.destination
+    }
+
+    fn count_missed(&self, items: u64) {
+        if items > 0 {
+            let labels = [("pipeline", self.pipeline.as_str()), ("destination", self.destination.as_str())];
+            let help =
+                "Items that the pipeline took while a reload had not brought the destination yet, or taken it out.";
+            self.telemetry.counter("lanner_pipeline_missed_items", help, "{item}", &labels).add(items);
+        }
     }
 
     /// Counts items that the destination will never have.

@@ -6,13 +6,17 @@
 //! With `sending_queue.storage` requests wait in a log on disk ([`DurableQueue`]) and this queue is a window on it: a push
 //! only counts what the commit has written, [`SendingQueue::refill`] brings entries of the log in as far as there is room,
 //! and what is settled is settled there. What is kept stays in the log, in the books as queued.
+//!
+//! A queue outlives the graph that a reload replaces: what its sender has not delivered by then is given back, to the
+//! front, and the next sender goes on there; changed settings apply to what waits as well.
 
 use super::{
     budget::{Budget, Reserved},
     durable::{DurableQueue, Found, WINDOW},
     ledger::{DestinationAccount, Ledger, reason},
     letters::Letters,
-    taken::Taken,
+    settling::Settling,
+    taken::{Refused, Taken},
 };
 use crate::{
     config::{OnFull, QueueConfig, Sizer},
@@ -20,8 +24,8 @@ use crate::{
     telemetry::{Counter, Gauge, Telemetry},
 };
 use lanner_queue::Entry;
-use parking_lot::Mutex;
-use smallvec::SmallVec;
+use parking_lot::{Mutex, RwLock};
+use smallvec::{SmallVec, smallvec};
 use std::{
     collections::{HashMap, VecDeque},
     sync::{
@@ -39,16 +43,36 @@ const READ_PAUSE: Duration = Duration::from_secs(1);
 pub struct SendingQueue {
     name: String,
     signal: Signal,
-    sizer: Sizer,
-    capacity: usize,
-    /// Whether a full queue makes the receiver wait instead of being refused.
-    pub(super) blocks: bool,
+    settings: RwLock<Settings>,
     used: AtomicUsize,
     waiting: Mutex<Waiting>,
     arrivals: Notify,
     budget: Budget,
     metrics: QueueMetrics,
     disk: Option<Disk>,
+}
+
+/// What a reload may change.
+#[derive(Clone, Copy)]
+struct Settings {
+    sizer: Sizer,
+    capacity: usize,
+    /// Whether a full queue makes the receiver wait instead of being refused.
+    blocks: bool,
+}
+
+impl Settings {
+    fn of(config: &QueueConfig) -> Self {
+        Self { sizer: config.sizer, capacity: config.queue_size.max(1), blocks: config.block_on_overflow }
+    }
+
+    fn units(&self, request: &OtlpRequest) -> usize {
+        match self.sizer {
+            Sizer::Requests => 1,
+            Sizer::Items => request.items,
+            Sizer::Bytes => request.bytes.len(),
+        }
+    }
 }
 
 /// What a durable queue has more.
@@ -67,6 +91,8 @@ struct Disk {
 
 #[derive(Default)]
 struct Waiting {
+    /// What an earlier sender gave back; these go first.
+    returned: VecDeque<Returned>,
     items: VecDeque<Item>,
     bytes: usize,
     records: usize,
@@ -83,6 +109,7 @@ pub(super) struct Wanted {
 
 struct QueueMetrics {
     size: Gauge,
+    capacity: Gauge,
     enqueue_failed: Counter,
 }
 
@@ -91,10 +118,23 @@ pub(super) struct Item {
     pub request: OtlpRequest,
     pub account: Arc<DestinationAccount>,
     pub units: usize,
-    arrived: Instant,
+    pub arrived: Instant,
     pub memory: Option<Reserved>,
     pub entry: Option<Entry>,
 }
+
+/// What was taken and given back.
+pub(super) struct Returned {
+    pub request: OtlpRequest,
+    pub parts: Parts,
+    pub units: usize,
+    pub arrived: Instant,
+    pub settling: Settling,
+    pub memory: Vec<Reserved>,
+}
+
+/// Whose items a request holds, in their order.
+pub(super) type Parts = SmallVec<[(Arc<DestinationAccount>, usize); 2]>;
 
 /// Room in a queue, given back when dropped without a push.
 #[must_use = "room that is not used is given back"]
@@ -125,10 +165,10 @@ impl SendingQueue {
 
     fn in_memory(exporter: &str, signal: Signal, config: &QueueConfig, budget: Budget, telemetry: &Telemetry) -> Self {
         let labels = [("exporter", exporter), ("data_type", signal.as_str())];
-        let capacity = config.queue_size.max(1);
-        telemetry
-            .gauge("otelcol_exporter_queue_capacity", "Fixed capacity of the sending queue.", "{batch}", &labels)
-            .set(i64::try_from(capacity).unwrap_or(i64::MAX));
+        let help = "Fixed capacity of the sending queue.";
+        let capacity = telemetry.gauge("otelcol_exporter_queue_capacity", help, "{batch}", &labels);
+        let settings = Settings::of(config);
+        capacity.set(i64::try_from(settings.capacity).unwrap_or(i64::MAX));
         let enqueue_failed = match signal {
             Signal::Logs => "otelcol_exporter_enqueue_failed_log_records",
             Signal::Metrics => "otelcol_exporter_enqueue_failed_metric_points",
@@ -137,14 +177,13 @@ impl SendingQueue {
         Self {
             name: exporter.to_owned(),
             signal,
-            sizer: config.sizer,
-            capacity,
-            blocks: config.block_on_overflow,
+            settings: RwLock::new(settings),
             used: AtomicUsize::new(0),
             waiting: Mutex::default(),
             arrivals: Notify::new(),
             budget,
             metrics: QueueMetrics {
+                capacity,
                 size: telemetry.gauge(
                     "otelcol_exporter_queue_size",
                     "Size of the sending queue, what is in flight included.",
@@ -172,7 +211,7 @@ impl SendingQueue {
     ) -> Arc<Self> {
         let mut this = Self::in_memory(exporter, signal, config, budget, telemetry);
         let left = usize::try_from(queue.stats().entries).unwrap_or(usize::MAX);
-        if this.sizer == Sizer::Requests {
+        if config.sizer == Sizer::Requests {
             this.used = AtomicUsize::new(left);
             this.metrics.size.add(left as i64);
         }
@@ -180,7 +219,6 @@ impl SendingQueue {
         let unreadable = telemetry.counter("lanner_queue_unreadable", help, "{request}", &[("exporter", exporter)]);
         let letters = Letters::of(&queue, exporter, signal, telemetry);
         let (ledger, telemetry) = (ledger.clone(), telemetry.clone());
-        let shedding = (config.on_full == OnFull::DropOldest).then(|| queue.shedding().clone());
         this.disk = Some(Disk {
             queue,
             letters,
@@ -191,10 +229,83 @@ impl SendingQueue {
             unreadable,
         });
         let this = Arc::new(this);
-        if let Some(shedding) = shedding {
-            shedding.add(&this);
-        }
+        this.gives_way(config);
         this
+    }
+
+    /// Whether its oldest requests make room in a full log.
+    fn gives_way(self: &Arc<Self>, config: &QueueConfig) {
+        if let Some(disk) = &self.disk {
+            disk.queue.shedding().set(self, config.on_full == OnFull::DropOldest);
+        }
+    }
+
+    /// Puts back what a sender has not delivered, for the next one.
+    pub(super) fn put_back(&self, returned: Returned) {
+        self.waiting.lock().put_back(returned);
+        self.arrivals.notify_one();
+    }
+
+    /// Takes over settings that a reload has changed; what waits is counted anew. Called while nothing is in flight.
+    pub fn configure(self: &Arc<Self>, config: &QueueConfig) {
+        self.gives_way(config);
+        let settings = Settings::of(config);
+        self.metrics.capacity.set(i64::try_from(settings.capacity).unwrap_or(i64::MAX));
+        let before = std::mem::replace(&mut *self.settings.write(), settings);
+        if before.sizer == settings.sizer {
+            return;
+        }
+        let mut waiting = self.waiting.lock();
+        waiting.returned.iter_mut().for_each(|returned| returned.units = settings.units(&returned.request));
+        waiting.items.iter_mut().for_each(|item| item.units = settings.units(&item.request));
+        let mut units = waiting.units();
+        if let Some(disk) = self.disk.as_ref().filter(|_| settings.sizer == Sizer::Requests) {
+            units = usize::try_from(disk.queue.stats().entries).unwrap_or(usize::MAX);
+        }
+        let used = self.used.swap(units, Relaxed);
+        self.metrics.size.add(units as i64 - used as i64);
+    }
+
+    /// Takes over what waits in a queue in memory; it goes first.
+    pub fn adopt(&self, other: &Self) {
+        let (returned, items) = {
+            let mut waiting = other.waiting.lock();
+            let Waiting { returned, items, .. } = std::mem::take(&mut *waiting);
+            (returned, items)
+        };
+        let items = items.into_iter().map(|item| Returned {
+            parts: smallvec![(item.account, item.request.items)],
+            request: item.request,
+            units: item.units,
+            arrived: item.arrived,
+            settling: Settling::new(item.entry.into_iter().collect()),
+            memory: item.memory.into_iter().collect(),
+        });
+        for mut returned in returned.into_iter().chain(items) {
+            other.give_back(returned.units);
+            returned.units = self.units(&returned.request);
+            self.used.fetch_add(returned.units, Relaxed);
+            self.metrics.size.add(returned.units as i64);
+            self.waiting.lock().put_back(returned);
+        }
+    }
+
+    /// No exporter has it any more. What is in a log stays there and is shown as nobody's; what is only in memory is counted
+    /// as rejected.
+    pub fn retire(self: &Arc<Self>) {
+        while let Some(taken) = self.take(0, 0) {
+            if !taken.is_durable() {
+                taken.settle(&Refused::All, reason::SHUTDOWN, "");
+            }
+        }
+        if let Some(disk) = &self.disk {
+            disk.queue.retire();
+        }
+    }
+
+    /// Whether its requests are in a log.
+    pub fn is_on_disk(&self) -> bool {
+        self.disk.is_some()
     }
 
     /// Says whose the requests of a pipeline are, so that those found in the log are counted there.
@@ -225,13 +336,19 @@ impl SendingQueue {
         self.signal
     }
 
+    /// Whether a full queue makes the receiver wait instead of being refused.
+    pub(super) fn blocks(&self) -> bool {
+        self.settings.read().blocks
+    }
+
     /// Reserves room for a request.
     ///
     /// # Errors
     /// The queue is full, or the memory budget is used up.
     pub fn reserve(self: &Arc<Self>, request: &OtlpRequest) -> Result<Reservation, Full> {
-        let units = self.units(request);
-        let fits = |used: usize| used.checked_add(units).filter(|sum| *sum <= self.capacity);
+        let settings = *self.settings.read();
+        let units = settings.units(request);
+        let fits = |used: usize| used.checked_add(units).filter(|sum| *sum <= settings.capacity);
         let full = |what| {
             self.metrics.enqueue_failed.add(request.items as u64);
             what
@@ -246,11 +363,7 @@ impl SendingQueue {
     }
 
     fn units(&self, request: &OtlpRequest) -> usize {
-        match self.sizer {
-            Sizer::Requests => 1,
-            Sizer::Items => request.items,
-            Sizer::Bytes => request.bytes.len(),
-        }
+        self.settings.read().units(request)
     }
 
     /// Brings in what the log has, as far as the window has room.
@@ -288,14 +401,14 @@ impl SendingQueue {
         let Found { request, pipeline, entry, recovered, appended } = found;
         let account = {
             let mut accounts = disk.accounts.lock();
-            let orphan = || disk.ledger.pipeline(&disk.telemetry, &pipeline).destination(&self.name);
+            let orphan = || disk.ledger.pipeline(&disk.telemetry, &pipeline).absent(&self.name);
             Arc::clone(accounts.entry(pipeline.clone()).or_insert_with(orphan))
         };
         let units = self.units(&request);
         if recovered {
             account.recovered.add(request.items as u64);
             account.queued.add(request.items as i64);
-            if self.sizer != Sizer::Requests {
+            if self.settings.read().sizer != Sizer::Requests {
                 self.used.fetch_add(units, Relaxed);
                 self.metrics.size.add(units as i64);
             }
@@ -309,13 +422,14 @@ impl SendingQueue {
     /// How much waits, in bytes and records, and since when.
     pub(super) fn waiting(&self) -> (Wanted, Option<Instant>) {
         let waiting = self.waiting.lock();
-        let oldest = waiting.items.front().map(|item| item.arrived);
+        let returned = waiting.returned.front().map(|returned| returned.arrived);
+        let oldest = returned.or_else(|| waiting.items.front().map(|item| item.arrived));
         (Wanted { bytes: waiting.bytes, records: waiting.records }, oldest)
     }
 
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.waiting.lock().items.is_empty()
+        self.waiting.lock().is_empty()
     }
 
     /// Returns when at least `wanted` waits. Cancel-safe; one sender waits at a time.
@@ -357,6 +471,11 @@ impl SendingQueue {
     /// Takes requests from the front: at least one, and as many more as fit into the limits (0 is none).
     pub(super) fn take(self: &Arc<Self>, max_bytes: usize, max_records: usize) -> Option<Taken> {
         let mut waiting = self.waiting.lock();
+        if let Some(returned) = waiting.returned.pop_front() {
+            waiting.bytes -= returned.request.bytes.len();
+            waiting.records -= returned.request.items;
+            return Some(Taken::again(self, returned));
+        }
         let mut items: SmallVec<[Item; 8]> = SmallVec::new();
         let (mut bytes, mut records) = (0, 0);
         while let Some(item) = waiting.items.front() {
@@ -382,7 +501,7 @@ impl SendingQueue {
             let Some(item) = self.waiting.lock().pop() else {
                 self.refill();
                 let stats = disk.queue.stats();
-                if !self.is_empty() {
+                if self.waiting.lock().has_untouched() {
                     continue;
                 }
                 // What is not in flight has to be read first.
@@ -408,8 +527,9 @@ impl SendingQueue {
         self.unreserve(units);
     }
 
+    /// Never more than is in use, which a changed sizer does not know of entries in a log.
     fn unreserve(&self, units: usize) {
-        self.used.fetch_sub(units, Relaxed);
+        let _ = self.used.fetch_update(Relaxed, Relaxed, |used| Some(used.saturating_sub(units)));
         self.budget.announce_room();
     }
 
@@ -428,8 +548,30 @@ impl Waiting {
         Some(item)
     }
 
+    /// Whether something waits that no sender has had.
+    fn has_untouched(&self) -> bool {
+        !self.items.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.returned.is_empty() && self.items.is_empty()
+    }
+
+    fn units(&self) -> usize {
+        let returned: usize = self.returned.iter().map(|returned| returned.units).sum();
+        returned + self.items.iter().map(|item| item.units).sum::<usize>()
+    }
+
+    /// Puts something back in the order in which it came.
+    fn put_back(&mut self, returned: Returned) {
+        self.bytes += returned.request.bytes.len();
+        self.records += returned.request.items;
+        let place = self.returned.partition_point(|other| other.arrived <= returned.arrived);
+        self.returned.insert(place, returned);
+    }
+
     fn has(&self, wanted: Wanted) -> bool {
-        !self.items.is_empty() && (self.bytes >= wanted.bytes || self.records >= wanted.records)
+        !self.is_empty() && (self.bytes >= wanted.bytes || self.records >= wanted.records)
     }
 }
 

@@ -3,7 +3,8 @@
 //! Promises: at most `num_consumers` requests are in flight, those that wait for a retry included; a request is
 //! encoded and merged once, whatever the number of attempts; a panic of an exporter costs one attempt, not the
 //! process; on drain everything that waits is tried until the deadline, and what then remains is counted. What is on disk
-//! may wait for the next run: on drain it is tried until an attempt fails, and what remains stays there.
+//! may wait for the next run: on drain it is tried until an attempt fails, and what remains stays there. Asked to leave, it
+//! begins nothing and gives what it has not delivered back to its queue, for the sender that a reload puts in its place.
 
 use super::{
     attempts::{Attempts, Destination},
@@ -24,13 +25,24 @@ use tokio::{task::JoinSet, time::Instant};
 pub struct Sender {
     queue: Arc<SendingQueue>,
     attempts: Arc<Attempts>,
+    leave: Drain,
 }
 
 impl Sender {
     /// A sender for `queue`.
     pub fn new(queue: Arc<SendingQueue>, destination: Arc<Destination>, telemetry: &Telemetry) -> Self {
         let attempts = Arc::new(Attempts::new(destination, queue.signal(), telemetry));
-        Self { queue, attempts }
+        Self { queue, attempts, leave: Drain::new() }
+    }
+
+    /// Given, the sender ends as soon as no attempt is in flight, and leaves the rest to another one.
+    pub fn leave(&self) -> Drain {
+        self.leave.clone()
+    }
+
+    /// What it sends.
+    pub fn queue(&self) -> &Arc<SendingQueue> {
+        &self.queue
     }
 
     /// The exporter's id.
@@ -38,7 +50,7 @@ impl Sender {
         &self.attempts.destination.id
     }
 
-    /// Sends until drained, then until the queue is empty or `deadline` is over.
+    /// Sends until drained, then until the queue is empty or `deadline` is over; or until it is to leave.
     ///
     /// # Errors
     /// None today; the shape of every task of the graph.
@@ -52,7 +64,9 @@ impl Sender {
             while let Some(ended) = sends.try_join_next() {
                 report(ended);
             }
-            if deadline.is_requested() || (on_disk && drain.is_requested() && self.attempts.left_behind.is_requested())
+            if self.leave.is_requested()
+                || deadline.is_requested()
+                || (on_disk && drain.is_requested() && self.attempts.left_behind.is_requested())
             {
                 break;
             }
@@ -88,13 +102,16 @@ impl Sender {
                 () = linger => {}
                 () = drain.requested(), if !draining => {}
                 () = deadline.requested() => {}
+                () = self.leave.requested() => {}
             }
         }
         // The deadline has come. Sends in flight see it too and settle; what still waits is counted here.
         while let Some(ended) = sends.join_next().await {
             report(ended);
         }
-        while let Some(taken) = self.queue.take(0, 0).filter(|taken| !taken.is_durable()) {
+        while !self.leave.is_requested()
+            && let Some(taken) = self.queue.take(0, 0).filter(|taken| !taken.is_durable())
+        {
             self.attempts.count(taken.request.items, taken.request.items);
             taken.settle(&Refused::All, reason::SHUTDOWN, "");
         }
@@ -103,7 +120,7 @@ impl Sender {
 
     fn spawn(&self, sends: &mut JoinSet<()>, taken: Taken, drain: &Drain, deadline: &Drain) {
         let attempts = Arc::clone(&self.attempts);
-        let stop = Stop { drain: drain.clone(), deadline: deadline.clone() };
+        let stop = Stop { drain: drain.clone(), deadline: deadline.clone(), leave: self.leave.clone() };
         sends.spawn(async move {
             // It is never closed.
             let _slot = attempts.slots.acquire().await;

@@ -14,11 +14,13 @@ use std::sync::{Arc, Weak};
 pub struct Shedding(Arc<Mutex<Vec<Weak<SendingQueue>>>>);
 
 impl Shedding {
-    /// Lets a queue give way.
-    pub fn add(&self, queue: &Arc<SendingQueue>) {
+    /// Lets a queue give way, or not any more.
+    pub fn set(&self, queue: &Arc<SendingQueue>, gives_way: bool) {
         let mut queues = self.0.lock();
-        queues.retain(|queue| queue.strong_count() > 0);
-        queues.push(Arc::downgrade(queue));
+        queues.retain(|other| other.strong_count() > 0 && other.as_ptr() != Arc::as_ptr(queue));
+        if gives_way {
+            queues.push(Arc::downgrade(queue));
+        }
     }
 
     /// Drops about so many bytes; false when there was nothing to drop. Cancel-safe.

@@ -7,20 +7,23 @@ use super::{
     budget::Reserved,
     ledger::{DestinationAccount, reason},
     letters,
-    queue::{Item, SendingQueue},
+    queue::{Item, Parts, Returned, SendingQueue},
     settling::{Refusal, Settling},
 };
 use crate::event::{OtlpRequest, otlp};
 use smallvec::{SmallVec, smallvec};
 use std::{ops::Range, sync::Arc};
+use tokio::time::Instant;
 
 /// Requests taken out to be sent together, or a part of them.
 pub struct Taken {
     queue: Arc<SendingQueue>,
     pub request: OtlpRequest,
     /// Whose items these are, in the order of the request; empty once they are settled.
-    parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]>,
+    parts: Parts,
     units: usize,
+    /// When the oldest of them came.
+    arrived: Instant,
     settling: Settling,
     /// Given back with the rest when this is dropped.
     memory: Vec<Reserved>,
@@ -64,7 +67,8 @@ impl Taken {
         bytes: usize,
         records: usize,
     ) -> Option<Self> {
-        let mut parts: SmallVec<[(Arc<DestinationAccount>, usize); 2]> = SmallVec::new();
+        let arrived = items.first()?.arrived;
+        let mut parts = Parts::new();
         let mut memory = Vec::with_capacity(items.len());
         let mut entries = Vec::new();
         let mut units = 0;
@@ -86,13 +90,29 @@ impl Taken {
                 single = Some(item.request.bytes);
             }
         }
-        if parts.is_empty() {
-            return None;
-        }
         let bytes = single.unwrap_or_else(|| merged.into());
         let request = OtlpRequest { signal: queue.signal(), bytes, items: records };
         let settling = Settling::new(entries);
-        Some(Self { queue: Arc::clone(queue), request, parts, units, settling, memory })
+        Some(Self { queue: Arc::clone(queue), request, parts, units, arrived, settling, memory })
+    }
+
+    /// What an earlier sender has put back.
+    pub(super) fn again(queue: &Arc<SendingQueue>, returned: Returned) -> Self {
+        let Returned { request, parts, units, arrived, settling, memory } = returned;
+        Self { queue: Arc::clone(queue), request, parts, units, arrived, settling, memory }
+    }
+
+    /// Puts it back to the front of its queue, for the next sender.
+    pub(super) fn put_back(mut self) {
+        let returned = Returned {
+            request: self.request.clone(),
+            parts: std::mem::take(&mut self.parts),
+            units: std::mem::take(&mut self.units),
+            arrived: self.arrived,
+            settling: std::mem::take(&mut self.settling),
+            memory: std::mem::take(&mut self.memory),
+        };
+        self.queue.put_back(returned);
     }
 
     /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
@@ -127,8 +147,8 @@ impl Taken {
             // The room of all goes with the first part: it is given back a little early, but exactly once.
             let units = std::mem::take(&mut self.units);
             let memory = std::mem::take(&mut self.memory);
-            let (queue, settling) = (Arc::clone(&self.queue), self.settling.clone());
-            taken.push(Self { queue, request, parts, units, settling, memory });
+            let (queue, settling, arrived) = (Arc::clone(&self.queue), self.settling.clone(), self.arrived);
+            taken.push(Self { queue, request, parts, units, arrived, settling, memory });
         }
         taken
     }

@@ -177,7 +177,7 @@ impl<'g> Transaction<'g> {
                     Full::Queue => format!("the sending queue of {}", append.queue.name()),
                     Full::Memory => "the memory budget".to_owned(),
                 },
-                blocks: append.queue.blocks && full == Full::Queue,
+                blocks: append.queue.blocks() && full == Full::Queue,
             })?;
             reservations.push(reserved);
         }

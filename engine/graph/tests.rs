@@ -1,7 +1,9 @@
 //! Whole graphs from YAML, planned and run as the program does, with tiny components that note when they start and
 //! stop. Every scenario ends with the ledger: the books must close.
 
-use super::{Graph, RunError, Surroundings, plan};
+mod reload;
+
+use super::{Blueprint, RunError, Service, Surroundings};
 use crate::{
     component::PipelineId,
     config::{Inputs, load, render},
@@ -18,12 +20,41 @@ use tokio::sync::Notify;
 struct Notes {
     steps: Mutex<Vec<String>>,
     noted: Notify,
+    sink: Mutex<SinkState>,
+    /// Components that cannot be built, and whether a rehearsal does not notice.
+    broken: Mutex<(Vec<String>, bool)>,
+}
+
+/// How all sinks of a test are.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum SinkState {
+    #[default]
+    Up,
+    Down,
+    Hanging,
 }
 
 impl Notes {
     fn note(&self, step: impl Into<String>) {
         self.steps.lock().push(step.into());
         self.noted.notify_one();
+    }
+
+    fn down(&self, down: bool) {
+        *self.sink.lock() = if down { SinkState::Down } else { SinkState::Up };
+    }
+
+    fn hang(&self, hang: bool) {
+        *self.sink.lock() = if hang { SinkState::Hanging } else { SinkState::Up };
+    }
+
+    fn fail(&self, components: &[&str]) {
+        *self.broken.lock() = (components.iter().map(|id| (*id).to_owned()).collect(), false);
+    }
+
+    fn fail_after_rehearsal(&self, components: &[&str]) {
+        self.fail(components);
+        self.broken.lock().1 = true;
     }
 
     async fn until(&self, step: &str) {
@@ -104,6 +135,14 @@ enum Then {
 struct Running<T>(T, Arc<Notes>, ComponentId);
 
 impl<T> Running<T> {
+    fn build(inner: T, cx: &BuildCx) -> Result<Box<Self>, BoxError> {
+        let (broken, late) = NOTES.with(|notes| notes.broken.lock().clone());
+        if broken.iter().any(|id| id == cx.id.as_str()) && !(late && cx.is_rehearsal()) {
+            return Err("the test broke it".into());
+        }
+        Ok(Self::new(inner, cx))
+    }
+
     fn new(inner: T, cx: &BuildCx) -> Box<Self> {
         Box::new(Self(inner, NOTES.with(Arc::clone), cx.id.clone()))
     }
@@ -118,7 +157,7 @@ impl<T> Running<T> {
 #[async_trait]
 impl ReceiverPlan for SourceConfig {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Receiver>, BoxError> {
-        Ok(Running::new(*self, cx))
+        Ok(Running::build(*self, cx)?)
     }
 }
 
@@ -237,14 +276,19 @@ impl Stage for Running<Mutex<Vec<Batch>>> {
 #[async_trait]
 impl ExporterPlan for Nothing {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
-        Ok(Running::new((), cx))
+        Ok(Running::build((), cx)?)
     }
 }
 
 #[async_trait]
 impl Exporter for Running<()> {
     async fn export(&self, _: &Request) -> Outcome {
-        Outcome::Delivered
+        let state = *self.1.sink.lock();
+        match state {
+            SinkState::Up => Outcome::Delivered,
+            SinkState::Down => Outcome::Retry { after: None, reason: "down".to_owned() },
+            SinkState::Hanging => std::future::pending().await,
+        }
     }
 
     async fn run(&self, drain: Drain) -> Result<(), BoxError> {
@@ -301,6 +345,14 @@ impl Ended {
     }
 }
 
+fn blueprint(yaml: &str) -> Blueprint {
+    let inputs = Inputs { embedded: Some(("test.yaml".into(), yaml.into())), ..Inputs::default() };
+    let loaded = load(&inputs);
+    let mut findings = loaded.findings;
+    let planned = loaded.document.and_then(|document| Blueprint::new(document, &Registry::new([ALL]), &mut findings));
+    planned.unwrap_or_else(|| panic!("{}", render::human(&findings, &loaded.sources, false)))
+}
+
 /// Plans, builds and runs `yaml`; the drain is given once the source's batch was taken.
 async fn run(yaml: &str) -> Ended {
     run_until(yaml, true).await
@@ -308,21 +360,17 @@ async fn run(yaml: &str) -> Ended {
 
 /// The same, but the drain is given only when `told` says so.
 async fn run_until(yaml: &str, told: bool) -> Ended {
-    let inputs = Inputs { embedded: Some(("test.yaml".into(), yaml.into())), ..Inputs::default() };
-    let loaded = load(&inputs);
-    let mut findings = loaded.findings;
-    let plan = loaded.document.and_then(|document| plan(&document, &Registry::new([ALL]), &mut findings));
-    let plan = plan.unwrap_or_else(|| panic!("{}", render::human(&findings, &loaded.sources, false)));
     let around = Surroundings {
         telemetry: Telemetry::default(),
         health: Health::default(),
         ledger: Ledger::default(),
-        budget: Budget::new(plan.admission.limit_bytes()),
+        budget: Budget::new(0),
     };
     let (notes, drain) = (Arc::new(Notes::default()), Drain::new());
-    let graph = NOTES.scope(Arc::clone(&notes), Graph::build(plan, &around)).await.unwrap();
+    let mut service = Service::new(around.clone(), Duration::from_secs(10));
+    NOTES.scope(Arc::clone(&notes), service.swap(blueprint(yaml))).await.unwrap();
     assert!(notes.steps.lock().is_empty(), "nothing runs before everything is built");
-    let running = tokio::spawn(graph.run(drain.clone(), Duration::from_secs(10)));
+    let running = tokio::spawn(service.run(drain.clone()));
     notes.until("consumed").await;
     // Whatever can start has started, and a failure has been seen, when the paused clock moves.
     tokio::time::sleep(Duration::from_secs(1)).await;

@@ -22,7 +22,10 @@ mod watch;
 use crate::{
     component::Drain,
     config::ListenAddress,
-    net::tls::{Reload, ServerTls},
+    net::{
+        Sockets, listeners,
+        tls::{Reload, ServerTls},
+    },
 };
 use connection::Connection;
 pub use counters::ServerCounters;
@@ -32,14 +35,11 @@ use hyper::body::Incoming;
 pub use limits::Limits;
 use std::{error::Error, io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream},
+    net::{TcpListener, TcpStream},
     task::JoinSet,
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
-
-/// Connections that may wait to be accepted; the kernel's usual upper limit.
-const BACKLOG: u32 = 4096;
 
 /// How long to pause when the process has no file descriptor left for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -79,14 +79,21 @@ impl HttpServer {
     /// # Errors
     /// [`BindError`] with the address and what to do.
     pub fn bind(address: &ListenAddress, tls: Option<ServerTls>, limits: Limits) -> Result<Self, BindError> {
-        let open = || {
-            let socket = if address.0.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-            // So that a restart need not wait for the old connections' TIME_WAIT.
-            socket.set_reuseaddr(true)?;
-            socket.bind(address.0)?;
-            socket.listen(BACKLOG)
-        };
-        let listener = open().map_err(|source| BindError::new(*address, source))?;
+        let listener = listeners::bind(address.0).map_err(|source| BindError::new(*address, source))?;
+        Ok(Self { listener, tls, limits, counters: ServerCounters::default() })
+    }
+
+    /// The same for a component, whose listener stays open over a reload.
+    ///
+    /// # Errors
+    /// As [`HttpServer::bind`].
+    pub fn bind_kept(
+        sockets: &Sockets,
+        address: &ListenAddress,
+        tls: Option<ServerTls>,
+        limits: Limits,
+    ) -> Result<Self, BindError> {
+        let listener = sockets.listen(*address).map_err(|source| BindError::new(*address, source))?;
         Ok(Self { listener, tls, limits, counters: ServerCounters::default() })
     }
 

@@ -10,10 +10,12 @@ mod body;
 pub mod client;
 mod decompress;
 mod http_server;
+mod listeners;
 mod snappy;
 mod stream;
 pub mod tls;
 
 pub use body::{BodyError, BodyLimits, ReadBody, first_room, read_body};
 pub use http_server::{BindError, HttpServer, Limits, ServerCounters};
+pub use listeners::{Listeners, Sockets};
 pub use stream::BodyStream;

@@ -113,8 +113,8 @@ impl Running {
         let tls = plan.tls.as_ref().map(|tls| tls.load(&[b"h2", b"http/1.1"])).transpose()?;
         // Scrapers are few, and each keeps one connection.
         let limits = Limits { max_connections: 64, ..Limits::default() };
-        let server = HttpServer::bind(&plan.endpoint, tls, limits)?
-            .with_counters(ServerCounters::register(&cx.telemetry, &[id]));
+        let server =
+            cx.bind(&plan.endpoint, tls, limits)?.with_counters(ServerCounters::register(&cx.telemetry, &[id]));
         let merged = "Series that were merged in the last scrape because only their resources differ.";
         let page = Page {
             store: Mutex::new(Store::new(plan.max_series, plan.expiration)),

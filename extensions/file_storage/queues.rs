@@ -7,13 +7,15 @@ use super::config::QueuesConfig;
 use lanner_engine::{prelude::*, telemetry::Telemetry};
 use lanner_queue::{Log, Options, Recovered};
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::OnceCell;
 
 /// How often the log's numbers are read.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(2);
 /// A segment is at most this large; of a smaller log it is a part.
 const SEGMENT: u64 = 32 << 20;
 
@@ -64,15 +66,17 @@ impl Queues {
 
     /// Shows the log's numbers until drained, then closes it.
     pub async fn run(&self, drain: &Drain) {
+        let mut shown = BTreeMap::new();
         while tokio::time::timeout(LOOK, drain.requested()).await.is_err() {
-            self.show();
+            self.show(&mut shown);
         }
         if let Some(log) = self.log.get() {
             log.close().await;
         }
     }
 
-    fn show(&self) {
+    /// `shown` has whether a queue was declared when it was last shown.
+    fn show(&self, shown: &mut BTreeMap<Arc<str>, bool>) {
         let Some(log) = self.log.get() else { return };
         let stats = log.stats();
         let id = ("extension", self.id.as_str());
@@ -82,9 +86,16 @@ impl Queues {
         gauge("lanner_queue_disk_bytes", "Size of the files of the log of queues.", "By", stats.disk_bytes);
         gauge("lanner_queue_disk_limit_bytes", "What the log of queues may take.", "By", stats.max_bytes);
         for queue in stats.queues {
-            let labels = [id, ("queue", &*queue.name), ("declared", if queue.declared { "true" } else { "false" })];
+            let turned = shown.insert(Arc::clone(&queue.name), queue.declared).is_some_and(|was| was != queue.declared);
             let gauge = |name, help, unit, value: u64| {
-                self.telemetry.gauge(name, help, unit, &labels).set(i64::try_from(value).unwrap_or(i64::MAX));
+                let gauge = |declared: bool| {
+                    let declared = if declared { "true" } else { "false" };
+                    self.telemetry.gauge(name, help, unit, &[id, ("queue", &*queue.name), ("declared", declared)])
+                };
+                gauge(queue.declared).set(i64::try_from(value).unwrap_or(i64::MAX));
+                if turned {
+                    gauge(!queue.declared).set(0);
+                }
             };
             gauge("lanner_queue_entries", "Requests of the queue that are not delivered.", "{request}", queue.entries);
             gauge(

@@ -6,7 +6,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, StorageError, TableDefinit
 use std::{
     fs::{DirBuilder, OpenOptions, create_dir_all, rename},
     io,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -28,6 +28,8 @@ pub(super) enum OpenError {
     Create { path: PathBuf, source: io::Error },
     #[error("everybody can write to `{path}`, and so change the state; take that right away: chmod o-w {path}")]
     Writable { path: PathBuf },
+    #[error("`{path}` belongs to another user, who could change the state; `chown` it to the user that runs Lanner")]
+    Foreign { path: PathBuf },
     #[error("`{path}` is used by another process; end that one, or give each its own `directory`")]
     InUse { path: PathBuf },
     #[error("`{path}` cannot be opened: {source}")]
@@ -64,14 +66,16 @@ impl Store {
             let made = parent.and_then(|()| DirBuilder::new().mode(0o700).create(directory));
             made.map_err(|source| OpenError::Create { path: path(), source })?;
         }
-        let permissions =
-            directory.read_dir().and_then(|_| directory.metadata()).map(|metadata| metadata.permissions());
-        match permissions {
-            Err(source) => return Err(OpenError::Directory { path: directory.to_owned(), source }),
-            Ok(permissions) if permissions.mode() & 0o002 != 0 => {
-                return Err(OpenError::Writable { path: directory.to_owned() });
-            }
-            Ok(_) => {}
+        let path = || directory.to_owned();
+        let looked = || Ok((directory.symlink_metadata()?, directory.read_dir().and_then(|_| directory.metadata())?));
+        let (link, folder) = looked().map_err(|source| OpenError::Directory { path: path(), source })?;
+        // Volumes of Kubernetes belong to root, who can change everything anyway.
+        let trusted = [0, rustix::process::geteuid().as_raw()];
+        if [&link, &folder].iter().any(|entry| !trusted.contains(&entry.uid())) {
+            return Err(OpenError::Foreign { path: path() });
+        }
+        if folder.mode() & 0o002 != 0 {
+            return Err(OpenError::Writable { path: path() });
         }
         let path = directory.join(FILE);
         match Self::open_file(&path) {

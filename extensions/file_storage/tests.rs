@@ -124,6 +124,26 @@ fn others_do_not_choose_the_file() {
     assert_eq!(std::fs::read_to_string(&target).unwrap(), "text");
 }
 
+/// Scenario: S17: a folder of another user, and a link that another user has made. Only root can make such.
+/// Guarantee: refused, with the remedy.
+#[test]
+fn others_do_not_own_the_folder() {
+    let folder = Folder::new("foreign");
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let (inner, link) = (folder.0.join("inner"), folder.0.join("link"));
+    std::fs::create_dir(&inner).unwrap();
+    std::os::unix::fs::symlink(&inner, &link).unwrap();
+    drop(Store::open(&link, true).unwrap());
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    std::os::unix::fs::lchown(&link, Some(4711), None).unwrap();
+    assert!(matches!(Store::open(&link, true), Err(OpenError::Foreign { .. })));
+    std::os::unix::fs::chown(&inner, Some(4711), None).unwrap();
+    let error = Store::open(&inner, true).err().unwrap().to_string();
+    assert!(error.contains("chown"), "{error}");
+}
+
 /// Scenario: a damaged file at the start of the extension.
 /// Guarantee: the start goes on, and the damage is counted.
 #[tokio::test]

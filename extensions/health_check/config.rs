@@ -3,7 +3,7 @@
 use super::Endpoint;
 use lanner_engine::{
     config::ListenAddress,
-    net::{HttpServer, Limits, ServerCounters, tls::ServerTlsConfig},
+    net::{Limits, ServerCounters, tls::ServerTlsConfig},
     prelude::*,
 };
 
@@ -82,7 +82,7 @@ impl Plan {
         let tls = self.config.tls.as_ref().map(|tls| tls.load(&[b"http/1.1"])).transpose()?;
         let limits = Limits { max_connections: MAX_CONNECTIONS, ..Limits::default() };
         let counters = ServerCounters::register(&cx.telemetry, &[("extension", cx.id.as_str())]);
-        let server = HttpServer::bind(&self.config.endpoint, tls, limits)?.with_counters(counters);
+        let server = cx.bind(&self.config.endpoint, tls, limits)?.with_counters(counters);
         Ok(Endpoint { server, path: self.config.path.into(), health: cx.health.clone() })
     }
 }

@@ -3,7 +3,7 @@
 use super::HttpReceiver;
 use lanner_engine::{
     config::{Duration, ListenAddress},
-    net::{BodyLimits, HttpServer, Limits, ServerCounters, tls::ServerTlsConfig},
+    net::{BodyLimits, Limits, ServerCounters, tls::ServerTlsConfig},
     prelude::*,
     semantics::MappingOptions,
 };
@@ -117,8 +117,8 @@ impl Plan {
         let tls = config.tls.as_ref().map(|tls| tls.load(&[b"http/1.1"])).transpose()?;
         let limits = Limits { max_connections: config.max_connections as usize, ..Limits::default() };
         let labels = [("receiver", cx.id.as_str())];
-        let server = HttpServer::bind(&config.endpoint, tls, limits)?
-            .with_counters(ServerCounters::register(&cx.telemetry, &labels));
+        let server =
+            cx.bind(&config.endpoint, tls, limits)?.with_counters(ServerCounters::register(&cx.telemetry, &labels));
         let body = BodyLimits { max_size: config.max_request_body_size as usize, ..BodyLimits::default() };
         let hold = match config.overload {
             Overload::Hold => config.hold.0,

@@ -3,7 +3,7 @@
 use super::AuditReceiver;
 use lanner_engine::{
     config::{Duration, ListenAddress, Secret},
-    net::{BodyLimits, HttpServer, Limits, ServerCounters, tls::ServerTlsConfig},
+    net::{BodyLimits, Limits, ServerCounters, tls::ServerTlsConfig},
     prelude::*,
     semantics::{AuditMapper, AuditOptions},
 };
@@ -178,8 +178,8 @@ impl Plan {
             ..Limits::default()
         };
         let labels = [("receiver", cx.id.as_str())];
-        let server = HttpServer::bind(&config.endpoint, tls, limits)?
-            .with_counters(ServerCounters::register(&cx.telemetry, &labels));
+        let server =
+            cx.bind(&config.endpoint, tls, limits)?.with_counters(ServerCounters::register(&cx.telemetry, &labels));
         let body = BodyLimits { max_size: config.max_request_body_size as usize, ..BodyLimits::default() };
         AuditReceiver::new(server, body, &config, mapper, cx)
     }

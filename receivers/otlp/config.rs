@@ -343,8 +343,8 @@ impl Plan {
     /// Loads certificates and opens the listeners.
     pub(super) fn open(self, cx: &BuildCx) -> Result<OtlpReceiver, BoxError> {
         let connections = ServerCounters::register(&cx.telemetry, &[("receiver", cx.id.as_str())]);
-        let grpc = self.protocols.grpc.map(|config| config.open(connections.clone())).transpose()?;
-        let http = self.protocols.http.map(|config| config.open(connections)).transpose()?;
+        let grpc = self.protocols.grpc.map(|config| config.open(cx, connections.clone())).transpose()?;
+        let http = self.protocols.http.map(|config| config.open(cx, connections)).transpose()?;
         Ok(OtlpReceiver { grpc, http, counters: Counters::register(cx) })
     }
 }
@@ -355,7 +355,7 @@ fn some(limit: Duration) -> Option<std::time::Duration> {
 }
 
 impl GrpcConfig {
-    fn open(self, counters: ServerCounters) -> Result<(HttpServer, GrpcDoor), BoxError> {
+    fn open(self, cx: &BuildCx, counters: ServerCounters) -> Result<(HttpServer, GrpcDoor), BoxError> {
         let tls = self.tls.as_ref().map(|tls| tls.load(&[b"h2"])).transpose()?;
         let keepalive = self.keepalive.server_parameters;
         let limits = Limits {
@@ -369,14 +369,14 @@ impl GrpcConfig {
             h2c: true,
             ..Limits::default()
         };
-        let server = HttpServer::bind(&self.endpoint, tls, limits)?.with_counters(counters);
+        let server = cx.bind(&self.endpoint, tls, limits)?.with_counters(counters);
         let body = BodyLimits { max_size: (self.max_recv_msg_size_mib as usize) << 20, ..BodyLimits::default() };
         Ok((server, GrpcDoor::new(body, Auth::new(self.auth.as_ref()))))
     }
 }
 
 impl HttpConfig {
-    fn open(self, counters: ServerCounters) -> Result<(HttpServer, HttpDoor), BoxError> {
+    fn open(self, cx: &BuildCx, counters: ServerCounters) -> Result<(HttpServer, HttpDoor), BoxError> {
         let tls = self.tls.as_ref().map(|tls| tls.load(&[b"h2", b"http/1.1"])).transpose()?;
         let limits = Limits {
             max_connections: self.max_connections as usize,
@@ -384,7 +384,7 @@ impl HttpConfig {
             header_timeout: self.read_header_timeout.0,
             ..Limits::default()
         };
-        let server = HttpServer::bind(&self.endpoint, tls, limits)?.with_counters(counters);
+        let server = cx.bind(&self.endpoint, tls, limits)?.with_counters(counters);
         let door = HttpDoor {
             limits: BodyLimits { max_size: self.max_request_body_size as usize, ..BodyLimits::default() },
             auth: Auth::new(self.auth.as_ref()),

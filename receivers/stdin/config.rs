@@ -72,7 +72,7 @@ impl Config {
 impl ReceiverPlan for Plan {
     /// Claims standard input; nothing is read before the receiver runs.
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Receiver>, BoxError> {
-        Ok(Box::new(self.open(Input::standard()?, cx)))
+        Ok(Box::new(self.open(Input::standard(cx.is_rehearsal())?, cx)))
     }
 }
 

@@ -24,6 +24,11 @@ impl Lines {
         Self { max_line, open: Vec::new(), start: 0, taken: 0, skipping: false }
     }
 
+    /// Goes on with another limit.
+    pub fn with_most(self, max_line: usize) -> Self {
+        Self { max_line, ..self }
+    }
+
     /// Takes the next piece; hands out the lines that end in it.
     pub fn push(&mut self, mut piece: &[u8], mut emit: impl FnMut(Whole)) {
         while !piece.is_empty() {

@@ -20,7 +20,7 @@ use crate::{
     formats::{Mapper, Records, Source},
 };
 use config::{Config, Plan};
-use input::Input;
+use input::{Input, Left};
 use lanner_engine::prelude::*;
 use lines::Lines;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -65,11 +65,12 @@ struct Broken(std::io::Error);
 impl Receiver for Reader {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { input, mapper, config, degraded, unusable } = *self;
-        let mut pieces = input.pieces().map_err(Broken)?;
+        let max_line = config.max_log_size.0 as usize;
+        let (Left { mut pieces, lines, source }, claim) = input.open(max_line).map_err(Broken)?;
         let mut reading = Reading {
-            lines: Lines::new(config.max_log_size.0 as usize),
-            unwrapper: Unwrapper::new(config.container, config.max_log_size.0 as usize),
-            source: Source::default(),
+            lines,
+            unwrapper: Unwrapper::new(config.container, max_line),
+            source,
             mapper,
             records: Records::default(),
             degraded,
@@ -81,6 +82,13 @@ impl Receiver for Reader {
             let piece = tokio::select! {
                 biased;
                 () = drain.requested() => {
+                    if drain.has_successor() && let Some(claim) = claim {
+                        reading.finish_pieces();
+                        reading.deliver(&out, &drain).await;
+                        let Reading { lines, source, .. } = reading;
+                        Left { pieces, lines, source }.pass_on(claim);
+                        return Ok(());
+                    }
                     pieces.close();
                     pieces.recv().await
                 }
@@ -136,6 +144,13 @@ impl Reading {
         let Self { lines, unwrapper, source, mapper, records, .. } = self;
         let (now, wall) = (Instant::now(), wall());
         lines.finish(|line| keep(line, unwrapper, source, mapper, records, (now, wall)));
+        self.finish_pieces();
+    }
+
+    /// Lines that a container's runtime has cut and whose end has not come.
+    fn finish_pieces(&mut self) {
+        let Self { unwrapper, source, mapper, records, .. } = self;
+        let wall = wall();
         unwrapper.flush_all(|line| mapper.map(source, &line, wall, records));
     }
 

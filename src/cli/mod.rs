@@ -94,7 +94,7 @@ fn print(text: &str) -> std::io::Result<()> {
 }
 
 /// Prints findings for people, on stderr.
-fn report(findings: &[Diagnostic], sources: &Sources) {
+pub fn report(findings: &[Diagnostic], sources: &Sources) {
     if !findings.is_empty() {
         let no_color = std::env::var("NO_COLOR").ok();
         let color = render::wants_color(std::io::stderr().is_terminal(), no_color.as_deref());

@@ -1,6 +1,12 @@
 //! Signals.
 
-use crate::support::{curl, lanner::Lanner, otlp_sink::OtlpSink, wait};
+use crate::support::{
+    curl,
+    lanner::{Lanner, TempDir},
+    otlp_sink::OtlpSink,
+    storm::Storm,
+    wait,
+};
 use std::time::{Duration, Instant};
 
 const ALERT: &str = r#"{"rule":"R","priority":"Error","time":"2026-01-01T00:00:00Z","output":"o","output_fields":{}}"#;
@@ -16,11 +22,11 @@ service:
     )
 }
 
-/// Scenario: SIGTERM, or SIGHUP of a closed terminal, right after 100 alerts were accepted.
+/// Scenario: SIGTERM, or Ctrl-C, right after 100 alerts were accepted.
 /// Guarantee: all are at the sink before the process ends with 0; the ledger closes.
 #[test]
-fn sigterm_and_sighup_drain() {
-    for name in ["TERM", "HUP"] {
+fn sigterm_and_sigint_drain() {
+    for name in ["TERM", "INT"] {
         let (sink, port) = (OtlpSink::start(), wait::free_port());
         let lanner = Lanner::start(&config(port, &sink.endpoint()));
         let body = format!("{ALERT}\n").repeat(100);
@@ -44,6 +50,44 @@ fn d14_a_dead_sink_does_not_hold_the_drain_beyond_its_deadline() {
     assert!(status.success(), "{status}");
     assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
     assert!(stderr.contains("shutdown_deadline: 1"), "{stderr}");
+}
+
+/// Scenario: D14: SIGTERM under load, with a dead sink and a queue on disk; then a start with the sink back.
+/// Guarantee: the process ends with 0 within its deadline, refuses who comes later, and everything that it has answered 200
+/// is at the sink after the restart.
+#[test]
+fn d14_sigterm_with_a_dead_sink() {
+    let (dir, port, sink_port) = (TempDir::new(), wait::free_port(), wait::free_port());
+    let path = dir.path().join("config.yaml");
+    let queue = "tls: {insecure: true}, sending_queue: {storage: file_storage}";
+    let yaml = config(port, &format!("localhost:{sink_port}")).replace("tls: {insecure: true}", queue).replace(
+        "service:\n",
+        "extensions: {file_storage: {directory: state}}\nservice:\n  extensions: [file_storage]\n",
+    );
+    std::fs::write(&path, yaml).unwrap();
+    let args = ["run", "--config", path.to_str().unwrap()];
+    let mut lanner = Lanner::start_with(dir, &args);
+    let storm = Storm::start(port, 4, true);
+    wait::until("alerts wait", Duration::from_secs(30), || {
+        let entries = std::fs::read_dir(lanner.dir.path().join("state/queue")).ok()?;
+        let sizes = entries.filter_map(|entry| Some(entry.ok()?.metadata().ok()?.len()));
+        (sizes.sum::<u64>() > 64).then_some(())
+    });
+    std::thread::park_timeout(Duration::from_millis(300));
+    let asked = Instant::now();
+    lanner.signal("TERM");
+    let (status, stderr) = lanner.wait(Duration::from_secs(20));
+    assert!(status.success(), "{status}:\n{stderr}");
+    assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
+    assert!(!stderr.contains("DOES NOT ADD UP"), "{stderr}");
+    let sent = storm.stop();
+    assert_eq!(sent.refused, 4, "every sender was refused in the end");
+    assert!(sent.accepted.len() > 10, "{}", sent.accepted.len());
+    let sink = OtlpSink::listen(sink_port);
+    let lanner = Lanner::start_with(lanner.into_dir(), &args);
+    let received = sink.wait_for(sent.accepted.len());
+    sent.check(received.iter().map(|alert| alert.body()));
+    lanner.stop();
 }
 
 /// Scenario: a second signal while the drain waits for a dead sink.

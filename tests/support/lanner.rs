@@ -4,7 +4,7 @@ use super::{curl, wait};
 use std::{
     io::{BufRead, BufReader, Write as _},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
     time::Duration,
@@ -84,9 +84,33 @@ impl Lanner {
 
     /// Starts with these arguments and waits until it is ready.
     pub fn start_with(dir: TempDir, args: &[&str]) -> Self {
+        let mut lanner = Self::spawn(dir, args);
+        wait::until("Lanner is ready", Duration::from_secs(30), || {
+            if let Some(status) = lanner.child.try_wait().unwrap() {
+                panic!("ended with {status}:\n{}", lanner.stderr());
+            }
+            lanner.stderr().contains("Everything is ready").then_some(())
+        });
+        lanner
+    }
+
+    /// Starts with these arguments and waits for nothing.
+    pub fn spawn(dir: TempDir, args: &[&str]) -> Self {
+        Self::run(dir, args, Stdio::null())
+    }
+
+    /// The same with a pipe as its standard input.
+    pub fn spawn_with_stdin(dir: TempDir, args: &[&str]) -> (Self, ChildStdin) {
+        let mut lanner = Self::run(dir, args, Stdio::piped());
+        let pipe = lanner.child.stdin.take().unwrap();
+        (lanner, pipe)
+    }
+
+    fn run(dir: TempDir, args: &[&str], stdin: Stdio) -> Self {
         let mut child = Command::new(binary())
             .args(args)
             .current_dir(dir.path())
+            .stdin(stdin)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -100,14 +124,12 @@ impl Lanner {
                 text.push('\n');
             }
         });
-        let mut lanner = Self { child, stderr, reader: Some(reader), dir };
-        wait::until("Lanner is ready", Duration::from_secs(30), || {
-            if let Some(status) = lanner.child.try_wait().unwrap() {
-                panic!("ended with {status}:\n{}", lanner.stderr());
-            }
-            lanner.stderr().contains("Everything is ready").then_some(())
-        });
-        lanner
+        Self { child, stderr, reader: Some(reader), dir }
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// What was written to stderr so far.
@@ -139,6 +161,12 @@ impl Lanner {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The folder of a process that has ended, for the next one.
+    pub fn into_dir(mut self) -> TempDir {
+        assert!(!self.is_running());
+        std::mem::replace(&mut self.dir, TempDir::new())
     }
 
     /// Waits for the end of the process.

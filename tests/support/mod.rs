@@ -11,4 +11,5 @@ pub mod otlp_sink;
 pub mod prometheus;
 pub mod request_sink;
 pub mod scraped;
+pub mod storm;
 pub mod wait;

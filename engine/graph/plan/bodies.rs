@@ -109,7 +109,10 @@ impl<'a> Planner<'a> {
         }
         for id in once(&self.document.extensions) {
             let Planned::Extension(extension) = plans.remove(&(Kind::Extension, id))? else { return None };
-            plan.extensions.push(ExtensionNode { id: id.clone(), plan: extension });
+            let entry = self.known.get(&(Kind::Extension, id))?;
+            let is_storage = self.factory(Kind::Extension, id)?.storage;
+            let (id, body) = (id.clone(), entry.body.clone());
+            plan.extensions.push(ExtensionNode { id, body, is_storage, plan: extension });
         }
         for entry in &self.document.components {
             let id = entry.id.clone();

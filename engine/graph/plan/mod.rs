@@ -16,7 +16,7 @@ use crate::{
         ComponentId, ExporterPlan, ExtensionPlan, Factory, Kind, PipelineId, Planned, ReceiverPlan, Registry, Router,
         StagePlan,
     },
-    config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, PipelineEntry, codes},
+    config::{self, ComponentEntry, DeliveryConfig, Diagnostic, Document, Node, PipelineEntry, codes},
     delivery::budget::AdmissionConfig,
     event::Signals,
     telemetry::TelemetryPlan,
@@ -27,6 +27,7 @@ use std::{
 };
 
 /// A configuration that was found to be without errors. Holds used components only.
+#[derive(Default)]
 pub struct Plan {
     pub receivers: Vec<ReceiverNode>,
     /// Those with state.
@@ -81,6 +82,10 @@ pub struct ExporterNode {
 /// An extension that `service::extensions` lists.
 pub struct ExtensionNode {
     pub id: ComponentId,
+    /// As written, so that a reload can tell whether it has changed.
+    pub body: Node,
+    /// Whether other components may name it as their storage.
+    pub is_storage: bool,
     pub plan: Box<dyn ExtensionPlan>,
 }
 
@@ -109,6 +114,39 @@ pub fn plan(document: &Document, registry: &Registry, findings: &mut Vec<Diagnos
     document.filled_in.hide(findings);
     config::sort(findings);
     plan.filter(|_| !config::has_errors(findings))
+}
+
+/// A checked configuration, from which as many equal plans can be had as are needed: each is used up by one build.
+#[derive(Clone)]
+pub struct Blueprint(Arc<dyn Fn() -> Plan + Send + Sync>);
+
+impl Blueprint {
+    /// Plans a document. `None` when there is an error among the findings.
+    pub fn new(document: Document, registry: &Registry, findings: &mut Vec<Diagnostic>) -> Option<Self> {
+        plan(&document, registry, findings)?;
+        let registry = registry.clone();
+        // Planning is pure: what was planned once without errors always is.
+        Some(Self(Arc::new(move || plan(&document, &registry, &mut Vec::new()).unwrap_or_default())))
+    }
+
+    /// Nothing but one extension with its defaults, for a process that has no valid configuration yet. `None` when the
+    /// program has no such type.
+    pub fn of_extension(registry: &Registry, type_name: &str) -> Option<Self> {
+        let factory = *registry.find(Kind::Extension, type_name)?;
+        let id: ComponentId = type_name.parse().ok()?;
+        Some(Self(Arc::new(move || {
+            let Some(Planned::Extension(plan)) = config::plan_body(&factory, "{}").planned else {
+                return Plan::default();
+            };
+            let node = ExtensionNode { id: id.clone(), body: Node::default(), is_storage: factory.storage, plan };
+            Plan { extensions: vec![node], ..Plan::default() }
+        })))
+    }
+
+    /// A plan.
+    pub fn plan(&self) -> Plan {
+        (self.0)()
+    }
 }
 
 /// Takes away what a component says about a value that is missing only because its reference could not be read.

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, uri::Scheme};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// A checked `service.telemetry`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct TelemetryPlan {
     pub logs: LogsPlan,
     /// `None`: off.
@@ -17,7 +17,7 @@ pub struct TelemetryPlan {
 }
 
 /// Lanner's own log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct LogsPlan {
     pub level: LogLevel,
     pub encoding: LogEncoding,
