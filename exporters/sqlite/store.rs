@@ -1,0 +1,320 @@
+//! `Store`: the one writer of the database.
+//!
+//! Promises: a request is one transaction, so all of it is there or nothing; an event that is there already changes
+//! nothing; an answer "delivered" comes after the commit. A damaged file is written to no more, and left as it is, until
+//! another file stands in its place.
+
+use super::{
+    ages::{Ages, Upto},
+    cells::Cells,
+    config::Plan,
+    event::{Event, Inserts, json},
+    fault::Fault,
+    file::{Identity, OpenError, Opened, PAGE, open},
+    incident,
+    retention::{self, Checkpoint, Deleted, Pages},
+    schema::SchemaError,
+    span,
+    tally::Tally,
+};
+use lanner_engine::{prelude::*, stage::Clock};
+use lanner_proto::collector::trace::v1::ExportTraceServiceRequest;
+use rusqlite::TransactionBehavior;
+use std::time::Duration;
+
+/// How long the log waits for more before it is emptied.
+const IDLE: u64 = 5_000_000_000;
+/// Steps that make room for one request.
+const STEPS: usize = 64;
+/// How long a request waits when only somebody's hand can help.
+const STOPPED: Duration = Duration::from_secs(60);
+/// A row takes at most about so many times the bytes of the request, with its indexes.
+const GROWTH: u64 = 4;
+
+/// What making room came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    /// There is room, or nobody knows.
+    Made,
+    /// Everything is deleted.
+    NothingLeft,
+}
+
+/// What is to be written.
+pub enum Content<'r> {
+    Logs(&'r Logs),
+    Traces(&'r ExportTraceServiceRequest),
+}
+
+/// The database, and what is known of it.
+pub struct Store {
+    plan: Plan,
+    clock: Clock,
+    cells: Cells,
+    /// `None` after an error of the disk, until it can be opened again.
+    open: Option<Opened>,
+    ages: Option<Ages>,
+    /// The damaged file, and what SQLite said.
+    damaged: Option<(Option<Identity>, String)>,
+    /// Monotonic: when something was written last.
+    written: u64,
+}
+
+impl Store {
+    /// Opens the database.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(plan: Plan, clock: Clock, cells: Cells) -> Result<Self, OpenError> {
+        let opened = open(&plan)?;
+        let mut store = Self { plan, clock, cells, open: None, ages: None, damaged: None, written: 0 };
+        store.take(opened).map_err(|error| OpenError::Database {
+            path: store.plan.path.clone(),
+            source: SchemaError::Sqlite(error),
+        })?;
+        Ok(store)
+    }
+
+    fn take(&mut self, opened: Opened) -> rusqlite::Result<()> {
+        self.ages = Some(Ages::begin(&opened.connection, self.plan.limits.shortest(), self.clock.now())?);
+        self.open = Some(opened);
+        Ok(())
+    }
+
+    /// Writes a request of `bytes` bytes.
+    pub fn write(&mut self, content: &Content<'_>, bytes: usize) -> Outcome {
+        if let Err(outcome) = self.ready() {
+            return outcome;
+        }
+        let mut written = self.try_write(content);
+        if written.as_ref().is_err_and(is_full) {
+            let room = self.make_room(bytes);
+            written = self.try_write(content);
+            if room == Room::NothingLeft && written.as_ref().is_err_and(is_full) {
+                let reason = "the request does not fit into `max_size_mib`, not even alone";
+                return Outcome::Reject { reason: reason.to_owned() };
+            }
+        }
+        match written {
+            Ok(rows) => {
+                self.written = self.clock.now().monotonic;
+                // So that what is deleted keeps up with what is added.
+                if let Err(error) = self.trim(rows.saturating_mul(2)) {
+                    tracing::warn!(%error, "SQLite: nothing could be deleted.");
+                }
+                Outcome::Delivered
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Opens what must be opened, and makes sure that the log beside the database is within its bound.
+    fn ready(&mut self) -> Result<(), Outcome> {
+        let here = Identity::of(&self.plan.path);
+        if let Some((file, why)) = &self.damaged {
+            if *file == here {
+                return Err(Outcome::Retry { after: Some(STOPPED), reason: why.clone() });
+            }
+            self.damaged = None;
+            self.cells.works();
+        }
+        if self.open.as_ref().is_some_and(|opened| Some(opened.identity) != here) {
+            tracing::warn!(path = %self.plan.path.display(), "The database was moved away; another one is opened.");
+            self.open = None;
+        }
+        if self.open.is_none() {
+            let opened = open(&self.plan).map_err(|error| self.cannot_open(&error))?;
+            self.take(opened).map_err(|error| self.failed(&error))?;
+        }
+        let most = self.plan.limits.log_bytes();
+        if self.log_bytes() > most
+            && let Some(opened) = &self.open
+        {
+            let emptied = retention::checkpoint(&opened.connection).map_err(|error| self.failed(&error))?;
+            if emptied == Checkpoint::Held && self.log_bytes() > most {
+                let reason = "somebody has been reading the database for long, so that its log cannot be emptied";
+                return Err(Outcome::Retry { after: None, reason: reason.to_owned() });
+            }
+        }
+        Ok(())
+    }
+
+    fn log_bytes(&self) -> u64 {
+        self.open.as_ref().and_then(|opened| opened.log.metadata().ok()).map_or(0, |log| log.len())
+    }
+
+    /// One transaction. How many rows it brought.
+    fn try_write(&mut self, content: &Content<'_>) -> rusqlite::Result<i64> {
+        let Some(opened) = &mut self.open else { return Ok(0) };
+        let transaction = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let (mut rows, mut known) = (0i64, 0u64);
+        match content {
+            Content::Traces(traces) => {
+                span::write(&transaction, traces)?;
+                rows = 1000;
+            }
+            Content::Logs(logs) => {
+                let (mut inserts, mut tally) = (Inserts::new(&transaction)?, Tally::default());
+                for group in &logs.groups {
+                    let resource = json(&group.resource.attrs);
+                    for record in &group.records {
+                        let event = Event { group, record };
+                        match inserts.insert(&transaction, event, &resource)? {
+                            None => known += 1,
+                            Some(id) => {
+                                rows += 1;
+                                tally.add(event, id);
+                                incident::write(&transaction, event, id)?;
+                            }
+                        }
+                    }
+                }
+                tally.write(&transaction)?;
+            }
+        }
+        transaction.commit()?;
+        self.cells.known.add(known);
+        Ok(rows)
+    }
+
+    /// Deletes the oldest until a request of `bytes` fits, in a bounded number of steps.
+    fn make_room(&mut self, bytes: usize) -> Room {
+        let need = (bytes as u64).saturating_mul(GROWTH) / PAGE + 64;
+        for _ in 0..STEPS {
+            let Some(opened) = &self.open else { return Room::Made };
+            match Pages::of(&opened.connection, &self.plan.limits) {
+                Ok(pages) if pages.room() < need => {}
+                // It is the disk that is full, or cannot be read; what was tried tells.
+                _ => return Room::Made,
+            }
+            match self.delete_oldest(0) {
+                Ok(deleted) if deleted.iter().all(|count| *count == 0) => return Room::NothingLeft,
+                Ok(_) => {}
+                Err(_) => return Room::Made,
+            }
+        }
+        Room::Made
+    }
+
+    /// One step towards the size limit, when it is near.
+    fn trim(&mut self, rows: i64) -> rusqlite::Result<()> {
+        let Some(opened) = &self.open else { return Ok(()) };
+        if Pages::of(&opened.connection, &self.plan.limits)?.are_short() {
+            self.delete_oldest(rows)?;
+        }
+        Ok(())
+    }
+
+    fn delete_oldest(&mut self, rows: i64) -> rusqlite::Result<Deleted> {
+        let Some(opened) = &mut self.open else { return Ok(Deleted::default()) };
+        let upto = retention::oldest(&opened.connection, rows)?;
+        let deleted = retention::delete(&mut opened.connection, upto, upto.event, rows)?;
+        self.cells.deleted("size", deleted);
+        Ok(deleted)
+    }
+
+    /// What is to be done beside exports: marks, what is too old, unused pages, the log. Bounded; whether there is more to
+    /// do at once.
+    pub fn maintain(&mut self) -> bool {
+        if self.damaged.is_some() || self.open.is_none() {
+            return false;
+        }
+        match self.try_maintain() {
+            Ok(more) => more,
+            Err(error) => {
+                if Fault::of(&error) != Fault::Busy {
+                    self.failed(&error);
+                }
+                false
+            }
+        }
+    }
+
+    fn try_maintain(&mut self) -> rusqlite::Result<bool> {
+        let now = self.clock.now();
+        let (Some(opened), Some(ages)) = (&mut self.open, &mut self.ages) else { return Ok(false) };
+        let limits = self.plan.limits;
+        ages.look(&opened.connection, now)?;
+        let old = |age: Option<Duration>, connection| match age {
+            Some(age) => ages.older_than(connection, age).map(Option::unwrap_or_default),
+            None => Ok(Upto::default()),
+        };
+        let upto = old(limits.age, &opened.connection)?;
+        let profile = old(limits.profile_age, &opened.connection)?;
+        let mut more = false;
+        if (upto, profile) != Default::default() {
+            let deleted = retention::delete(&mut opened.connection, upto, profile.event, 0)?;
+            more = deleted.iter().any(|count| *count > 0);
+            self.cells.deleted("age", deleted);
+            if let (true, Some(longest)) = (more, limits.longest()) {
+                ages.forget(&opened.connection, longest)?;
+            }
+        }
+        let pages = Pages::of(&opened.connection, &limits)?;
+        retention::give_back(&opened.connection, pages)?;
+        self.cells.bytes.set(i64::try_from(pages.all * PAGE).unwrap_or(i64::MAX));
+        let log = self.log_bytes();
+        self.cells.log_bytes.set(i64::try_from(log).unwrap_or(i64::MAX));
+        if log > 0
+            && now.monotonic.saturating_sub(self.written) >= IDLE
+            && let Some(opened) = &self.open
+        {
+            // Without waiting for readers: exports would have to wait as well.
+            opened.connection.busy_timeout(Duration::ZERO)?;
+            let emptied = retention::checkpoint(&opened.connection);
+            opened.connection.busy_timeout(self.plan.busy_timeout)?;
+            emptied?;
+        }
+        self.trim(0)?;
+        Ok(more)
+    }
+
+    /// The open database, for tests to look into.
+    #[cfg(test)]
+    pub fn connection(&self) -> &rusqlite::Connection {
+        &self.open.as_ref().unwrap().connection
+    }
+
+    /// Empties the log and closes.
+    pub fn close(&mut self) {
+        let Some(opened) = self.open.take() else { return };
+        // Closing does it as well; what is left of the log then is read at the next start.
+        let _ = retention::checkpoint(&opened.connection);
+    }
+
+    fn cannot_open(&mut self, error: &OpenError) -> Outcome {
+        match error {
+            OpenError::Database { source: SchemaError::Sqlite(error), .. } => self.failed(error),
+            other => Outcome::Retry { after: None, reason: other.to_string() },
+        }
+    }
+
+    /// What an error means for the request.
+    fn failed(&mut self, error: &rusqlite::Error) -> Outcome {
+        let reason = error.to_string();
+        match Fault::of(error) {
+            Fault::Request => Outcome::Reject { reason },
+            Fault::Damaged => {
+                self.open = None;
+                let path = self.plan.path.display();
+                let why = format!(
+                    "`{path}` is damaged ({reason}) and is left as it is; move it and what is beside it away, and a new \
+                     one is made"
+                );
+                tracing::error!("{why}");
+                self.cells.stopped(&why);
+                self.damaged = Some((Identity::of(&self.plan.path), why.clone()));
+                Outcome::Retry { after: Some(STOPPED), reason: why }
+            }
+            Fault::Disk => {
+                self.open = None;
+                Outcome::Retry { after: None, reason }
+            }
+            Fault::Busy | Fault::Full | Fault::Other => Outcome::Retry { after: None, reason },
+        }
+    }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    Fault::of(error) == Fault::Full
+}
