@@ -197,6 +197,8 @@ pub struct Ledger(Vec<Row>);
 pub struct Row {
     pub route: String,
     pub accepted: u64,
+    /// Accepted by an earlier run, and found in a queue on disk.
+    pub recovered: u64,
     pub delivered: u64,
     pub queued: u64,
     pub discarded: u64,
@@ -215,6 +217,7 @@ impl Ledger {
             rows.map(|line| Row {
                 route: line.split(':').next().unwrap().to_owned(),
                 accepted: number(line, ": accepted"),
+                recovered: if line.contains("+ recovered ") { number(line, "+ recovered") } else { 0 },
                 delivered: number(line, "= delivered"),
                 queued: number(line, "+ queued"),
                 discarded: number(line, "+ discarded"),
@@ -228,7 +231,8 @@ impl Ledger {
     /// The row of `pipeline -> destination`; the books must close.
     pub fn row(&self, route: &str) -> &Row {
         let row = self.0.iter().find(|row| row.route == route).unwrap_or_else(|| panic!("no {route} in {self:#?}"));
-        assert_eq!(row.accepted, row.delivered + row.queued + row.discarded + row.rejected, "{}", row.text);
+        let sum = row.delivered + row.queued + row.discarded + row.rejected;
+        assert_eq!(row.accepted + row.recovered, sum, "{}", row.text);
         assert!(!row.text.contains("DOES NOT ADD UP"), "{}", row.text);
         row
     }
