@@ -7,10 +7,11 @@
 //! From time to time a *mark* is made: at this time the last event had this number. What has a number up to that of a mark
 //! is at least as old as the mark. When the wall clock moved and the monotonic one did not, the marks move along, so that
 //! ages stay: all of them, or in the first hour, when it is not clear whether the clock was wrong before or is now, those
-//! of this run. Marks of earlier runs that then are in the future move back to where this run began.
+//! of this run. Marks of earlier runs that then are in the future move back to where this run began. Of several writers of
+//! one database, such as the old and the new one during a reload, one moves the marks: `clock.shifted` says by how much.
 
 use lanner_engine::stage::Now;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use std::time::Duration;
 
 /// More than this between the clocks is a jump; what NTP corrects by slewing, and a leap second, are less.
@@ -36,6 +37,8 @@ pub struct Ages {
     since: u64,
     settled: bool,
     settling: u64,
+    /// By how much all marks had been moved, ever, when this writer looked at it last.
+    shifted: i64,
     /// The last mark of earlier runs.
     earlier: i64,
     /// Monotonic: when the next mark is due, and the time between two.
@@ -48,14 +51,17 @@ impl Ages {
     pub fn begin(connection: &Connection, shortest: Option<Duration>, now: Now) -> rusqlite::Result<Self> {
         let earlier = connection.query_row("SELECT coalesce(max(id), 0) FROM marks", [], |row| row.get(0))?;
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        // Without an age nobody needs marks.
+        let due = if shortest.is_some() { now.monotonic } else { u64::MAX };
         let shortest = shortest.unwrap_or(Duration::MAX);
         Ok(Self {
             last: now,
             since: now.monotonic,
             settled: false,
             settling: nanos(SETTLING.min(shortest)),
+            shifted: shifted(connection)?,
             earlier,
-            due: now.monotonic,
+            due,
             between: nanos((shortest / 100).clamp(SHORTEST, LONGEST)),
         })
     }
@@ -66,8 +72,7 @@ impl Ages {
         let real = i128::from(now.monotonic) - i128::from(self.last.monotonic);
         let jump = i64::try_from(wall - real).unwrap_or(0);
         if jump.abs() > JUMP {
-            let moved = if self.settled { 0 } else { self.earlier };
-            connection.execute("UPDATE marks SET at = at + ?1 WHERE id > ?2", params![jump, moved])?;
+            self.shift(connection, jump)?;
             self.since = now.monotonic;
             tracing::warn!(
                 jump_seconds = jump / 1_000_000_000,
@@ -83,6 +88,23 @@ impl Ages {
             self.settle(connection)?;
         }
         Ok(())
+    }
+
+    /// Moves marks along with the clock, unless another writer has done so.
+    fn shift(&mut self, connection: &Connection, jump: i64) -> rusqlite::Result<()> {
+        let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
+        let before = shifted(&transaction)?;
+        let left = jump.saturating_sub(before.saturating_sub(self.shifted));
+        self.shifted = before;
+        if left.abs() > JUMP {
+            let after = if self.settled { 0 } else { self.earlier };
+            transaction.execute("UPDATE marks SET at = at + ?1 WHERE id > ?2", params![left, after])?;
+            if self.settled {
+                self.shifted = before.saturating_add(left);
+                transaction.execute("UPDATE clock SET shifted = ?1", [self.shifted])?;
+            }
+        }
+        transaction.commit()
     }
 
     /// The clock is believed from now on.
@@ -124,6 +146,10 @@ impl Ages {
 fn before(now: Now, age: Duration) -> i64 {
     let age = i64::try_from(age.as_nanos()).unwrap_or(i64::MAX);
     i64::try_from(now.unix).unwrap_or(i64::MAX).saturating_sub(age)
+}
+
+fn shifted(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT shifted FROM clock", [], |row| row.get(0))
 }
 
 /// The last number that a table gave.

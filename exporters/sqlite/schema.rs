@@ -159,6 +159,11 @@ CREATE TABLE marks (
     event_id INTEGER NOT NULL,
     span_id INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    shifted INTEGER NOT NULL
+) STRICT;
+INSERT INTO clock VALUES (1, 0);
 ";
 
 /// Why the database is not ours to write to.

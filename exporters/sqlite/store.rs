@@ -100,7 +100,7 @@ impl Store {
                 self.written = self.clock.now().monotonic;
                 // So that what is deleted keeps up with what is added.
                 if let Err(error) = self.trim(rows.saturating_mul(2)) {
-                    tracing::warn!(%error, "SQLite: nothing could be deleted.");
+                    tracing::debug!(%error, "SQLite: nothing could be deleted.");
                 }
                 Outcome::Delivered
             }

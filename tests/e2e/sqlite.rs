@@ -2,6 +2,7 @@
 
 use crate::support::{
     lanner::{Lanner, TempDir},
+    otlp_sink::OtlpSink,
     wait,
 };
 use rusqlite::{Connection, types::FromSql};
@@ -146,6 +147,34 @@ fn x8_sqlite_killed() {
         assert_eq!(ask::<i64>(&path, query), 0, "{query}");
     }
     assert_eq!(ask::<String>(&path, "PRAGMA integrity_check"), "ok");
+}
+
+/// Scenario: another program holds the database for writing while alerts come in, which go to an OTLP sink as well; then it lets go (X8).
+/// Guarantee: senders have their answer and the other sink its alerts meanwhile; afterwards the database has each once.
+#[test]
+fn x8_a_stalled_database_does_not_stop_others() {
+    let (dir, port, sink) = (TempDir::new(), wait::free_port(), OtlpSink::start());
+    let path = dir.path().join("events.db");
+    let other = format!("exporters:\n  otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}}}\n", sink.endpoint());
+    let config = config(port, dir.path())
+        .replace("exporters:\n", &other)
+        .replace("exporters: [sqlite]", "exporters: [sqlite, otlp_grpc]");
+    let lanner = Lanner::start(&config);
+    let holder = Connection::open(&path).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for round in 0..30 {
+        assert!(post(port, &alerts(round * BATCH)), "alerts {round}");
+    }
+    sink.wait_for(30 * BATCH);
+    let there: i64 = ask(&path, "SELECT count(*) FROM events");
+    assert_eq!(there, 0);
+    holder.execute_batch("COMMIT").unwrap();
+    wait::until("the database has every alert", Duration::from_secs(60), || {
+        (ask::<i64>(&path, "SELECT count(*) FROM events") == 30 * BATCH as i64).then_some(())
+    });
+    let ledger = lanner.stop();
+    assert_eq!(ledger.row("logs -> sqlite").delivered, 30 * BATCH as u64);
+    assert_eq!(ledger.row("logs -> otlp_grpc").delivered, 30 * BATCH as u64);
 }
 
 /// Ends the senders.

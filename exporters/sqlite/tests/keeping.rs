@@ -65,6 +65,31 @@ fn d23_a_clock_that_jumps_deletes_nothing_early() {
     }
 }
 
+/// Scenario: two writers of one database, as during a reload, see the clock jump back by a day and forward again (D23).
+/// Guarantee: ages change once and not twice: nothing goes early, and everything when its time has come.
+#[test]
+fn d23_two_writers_see_one_jump() {
+    let db = Db::new();
+    let kept = || json!({"retention": {"max_age": "10h"}});
+    let (mut first, mut second) = (db.store(kept()), db.store(kept()));
+    let both = |first: &mut Store, second: &mut Store, time: u64| {
+        for _ in 0..time / (HOUR / 60) {
+            pass(&db, first, HOUR / 60);
+            while second.maintain() {}
+        }
+    };
+    both(&mut first, &mut second, 2 * HOUR);
+    assert_eq!(write(&mut first, &numbered(0, 5, 10)), Outcome::Delivered);
+    both(&mut first, &mut second, HOUR / 2);
+    for jump in [-24 * HOUR.cast_signed(), 24 * HOUR.cast_signed(), -24 * HOUR.cast_signed()] {
+        db.hands.jump(jump);
+        both(&mut first, &mut second, 3 * HOUR);
+        assert_eq!(db.ask::<i64>("SELECT count(*) FROM events"), 5, "early: {jump}");
+    }
+    both(&mut first, &mut second, HOUR);
+    assert_eq!(db.ask::<i64>("SELECT count(*) FROM events"), 0);
+}
+
 /// Scenario: Lanner starts with a clock years ahead or in 1970, as a machine without a clock does, and it is put right after ten minutes; alerts of the run before are an hour old.
 /// Guarantee: nothing goes before its time.
 #[test]
