@@ -1,6 +1,6 @@
 //! What an error of SQLite means for the request and for the exporter. Told by code, never by text.
 
-use rusqlite::{Error, ErrorCode};
+use rusqlite::{Error, ErrorCode, ffi};
 
 /// What to do about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,4 +38,9 @@ impl Fault {
             _ => Self::Other,
         }
     }
+}
+
+/// The error of a database that is not open.
+pub fn closed() -> Error {
+    Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_CANTOPEN), None)
 }

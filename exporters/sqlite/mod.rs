@@ -26,6 +26,7 @@ mod store;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use cells::Cells;
 use config::{Config, Plan};

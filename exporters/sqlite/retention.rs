@@ -122,9 +122,9 @@ pub fn oldest(connection: &Connection, rows: i64) -> rusqlite::Result<Upto> {
     Ok(Upto { event: upto("events")?, span: upto("spans")? })
 }
 
-/// Gives unused pages back to the file system, when there are many.
+/// Gives unused pages back to the file system, when there are many, or more in all than there may be.
 pub fn give_back(connection: &Connection, pages: Pages) -> rusqlite::Result<()> {
-    if pages.free <= GIVE_BACK || pages.free <= pages.all / 4 {
+    if pages.free <= GIVE_BACK || (pages.free <= pages.all / 4 && pages.all <= pages.most) {
         return Ok(());
     }
     let mut statement = connection.prepare(&format!("PRAGMA incremental_vacuum({GIVE_BACK})"))?;

@@ -22,8 +22,9 @@ const SPAN: &str = "INSERT INTO spans
      attributes = excluded.attributes, events = excluded.events, links = excluded.links, resource = excluded.resource
     WHERE excluded.end_time >= spans.end_time";
 
-/// Writes every span of a request.
-pub fn write(connection: &Connection, request: &ExportTraceServiceRequest) -> rusqlite::Result<()> {
+/// Writes every span of a request. How many there are.
+pub fn write(connection: &Connection, request: &ExportTraceServiceRequest) -> rusqlite::Result<i64> {
+    let mut spans = 0;
     let mut upsert = connection.prepare_cached(SPAN)?;
     for group in &request.resource_spans {
         let attributes = group.resource.as_ref().map_or(&[][..], |resource| resource.attributes.as_slice());
@@ -43,9 +44,10 @@ pub fn write(connection: &Connection, request: &ExportTraceServiceRequest) -> ru
                 links(span).to_string(),
                 resource,
             ])?;
+            spans += 1;
         }
     }
-    Ok(())
+    Ok(spans)
 }
 
 fn events(span: &Span) -> Json {

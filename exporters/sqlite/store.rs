@@ -5,40 +5,26 @@
 //! another file stands in its place.
 
 use super::{
-    ages::{Ages, Upto},
+    ages::Ages,
     cells::Cells,
     config::Plan,
     event::{Event, Inserts, json},
-    fault::Fault,
-    file::{Identity, OpenError, Opened, PAGE, open},
+    fault::{self, Fault},
+    file::{Identity, OpenError, Opened, open},
     incident,
-    retention::{self, Checkpoint, Deleted, Pages},
+    retention::{self, Checkpoint},
     schema::SchemaError,
     span,
     tally::Tally,
+    upkeep::Room,
 };
 use lanner_engine::{prelude::*, stage::Clock};
 use lanner_proto::collector::trace::v1::ExportTraceServiceRequest;
-use rusqlite::TransactionBehavior;
+use rusqlite::{TransactionBehavior, config::DbConfig};
 use std::time::Duration;
 
-/// How long the log waits for more before it is emptied.
-const IDLE: u64 = 5_000_000_000;
-/// Steps that make room for one request.
-const STEPS: usize = 64;
 /// How long a request waits when only somebody's hand can help.
 const STOPPED: Duration = Duration::from_secs(60);
-/// A row takes at most about so many times the bytes of the request, with its indexes.
-const GROWTH: u64 = 4;
-
-/// What making room came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Room {
-    /// There is room, or nobody knows.
-    Made,
-    /// Everything is deleted.
-    NothingLeft,
-}
 
 /// What is to be written.
 pub enum Content<'r> {
@@ -48,16 +34,16 @@ pub enum Content<'r> {
 
 /// The database, and what is known of it.
 pub struct Store {
-    plan: Plan,
-    clock: Clock,
-    cells: Cells,
+    pub(super) plan: Plan,
+    pub(super) clock: Clock,
+    pub(super) cells: Cells,
     /// `None` after an error of the disk, until it can be opened again.
-    open: Option<Opened>,
-    ages: Option<Ages>,
+    pub(super) open: Option<Opened>,
+    pub(super) ages: Option<Ages>,
     /// The damaged file, and what SQLite said.
-    damaged: Option<(Option<Identity>, String)>,
+    pub(super) damaged: Option<(Option<Identity>, String)>,
     /// Monotonic: when something was written last.
-    written: u64,
+    pub(super) written: u64,
 }
 
 impl Store {
@@ -89,9 +75,11 @@ impl Store {
         let mut written = self.try_write(content);
         if written.as_ref().is_err_and(is_full) {
             let room = self.make_room(bytes);
-            written = self.try_write(content);
-            if room == Room::NothingLeft && written.as_ref().is_err_and(is_full) {
-                let reason = "the request does not fit into `max_size_mib`, not even alone";
+            if room == Room::Made {
+                written = self.try_write(content);
+            }
+            if room == Room::TooLarge {
+                let reason = "the request does not fit into a quarter of `max_size_mib`; set a larger one";
                 return Outcome::Reject { reason: reason.to_owned() };
             }
         }
@@ -139,20 +127,17 @@ impl Store {
         Ok(())
     }
 
-    fn log_bytes(&self) -> u64 {
+    pub(super) fn log_bytes(&self) -> u64 {
         self.open.as_ref().and_then(|opened| opened.log.metadata().ok()).map_or(0, |log| log.len())
     }
 
     /// One transaction. How many rows it brought.
     fn try_write(&mut self, content: &Content<'_>) -> rusqlite::Result<i64> {
-        let Some(opened) = &mut self.open else { return Ok(0) };
+        let Some(opened) = &mut self.open else { return Err(fault::closed()) };
         let transaction = opened.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (mut rows, mut known) = (0i64, 0u64);
         match content {
-            Content::Traces(traces) => {
-                span::write(&transaction, traces)?;
-                rows = 1000;
-            }
+            Content::Traces(traces) => rows = span::write(&transaction, traces)?,
             Content::Logs(logs) => {
                 let (mut inserts, mut tally) = (Inserts::new(&transaction)?, Tally::default());
                 for group in &logs.groups {
@@ -177,98 +162,6 @@ impl Store {
         Ok(rows)
     }
 
-    /// Deletes the oldest until a request of `bytes` fits, in a bounded number of steps.
-    fn make_room(&mut self, bytes: usize) -> Room {
-        let need = (bytes as u64).saturating_mul(GROWTH) / PAGE + 64;
-        for _ in 0..STEPS {
-            let Some(opened) = &self.open else { return Room::Made };
-            match Pages::of(&opened.connection, &self.plan.limits) {
-                Ok(pages) if pages.room() < need => {}
-                // It is the disk that is full, or cannot be read; what was tried tells.
-                _ => return Room::Made,
-            }
-            match self.delete_oldest(0) {
-                Ok(deleted) if deleted.iter().all(|count| *count == 0) => return Room::NothingLeft,
-                Ok(_) => {}
-                Err(_) => return Room::Made,
-            }
-        }
-        Room::Made
-    }
-
-    /// One step towards the size limit, when it is near.
-    fn trim(&mut self, rows: i64) -> rusqlite::Result<()> {
-        let Some(opened) = &self.open else { return Ok(()) };
-        if Pages::of(&opened.connection, &self.plan.limits)?.are_short() {
-            self.delete_oldest(rows)?;
-        }
-        Ok(())
-    }
-
-    fn delete_oldest(&mut self, rows: i64) -> rusqlite::Result<Deleted> {
-        let Some(opened) = &mut self.open else { return Ok(Deleted::default()) };
-        let upto = retention::oldest(&opened.connection, rows)?;
-        let deleted = retention::delete(&mut opened.connection, upto, upto.event, rows)?;
-        self.cells.deleted("size", deleted);
-        Ok(deleted)
-    }
-
-    /// What is to be done beside exports: marks, what is too old, unused pages, the log. Bounded; whether there is more to
-    /// do at once.
-    pub fn maintain(&mut self) -> bool {
-        if self.damaged.is_some() || self.open.is_none() {
-            return false;
-        }
-        match self.try_maintain() {
-            Ok(more) => more,
-            Err(error) => {
-                if Fault::of(&error) != Fault::Busy {
-                    self.failed(&error);
-                }
-                false
-            }
-        }
-    }
-
-    fn try_maintain(&mut self) -> rusqlite::Result<bool> {
-        let now = self.clock.now();
-        let (Some(opened), Some(ages)) = (&mut self.open, &mut self.ages) else { return Ok(false) };
-        let limits = self.plan.limits;
-        ages.look(&opened.connection, now)?;
-        let old = |age: Option<Duration>, connection| match age {
-            Some(age) => ages.older_than(connection, age).map(Option::unwrap_or_default),
-            None => Ok(Upto::default()),
-        };
-        let upto = old(limits.age, &opened.connection)?;
-        let profile = old(limits.profile_age, &opened.connection)?;
-        let mut more = false;
-        if (upto, profile) != Default::default() {
-            let deleted = retention::delete(&mut opened.connection, upto, profile.event, 0)?;
-            more = deleted.iter().any(|count| *count > 0);
-            self.cells.deleted("age", deleted);
-            if let (true, Some(longest)) = (more, limits.longest()) {
-                ages.forget(&opened.connection, longest)?;
-            }
-        }
-        let pages = Pages::of(&opened.connection, &limits)?;
-        retention::give_back(&opened.connection, pages)?;
-        self.cells.bytes.set(i64::try_from(pages.all * PAGE).unwrap_or(i64::MAX));
-        let log = self.log_bytes();
-        self.cells.log_bytes.set(i64::try_from(log).unwrap_or(i64::MAX));
-        if log > 0
-            && now.monotonic.saturating_sub(self.written) >= IDLE
-            && let Some(opened) = &self.open
-        {
-            // Without waiting for readers: exports would have to wait as well.
-            opened.connection.busy_timeout(Duration::ZERO)?;
-            let emptied = retention::checkpoint(&opened.connection);
-            opened.connection.busy_timeout(self.plan.busy_timeout)?;
-            emptied?;
-        }
-        self.trim(0)?;
-        Ok(more)
-    }
-
     /// The open database, for tests to look into.
     #[cfg(test)]
     pub fn connection(&self) -> &rusqlite::Connection {
@@ -290,12 +183,15 @@ impl Store {
     }
 
     /// What an error means for the request.
-    fn failed(&mut self, error: &rusqlite::Error) -> Outcome {
+    pub(super) fn failed(&mut self, error: &rusqlite::Error) -> Outcome {
         let reason = error.to_string();
         match Fault::of(error) {
             Fault::Request => Outcome::Reject { reason },
             Fault::Damaged => {
-                self.open = None;
+                if let Some(opened) = self.open.take() {
+                    // What is in the log stays there as well.
+                    let _ = opened.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+                }
                 let path = self.plan.path.display();
                 let why = format!(
                     "`{path}` is damaged ({reason}) and is left as it is; move it and what is beside it away, and a new \

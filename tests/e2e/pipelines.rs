@@ -89,7 +89,8 @@ fn falco_docker() {
     assert_eq!(stored, ids.len() as i64);
 }
 
-/// Scenario: `falco-gateway.yaml`, with no old Falco at its socket; 20 alerts over HTTP, one of them urgent; the OTLP backend is away at first.
+/// Scenario: `falco-gateway.yaml`, with no old Falco at its socket; 20 alerts over HTTP, one of them urgent; the
+/// OTLP backend is away at first.
 /// Guarantee: each is once at the backend when it is back, and the urgent one fires in a real Alertmanager.
 #[test]
 fn falco_gateway() {
@@ -248,7 +249,8 @@ impl Told {
 }
 
 /// Scenario: `notify.yaml`; thirty equal warnings, one critical alert, one below what anybody wants to know.
-/// Guarantee: Slack is told of the first warning and of the critical alert, not of every repetition; PagerDuty only of the critical one, with its severity; the third is told to nobody.
+/// Guarantee: Slack is told of the first warning and of the critical alert, not of every repetition; PagerDuty
+/// only of the critical one, with its severity; the third is told to nobody.
 #[test]
 fn notify() {
     let ((told, sinks), port) = (Told::listen(), wait::free_port());

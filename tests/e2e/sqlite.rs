@@ -90,8 +90,10 @@ const DISAGREEMENTS: [&str; 2] = [
      WHERE said.alerts IS NOT kept.alerts",
 ];
 
-/// Scenario: four senders post alerts while Lanner is killed with SIGKILL twelve times in the middle of it; what had no answer may be there or not (X8).
-/// Guarantee: after each kill the file is whole; in the end every alert that was answered with 200 is there once, nothing that nobody sent, and the counts by container and day are what the events say.
+/// Scenario: four senders post alerts while Lanner is killed with SIGKILL twelve times in the middle of it; what
+/// had no answer may be there or not (X8).
+/// Guarantee: after each kill the file is whole; in the end every alert that was answered with 200 is there once,
+/// nothing that nobody sent, and the counts by container and day are what the events say.
 #[test]
 fn x8_sqlite_killed() {
     let (dir, port) = (TempDir::new(), wait::free_port());
@@ -149,7 +151,8 @@ fn x8_sqlite_killed() {
     assert_eq!(ask::<String>(&path, "PRAGMA integrity_check"), "ok");
 }
 
-/// Scenario: another program holds the database for writing while alerts come in, which go to an OTLP sink as well; then it lets go (X8).
+/// Scenario: another program holds the database for writing while alerts come in, which go to an OTLP sink as
+/// well; then it lets go (X8).
 /// Guarantee: senders have their answer and the other sink its alerts meanwhile; afterwards the database has each once.
 #[test]
 fn x8_a_stalled_database_does_not_stop_others() {

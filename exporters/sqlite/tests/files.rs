@@ -75,7 +75,8 @@ fn what_is_not_ours_is_not_touched() {
     refused("not a database");
 }
 
-/// Scenario: a database of the current version with rows, and a program that knows one version more; then the old program.
+/// Scenario: a database of the current version with rows, and a program that knows one version more; then the old
+/// program.
 /// Guarantee: the step is made once and keeps every row; the older program refuses.
 #[test]
 fn migrations_go_forward_only() {

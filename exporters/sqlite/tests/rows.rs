@@ -15,7 +15,8 @@ fn row(db: &Db, uid: &str) -> Json {
 }
 
 /// Scenario: every real alert, as it was sent and as its receiver maps it, written twice.
-/// Guarantee: a row each with what the sender said, an entry for each tag; the second time changes nothing; what is counted by container and day agrees.
+/// Guarantee: a row each with what the sender said, an entry for each tag; the second time changes nothing; what
+/// is counted by container and day agrees.
 #[test]
 fn every_real_alert_is_a_row() {
     let Some(alerts) = alerts() else { return };
@@ -66,7 +67,8 @@ fn every_real_alert_is_a_row() {
 }
 
 /// Scenario: every real audit event.
-/// Guarantee: a row each, with source `k8s_audit`, the time and namespace that the event says and its user; they count in no profile.
+/// Guarantee: a row each, with source `k8s_audit`, the time and namespace that the event says and its user; they
+/// count in no profile.
 #[test]
 fn every_real_audit_event_is_a_row() {
     let Some(lines) = data::lines("dev/k8s_audit_events.jsonl") else { return };
@@ -117,7 +119,8 @@ fn hostile_values_are_data() {
     assert_sound(&db);
 }
 
-/// Scenario: OTLP records without an id, the same twice, one other; a summary of 41 folded alerts; a count of absurd size.
+/// Scenario: OTLP records without an id, the same twice, one other; a summary of 41 folded alerts; a count of
+/// absurd size.
 /// Guarantee: equal records are one row; a summary counts for those it folded, within bounds.
 #[test]
 fn records_without_an_id_and_summaries() {
@@ -177,7 +180,8 @@ fn the_end_of_an_incident_stands() {
     assert_eq!(db.ask::<i64>("SELECT count(*) FROM containers"), 0);
 }
 
-/// Scenario: requests of spans and of logs through the exporter; the spans twice, then their root again with a later and an earlier end.
+/// Scenario: requests of spans and of logs through the exporter; the spans twice, then their root again with a
+/// later and an earlier end.
 /// Guarantee: a span is a row, as its newest form says.
 #[tokio::test]
 async fn spans_are_kept_once() {

@@ -4,7 +4,8 @@ use super::*;
 use lanner_engine::telemetry::Status;
 use std::fs;
 
-/// Scenario: another program holds the database for writing, for longer than the patience of an attempt; then it lets go (X8).
+/// Scenario: another program holds the database for writing, for longer than the patience of an attempt; then it
+/// lets go (X8).
 /// Guarantee: the attempt is to be repeated and nothing of it is there; the next one succeeds, with every event once.
 #[test]
 fn x8_a_locked_database_is_tried_again() {
@@ -22,8 +23,10 @@ fn x8_a_locked_database_is_tried_again() {
     assert_sound(&db);
 }
 
-/// Scenario: a reader keeps an old state open while alerts come in, more than the log beside the database may hold; then it ends (X8).
-/// Guarantee: the reader sees its state; the log stays within its bound and one request; writing goes on once the reader is gone, with every event once, and the log is emptied.
+/// Scenario: a reader keeps an old state open while alerts come in, more than the log beside the database may
+/// hold; then it ends (X8).
+/// Guarantee: the reader sees its state; the log stays within its bound and one request; writing goes on once the
+/// reader is gone, with every event once, and the log is emptied.
 #[test]
 fn x8_a_long_reader_does_not_grow_the_log_without_end() {
     let db = Db::new();
@@ -81,7 +84,8 @@ fn x8_a_full_disk_is_tried_again() {
 }
 
 /// Scenario: something overwrites the database while it is in use; then somebody moves it away.
-/// Guarantee: writing stops, the status is permanent, the file is left as it is; with another file in its place it goes on.
+/// Guarantee: writing stops, the status is permanent, the file is left as it is; with another file in its place
+/// it goes on.
 #[test]
 fn a_damaged_database_is_left_as_it_is() {
     let db = Db::new();
