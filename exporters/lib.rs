@@ -17,6 +17,7 @@ mod pause;
 pub mod prometheus;
 mod shown_text;
 pub mod slack;
+pub mod sqlite;
 #[cfg(test)]
 mod testing;
 pub mod webhook;
@@ -39,6 +40,7 @@ pub const ALL: &[Factory] = &[
     Factory::exporter::<pagerduty::PagerDuty>(pagerduty::DELIVERY),
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),
     Factory::exporter::<slack::Slack>(slack::DELIVERY),
+    Factory::exporter::<sqlite::Sqlite>(sqlite::DELIVERY),
     Factory::exporter::<otlp_http::OtlpHttp>(otlp_http::DELIVERY),
     Factory::exporter::<webhook::Webhook>(webhook::DELIVERY),
 ];

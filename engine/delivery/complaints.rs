@@ -1,7 +1,7 @@
 //! What is told about a sink that fails: to the log, and to the health of the process.
 //!
 //! Promises: a dead sink does not fill the log; an exporter is `StatusRecoverableError` while any of its signals
-//! fails, and `StatusOK` again once all of them work. Readiness does not depend on it: a restart would not help.
+//! fails, unless it calls the failure permanent itself, and `StatusOK` again once all of them work. Readiness does not depend on it: a restart would not help.
 
 use super::attempts::Destination;
 use crate::{
@@ -37,7 +37,7 @@ impl SinkHealth {
         if !failing.contains(&signal) {
             failing.push(signal);
         }
-        self.health.report(&self.name, Status::Recoverable(why.to_owned()));
+        self.health.degrade(&self.name, why);
     }
 
     fn works(&self, signal: Signal) {

@@ -119,6 +119,14 @@ impl Health {
         }
     }
 
+    /// Reports a failure that may pass, unless the component itself has said that it will not.
+    pub fn degrade(&self, name: &str, why: &str) {
+        let is_permanent = |(status, _): &(Status, SystemTime)| matches!(status, Status::Permanent(_));
+        if !self.0.inner.lock().components.get(name).is_some_and(is_permanent) {
+            self.report(name, Status::Recoverable(why.to_owned()));
+        }
+    }
+
     /// Forgets a component that a reload took out.
     pub fn forget(&self, name: &str) {
         self.0.inner.lock().components.remove(name);
@@ -141,8 +149,8 @@ impl fmt::Debug for Health {
 mod tests {
     use super::*;
 
-    /// Scenario: a component reports the same status twice, then another, then is taken out.
-    /// Guarantee: `since` moves only when the status does.
+    /// Scenario: a component reports the same status twice, then another; a permanent failure, then a passing one; it is taken out.
+    /// Guarantee: `since` moves only when the status does; what is permanent stays so until the component is well.
     #[test]
     fn a_status_keeps_its_time_until_it_changes() {
         let health = Health::default();
@@ -157,6 +165,12 @@ mod tests {
             ("exporter:a", "StatusRecoverableError", Some("refused"))
         );
         assert!(since >= first);
+        health.report("exporter:a", Status::Permanent("damaged".into()));
+        health.degrade("exporter:a", "refused");
+        assert_eq!(health.components()[0].1, Status::Permanent("damaged".into()));
+        health.report("exporter:a", Status::Ok);
+        health.degrade("exporter:a", "refused");
+        assert_eq!(health.components()[0].1, Status::Recoverable("refused".into()));
         health.forget("exporter:a");
         assert!(health.components().is_empty());
     }

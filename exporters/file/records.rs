@@ -53,7 +53,8 @@ pub fn time_text(record: &LogRecord) -> Option<String> {
     (nanos != 0).then(|| time.map_or_else(|_| nanos.to_string(), |time| time.to_string()))
 }
 
-fn attributes(attributes: &Attributes, out: &mut Vec<u8>) {
+/// Attributes as an object.
+pub fn attributes(attributes: &Attributes, out: &mut Vec<u8>) {
     let mut object = Object::start(out);
     for (key, held) in attributes.iter() {
         object.field(key.as_str(), |out| value(held, out));

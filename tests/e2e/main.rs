@@ -3,8 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends with the place")]
 
 #[path = "../support/mod.rs"]
-mod support;
-
 mod aggregate;
 mod cli;
 mod dead_sink;
@@ -21,6 +19,7 @@ mod otlp_bombs;
 mod otlp_sdk;
 mod outage;
 mod own_metrics;
+mod pipelines;
 mod queue;
 mod quickstart;
 mod reload;
@@ -28,6 +27,9 @@ mod routing;
 mod rules;
 mod rules_conformance;
 mod shutdown;
+mod sqlite;
 mod state_directory;
 mod stdin;
+mod support;
 mod webhook;
+

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
+pub mod alertmanager;
 pub mod curl;
 pub mod data;
 pub mod dockerd;
