@@ -87,7 +87,7 @@ async fn probes_honour_what_the_sink_asks_for() {
 /// Guarantee: nobody starves: all others are delivered.
 #[tokio::test(start_paused = true)]
 async fn the_others_have_their_turn() {
-    let sink = Arc::new(Judge::new(|_, names| if names[0] < "008".to_owned() { again() } else { Outcome::Delivered }));
+    let sink = Arc::new(Judge::new(|_, names| if names[0].as_str() < "008" { again() } else { Outcome::Delivered }));
     let bench = wide().with(&[("sink", Arc::clone(&sink))]);
     bench.consumer.consume(named(numbered(40))).await.unwrap();
     let waiting = tokio::time::timeout(Duration::from_secs(3600), async {
