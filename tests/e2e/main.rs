@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on ends with the place")]
 
 #[path = "../support/mod.rs"]
+mod support;
+
 mod aggregate;
 mod cli;
 mod dead_sink;
@@ -30,6 +32,5 @@ mod shutdown;
 mod sqlite;
 mod state_directory;
 mod stdin;
-mod support;
 mod webhook;
 

@@ -80,7 +80,7 @@ fn d14_sigterm_with_a_dead_sink() {
     assert!(status.success(), "{status}:\n{stderr}");
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
     assert!(!stderr.contains("DOES NOT ADD UP"), "{stderr}");
-    let sent = storm.stop();
+    let sent = storm.end();
     assert_eq!(sent.refused, 4, "every sender was refused in the end");
     assert!(sent.accepted.len() > 10, "{}", sent.accepted.len());
     let sink = OtlpSink::listen(sink_port);

@@ -50,6 +50,11 @@ impl Storm {
     /// Ends the senders.
     pub fn stop(self) -> Sent {
         self.over.store(true, Relaxed);
+        self.end()
+    }
+
+    /// Waits until every sender was refused; for those that end then.
+    pub fn end(self) -> Sent {
         let mut all = Sent::default();
         for sender in self.senders {
             let sent = sender.join().unwrap();
