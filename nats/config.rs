@@ -74,13 +74,17 @@ pub enum Problem {
     Address,
     #[error("an address is shown in logs and must not hold a user or a token; write them under `auth`")]
     CredentialsInAddress,
-    #[error("there are several ways to log in; keep one of `token`, `username` with `password`, `nkey_seed`, `credentials_file`")]
+    #[error(
+        "there are several ways to log in; keep one of `token`, `username` with `password`, `nkey_seed`, `credentials_file`"
+    )]
     TwoWays,
     #[error("`username` and `password` belong together; set both")]
     HalfPassword,
     #[error("this is no seed of a user's NKey; it has {SEED_LETTERS} letters and begins with `SU`")]
     Seed,
-    #[error("this is no prefix of a subject; write words of letters, digits, `-` and `_` with dots between them, for example `_INBOX`")]
+    #[error(
+        "this is no prefix of a subject; write words of letters, digits, `-` and `_` with dots between them, for example `_INBOX`"
+    )]
     InboxPrefix,
     #[error("the token or password would cross the network to {0} in plain text; write `tls://`, or use `nkey_seed`")]
     PlainSecret(String),
@@ -96,7 +100,9 @@ struct BadCredentials {
 
 /// Whether `text` is one or more words with dots between them that no server could misread.
 pub fn is_plain_subject(text: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_$".contains(&byte));
+    let word = |word: &str| {
+        !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_$".contains(&byte))
+    };
     text.len() <= 512 && text.split('.').all(word)
 }
 

@@ -166,7 +166,8 @@ impl Link {
 
     /// What to call the servers in messages.
     pub fn servers(&self) -> String {
-        let servers: Vec<String> = self.connection.servers.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
+        let servers: Vec<String> =
+            self.connection.servers.iter().map(|at| format!("{}:{}", at.host(), at.port())).collect();
         servers.join(", ")
     }
 
@@ -203,7 +204,10 @@ impl Link {
         let connect = || async {
             // Taken once: the cell runs this until it succeeds, and with an initial retry it cannot fail but here.
             let options = self.options.lock().clone().ok_or_else(|| self.unusable("closed"))?;
-            options.connect(self.connection.servers.clone()).await.map_err(|error| self.unusable(&error.kind().to_string()))
+            options
+                .connect(self.connection.servers.clone())
+                .await
+                .map_err(|error| self.unusable(&error.kind().to_string()))
         };
         self.client.get_or_try_init(connect).await
     }
