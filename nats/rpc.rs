@@ -59,6 +59,16 @@ impl Rpc {
         &self.link
     }
 
+    /// Connects and subscribes to answers. Calls do so themselves, but those that begin at once after this one also send in the
+    /// order in which they begin.
+    ///
+    /// # Errors
+    /// As [`Rpc::call`].
+    pub async fn open(&self, limit: Duration) -> Result<(), Failure> {
+        let client = self.link.ready(limit).await?;
+        self.answers.get_or_try_init(|| self.subscribe(client)).await.map(drop)
+    }
+
     /// Sends a message and returns its answer. Waits at most `limit` for the connection and as long for the answer.
     ///
     /// # Errors

@@ -102,7 +102,7 @@ impl Exporter for NatsExporter {
             Ok(logs) => logs,
             Err(error) => return Outcome::Reject { reason: error.to_string() },
         };
-        if let Err(not_ready) = self.stream.ready(&self.rpc, self.ack_timeout).await {
+        if let Err(not_ready) = self.ready().await {
             return outcome(&not_ready);
         }
         let records = Records::new(request, logs);
@@ -139,16 +139,17 @@ fn outcome(not_ready: &NotReady) -> Outcome {
 }
 
 impl NatsExporter {
+    /// Connects and looks for the stream.
+    async fn ready(&self) -> Result<(), NotReady> {
+        self.rpc.open(self.ack_timeout).await?;
+        self.stream.ready(&self.rpc, self.ack_timeout).await
+    }
+
     /// Connects and looks for the stream, so that what is wrong is told before the first event.
     async fn prepare(&self) {
         let mut told = None;
         loop {
-            let connected = self.rpc.link().ready(self.ack_timeout).await.map(drop).map_err(NotReady::from);
-            let ready = match connected {
-                Ok(()) => self.stream.ready(&self.rpc, self.ack_timeout).await,
-                Err(not_ready) => Err(not_ready),
-            };
-            let Err(not_ready) = ready else { break };
+            let Err(not_ready) = self.ready().await else { break };
             if told.as_ref() != Some(&not_ready) {
                 tracing::warn!(exporter = %self.name, reason = %not_ready, "nothing can be published; trying on");
                 self.health.report(&self.name, Status::Recoverable(not_ready.to_string()));

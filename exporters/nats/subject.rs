@@ -7,7 +7,7 @@
 //! Braces and not Falco's `%field`, because the dots between words are letters of fields.
 
 use lanner_conditions::{Field, FieldConfig, Seen};
-use lanner_engine::prelude::*;
+use lanner_engine::{prelude::*, semantics};
 
 /// What is written for a value that is not there.
 const ABSENT: &str = "unknown";
@@ -23,6 +23,8 @@ pub struct Subject(Vec<Piece>);
 #[derive(Debug)]
 enum Piece {
     Text(String),
+    /// As a word; the field itself is a rank, so that it can be compared.
+    Priority,
     Field(Field),
 }
 
@@ -61,6 +63,7 @@ impl Subject {
         };
         let mut compile = |piece| match piece {
             Written::Text(text) => Some(Piece::Text(text.to_owned())),
+            Written::Field("priority") => Some(Piece::Priority),
             Written::Field(field) => FieldConfig(field.to_owned()).compile(path, cx).map(Piece::Field),
         };
         // Each is looked at, so that every misspelt field is reported.
@@ -82,6 +85,9 @@ impl Subject {
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => subject.push_str(text),
+                Piece::Priority => {
+                    push_word(&mut subject, semantics::priority(seen.record).map(Priority::title).unwrap_or_default());
+                }
                 Piece::Field(field) => push_word(&mut subject, &field.text(seen).unwrap_or_default()),
             }
         }

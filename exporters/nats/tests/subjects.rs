@@ -8,7 +8,8 @@ use serde_json::json;
 
 fn compiled(template: &str) -> (Option<Subject>, Vec<String>) {
     let (subject, findings) = planning(|cx| Subject::compile(template, "subject", cx));
-    (subject, findings.into_iter().map(|finding| finding.message).collect())
+    let said = findings.into_iter().map(|finding| format!("{} {}", finding.message, finding.help.unwrap_or_default()));
+    (subject, said.collect())
 }
 
 fn subject_of(template: &str, alert: &str) -> String {
