@@ -21,6 +21,8 @@ const LONGEST_ID: usize = 256;
 pub mod code {
     /// There is no such stream.
     pub const NO_STREAM: u32 = 10059;
+    /// There is no such consumer.
+    pub const NO_CONSUMER: u32 = 10014;
     /// The message is larger than the stream's `max_msg_size`.
     pub const TOO_LARGE_FOR_STREAM: u32 = 10054;
     /// The stream cannot store it now: it is full and keeps its oldest messages.
