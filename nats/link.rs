@@ -59,8 +59,6 @@ pub struct State {
     condition: Condition,
     /// How often it broke.
     pub lost: u64,
-    /// How often it was made.
-    pub made: u64,
     /// What the server said it does not allow, the newest last, with a number each.
     forbidden: VecDeque<(u64, String)>,
     refusals: u64,
@@ -94,7 +92,6 @@ impl Seen {
         self.state.send_modify(|state| match event {
             Event::Connected => {
                 state.condition = Condition::Up;
-                state.made += 1;
                 state.forbidden.clear();
             }
             Event::Disconnected => {

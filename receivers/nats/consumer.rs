@@ -51,8 +51,8 @@ pub enum Trouble {
 #[derive(Debug)]
 pub enum End {
     Drained,
-    /// The connection was made anew.
-    Reconnected,
+    /// The connection broke; a new one may be there already.
+    Disconnected,
     Trouble(Trouble),
 }
 
@@ -60,8 +60,8 @@ pub enum End {
 pub struct Session<'r> {
     client: &'r Client,
     state: watch::Receiver<lanner_nats::link::State>,
-    /// The connection that the session belongs to.
-    made: u64,
+    /// How often the connection had broken before.
+    lost: u64,
     subscriber: Subscriber,
     inbox: String,
     /// Where messages are asked for.
@@ -105,7 +105,7 @@ impl<'r> Session<'r> {
     pub async fn open(rpc: &'r Rpc, plan: &ConsumerPlan) -> Result<Self, Trouble> {
         let client = rpc.link().ready(ASK_LIMIT).await?;
         let mut state = rpc.link().watch();
-        let made = state.borrow_and_update().made;
+        let lost = state.borrow_and_update().lost;
         let config = consumer(rpc, plan).await?;
         if config.deliver_subject.is_some() || config.ack_policy != "explicit" {
             return Err(Trouble::Unusable(plan.name.clone()));
@@ -115,7 +115,7 @@ impl<'r> Session<'r> {
         Ok(Self {
             client,
             state,
-            made,
+            lost,
             subscriber,
             inbox,
             next: next_subject(&plan.stream, &plan.name),
@@ -137,12 +137,12 @@ impl<'r> Session<'r> {
                 Some(fetch) => fetch.until,
                 None => self.ask().await?,
             };
-            let (state, made) = (&mut self.state, self.made);
-            let anew = async { drop(state.wait_for(|state| state.made != made).await) };
+            let (state, lost) = (&mut self.state, self.lost);
+            let broken = async { drop(state.wait_for(|state| state.lost != lost).await) };
             tokio::select! {
                 biased;
                 () = drain.requested() => return Err(End::Drained),
-                () = anew => return Err(End::Reconnected),
+                () = broken => return Err(End::Disconnected),
                 message = self.subscriber.next() => match message {
                     Some(message) => self.take(message, &mut fetched)?,
                     None => return Err(End::Trouble(Failure::Lost.into())),

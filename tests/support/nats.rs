@@ -87,6 +87,16 @@ fn free_port() -> u16 {
 }
 
 impl NatsServer {
+    /// Starts a server and does not wait for it; for where nothing can be waited for.
+    ///
+    /// # Panics
+    /// There is no such program.
+    pub fn start_unawaited() -> Self {
+        let (port, folder) = place();
+        assert!(program().is_some(), "nats-server is missing; install the Debian package nats-server");
+        Self { port, process: spawn(port, &folder, ""), folder }
+    }
+
     /// Starts a server; returns once it answers. `None` where there is no such program.
     pub async fn start() -> Option<Self> {
         Self::start_with("").await
@@ -96,9 +106,7 @@ impl NatsServer {
     pub async fn start_with(more: &str) -> Option<Self> {
         program()?;
         loop {
-            let port = free_port();
-            let folder = std::env::temp_dir().join(format!("lanner-nats-{}-{port}", std::process::id()));
-            std::fs::create_dir_all(&folder).unwrap();
+            let (port, folder) = place();
             let mut server = Self { port, process: spawn(port, &folder, more), folder };
             if server.until_up().await {
                 return Some(server);
@@ -150,6 +158,7 @@ impl NatsServer {
 
     /// A plain client with these options.
     pub async fn client_with(&self, options: async_nats::ConnectOptions) -> async_nats::Client {
+        let options = options.retry_on_initial_connect();
         timeout(SOON, options.connect(self.url())).await.expect("it must answer").expect("it must accept the client")
     }
 
@@ -159,6 +168,11 @@ impl NatsServer {
         config.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
         let answer = ask(&self.client().await, &format!("STREAM.CREATE.{name}"), &config).await;
         assert!(answer.get("error").is_none(), "{answer}");
+    }
+
+    /// What JetStream knows of a consumer.
+    pub async fn consumer(&self, stream: &str, name: &str) -> Json {
+        ask(&self.client().await, &format!("CONSUMER.INFO.{stream}.{name}"), &json!({})).await
     }
 
     /// Everything a stream holds, in order.
@@ -194,6 +208,14 @@ impl Drop for NatsServer {
     }
 }
 
+/// A free port and a folder.
+fn place() -> (u16, PathBuf) {
+    let port = free_port();
+    let folder = std::env::temp_dir().join(format!("lanner-nats-{}-{port}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    (port, folder)
+}
+
 fn configure(port: u16, folder: &std::path::Path, more: &str) {
     let text = format!(
         "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{0}/data\", max_memory_store: 64MB, max_file_store: 1GB }}\n{more}\n",
@@ -216,6 +238,13 @@ fn spawn_configured(folder: &std::path::Path) -> Child {
         .kill_on_drop(true)
         .spawn()
         .expect("nats-server starts")
+}
+
+/// Publishes a message and waits until a stream has it.
+pub async fn publish(client: &async_nats::Client, subject: &str, payload: impl Into<Vec<u8>>) {
+    let answer = client.request(subject.to_owned(), payload.into().into()).await.unwrap();
+    let answer: Json = serde_json::from_slice(&answer.payload).unwrap();
+    assert!(answer["seq"].is_u64(), "{answer}");
 }
 
 /// Asks JetStream's API. It may not be up yet after a start, so nobody answering is asked again.
