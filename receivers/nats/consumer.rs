@@ -51,8 +51,8 @@ pub enum Trouble {
 #[derive(Debug)]
 pub enum End {
     Drained,
-    /// The connection broke; a new one may be there already.
-    Disconnected,
+    /// The connection broke, or the consumer may be another one than it was: everything is to be looked at again.
+    Stale,
     Trouble(Trouble),
 }
 
@@ -70,6 +70,8 @@ pub struct Session<'r> {
     /// The fetch that is under way, by number.
     fetch: Option<Fetch>,
     fetches: u64,
+    /// A fetch ended early.
+    stale: bool,
     /// How long the server waits for an answer.
     pub ack_wait: Duration,
 }
@@ -122,6 +124,7 @@ impl<'r> Session<'r> {
             max_messages: plan.max_messages,
             fetch: None,
             fetches: 0,
+            stale: false,
             ack_wait: Duration::from_nanos(config.ack_wait),
         })
     }
@@ -133,6 +136,9 @@ impl<'r> Session<'r> {
     pub async fn messages(&mut self, drain: &Drain) -> Result<Vec<Fetched>, End> {
         let mut fetched = Vec::new();
         while fetched.is_empty() {
+            if self.stale {
+                return Err(End::Stale);
+            }
             let until = match &self.fetch {
                 Some(fetch) => fetch.until,
                 None => self.ask().await?,
@@ -142,12 +148,13 @@ impl<'r> Session<'r> {
             tokio::select! {
                 biased;
                 () = drain.requested() => return Err(End::Drained),
-                () = broken => return Err(End::Disconnected),
+                () = broken => return Err(End::Stale),
                 message = self.subscriber.next() => match message {
                     Some(message) => self.take(message, &mut fetched)?,
                     None => return Err(End::Trouble(Failure::Lost.into())),
                 },
-                () = sleep_until(until) => self.fetch = None,
+                // JetStream says nothing about a consumer that it does not know.
+                () = sleep_until(until) => return Err(End::Trouble(Failure::Silent(EXPIRES + OVERDUE).into())),
             }
         }
         // What else is here already goes along.
@@ -218,7 +225,8 @@ impl<'r> Session<'r> {
             StatusCode::IDLE_HEARTBEAT => self.fetch = Some(fetch),
             // It found nothing in time, or nothing more that fits.
             StatusCode::NOT_FOUND | StatusCode::TIMEOUT => {}
-            _ if fetch.received > 0 => {}
+            // No room for the next message, or the consumer was deleted; it may have been a good fetch so far.
+            _ if fetch.received > 0 => self.stale = true,
             StatusCode::NO_RESPONDERS => return Err(End::Trouble(Failure::NoResponders(self.next.clone()).into())),
             _ => {
                 let text = message.description.unwrap_or_default();

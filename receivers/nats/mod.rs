@@ -101,7 +101,7 @@ impl Receiver for NatsReceiver {
             delivery.metrics.connected.set(0);
             let trouble = match end {
                 End::Drained => break,
-                End::Disconnected => continue,
+                End::Stale => continue,
                 End::Trouble(trouble) => trouble,
             };
             if told.as_ref() != Some(&trouble) {
