@@ -163,7 +163,8 @@ impl Config {
             refuse(cx, "stream", Problem::NoStream);
         }
         for (path, name) in [("stream", &self.stream), ("consumer", &self.consumer)] {
-            if !is_name(name) && !(path == "stream" && name.is_empty()) {
+            let is_reported = path == "stream" && name.is_empty();
+            if !is_reported && !is_name(name) {
                 refuse(cx, path, Problem::Name);
             }
         }

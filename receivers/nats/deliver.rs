@@ -9,6 +9,7 @@ use super::{
     consumer::{ASK_LIMIT, Session},
     message::{Fetched, Verdict},
     metrics::Metrics,
+    taken::Taken,
 };
 use crate::{
     container::Whole,
@@ -28,6 +29,7 @@ use lanner_nats::{
     Rpc,
     jetstream::{self, Outgoing},
 };
+use parking_lot::Mutex;
 use std::{
     pin::pin,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -48,12 +50,13 @@ pub struct Delivery {
     pub out: Consumer,
     /// Of plain records.
     pub source: Source,
+    pub taken: Mutex<Taken>,
 }
 
 /// What messages became.
 enum Made {
     Otlp { requests: Vec<OtlpRequest> },
-    Records(Records),
+    Records(Box<Records>),
 }
 
 /// The pipelines take nothing any more.
@@ -67,6 +70,12 @@ impl Delivery {
     /// Lanner is stopping; what was not taken was given back.
     pub async fn deliver(&self, rpc: &Rpc, session: &Session<'_>, messages: Vec<Fetched>) -> Result<(), Stopped> {
         self.metrics.redelivered.add(messages.iter().filter(|message| message.delivered > 1).count() as u64);
+        let (again, messages) = {
+            let taken = self.taken.lock();
+            messages.into_iter().partition::<Vec<_>, _>(|message| taken.has(message))
+        };
+        self.metrics.repeated.add(again.len() as u64);
+        session.answer(&again, Verdict::Ack).await;
         // Groups that go together, the next one last.
         let mut groups = vec![messages];
         while let Some(group) = groups.pop() {
@@ -76,7 +85,7 @@ impl Delivery {
                 continue;
             }
             match self.hand_over(session, made, &good).await {
-                Ok(()) => session.answer(&good, Verdict::Ack).await,
+                Ok(()) => self.acknowledge(session, &good).await,
                 Err(Refused::Busy { retry_after, .. }) => {
                     self.metrics.busy.add(good.len() as u64);
                     // Drawn, so that not everything comes again at once.
@@ -99,10 +108,15 @@ impl Delivery {
         Ok(())
     }
 
+    async fn acknowledge(&self, session: &Session<'_>, messages: &[Fetched]) {
+        messages.iter().for_each(|message| self.taken.lock().add(message));
+        session.answer(messages, Verdict::Ack).await;
+    }
+
     /// What the messages become, those that are in it, and those that cannot be used with the reason.
     fn decode(&self, messages: Vec<Fetched>) -> (Made, Vec<Fetched>, Vec<(Fetched, &'static str)>) {
         let mut made = match self.handling.decoder {
-            Decoder::Line(_) => Made::Records(Records::default()),
+            Decoder::Line(_) => Made::Records(Box::default()),
             Decoder::OtlpProto | Decoder::OtlpJson => Made::Otlp { requests: Vec::new() },
         };
         let (mut good, mut unusable) = (Vec::with_capacity(messages.len()), Vec::new());
@@ -147,7 +161,8 @@ impl Delivery {
     async fn hand_over(&self, session: &Session<'_>, made: Made, messages: &[Fetched]) -> Result<(), Refused> {
         match made {
             Made::Otlp { requests } => self.consume(session, Batch::otlp(join(requests)), messages).await,
-            Made::Records(Records { logs, degraded, unusable, .. }) => {
+            Made::Records(records) => {
+                let Records { logs, degraded, unusable, .. } = *records;
                 self.consume(session, Batch::logs(logs), messages).await?;
                 degraded.iter().for_each(|(reason, count)| self.metrics.degraded.add(reason, count));
                 unusable.iter().for_each(|(reason, count)| self.metrics.unusable.add(reason, count));
@@ -191,7 +206,7 @@ impl Delivery {
             match self.consume(session, Batch::otlp(request), std::slice::from_ref(&message)).await {
                 Ok(()) => {
                     self.out.failed(rejected as u64, "malformed");
-                    session.answer([&message], Verdict::Ack).await;
+                    self.acknowledge(session, std::slice::from_ref(&message)).await;
                 }
                 Err(Refused::Invalid(_)) => unusable.push((message, "invalid")),
                 Err(Refused::Busy { .. } | Refused::Draining) => {

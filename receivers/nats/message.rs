@@ -38,6 +38,8 @@ pub struct Fetched {
     pub reply: String,
     /// Its number in the stream.
     pub sequence: u64,
+    /// When the stream stored it, in nanoseconds since 1970.
+    pub stored: u64,
     /// How often it was delivered, this time included.
     pub delivered: u64,
 }
@@ -56,9 +58,9 @@ impl Fetched {
             _ => return None,
         };
         let number = |at: usize| words.get(at).and_then(|word| word.parse::<u64>().ok());
-        let (delivered, sequence) = (number(at)?, number(at + 1)?);
+        let (delivered, sequence, stored) = (number(at)?, number(at + 1)?, number(at + 3)?);
         let (subject, reply) = (message.subject.to_string(), reply.to_owned());
-        Some(Self { subject, payload: message.payload, reply, sequence, delivered })
+        Some(Self { subject, payload: message.payload, reply, sequence, stored, delivered })
     }
 }
 
@@ -66,21 +68,24 @@ impl Fetched {
 mod tests {
     use super::*;
 
-    fn of(reply: &str) -> Option<(u64, u64)> {
+    fn of(reply: &str) -> Option<[u64; 3]> {
         let reply = Some(reply.into());
         let (headers, status, description) = (None, None, None);
         let message =
             Message { subject: "a.b".into(), reply, payload: Bytes::new(), headers, status, description, length: 0 };
-        Fetched::of(message).map(|fetched| (fetched.delivered, fetched.sequence))
+        Fetched::of(message).map(|fetched| [fetched.delivered, fetched.sequence, fetched.stored])
     }
 
     /// Scenario: reply subjects of old and new servers, and of somebody else.
-    /// Guarantee: deliveries and sequence are found; anything else is no message of a stream.
+    /// Guarantee: deliveries, number and time are found; anything else is no message of a stream.
     #[test]
     fn reply_subjects_are_read() {
-        assert_eq!(of("$JS.ACK.FALCO.lanner.3.100.7.1790230470084404000.42"), Some((3, 100)));
-        assert_eq!(of("$JS.ACK._.hash.FALCO.lanner.2.50.9.1790230470084404000.0"), Some((2, 50)));
-        assert_eq!(of("$JS.ACK.hub.hash.FALCO.lanner.2.50.9.1790230470084404000.0.word"), Some((2, 50)));
+        assert_eq!(of("$JS.ACK.FALCO.lanner.3.100.7.1790230470084404000.42"), Some([3, 100, 1790230470084404000]));
+        assert_eq!(of("$JS.ACK._.hash.FALCO.lanner.2.50.9.1790230470084404000.0"), Some([2, 50, 1790230470084404000]));
+        assert_eq!(
+            of("$JS.ACK.hub.hash.FALCO.lanner.2.50.9.1790230470084404000.0.word"),
+            Some([2, 50, 1790230470084404000])
+        );
         for other in ["_INBOX.x.1", "$JS.ACK.a.b.1.2.3.4", "$JS.ACK.FALCO.lanner.x.100.7.1.42", "$JS.ACK."] {
             assert_eq!(of(other), None, "{other}");
         }

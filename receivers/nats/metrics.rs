@@ -12,6 +12,8 @@ pub struct Metrics {
     pub connected: Gauge,
     /// Messages that had been delivered before.
     pub redelivered: Counter,
+    /// Messages that the pipelines had already.
+    pub repeated: Counter,
     /// Messages given back because the pipelines were busy.
     pub busy: Counter,
     /// Messages given back because Lanner stops.
@@ -39,6 +41,10 @@ impl Metrics {
                 &[("receiver", id)],
             ),
             redelivered: counter("lanner.nats.redelivered", "Messages that had been delivered before"),
+            repeated: counter(
+                "lanner.nats.repeated",
+                "Messages that the pipelines had already; they are acknowledged again",
+            ),
             busy: returned("busy"),
             stopping: returned("stopping"),
             dead_letters: counter("lanner.nats.dead_letters", "Messages published to `dead_letter_subject`"),

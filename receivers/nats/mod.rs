@@ -6,10 +6,11 @@
 //!   given back with a delay, so that another receiver of the same consumer can have it.
 //! - A message that cannot be used is counted with its reason, published to `dead_letter_subject` if there is one, and never
 //!   delivered again; it costs no other message.
+//! - A message that comes again to the same process, because its acknowledgement got lost, is not taken twice.
 //! - The connection comes back by itself; why there are no messages is told once.
 //! - On drain nothing more is fetched, what is held is finished, and what nobody looked at is given back at once.
 //!
-//! `consumer` fetches, `message` is what came, `deliver` hands it over and answers. Connection and protocol are the crate
+//! `consumer` fetches, `message` is what came, `deliver` hands it over and answers, `taken` knows what it handed over. Connection and protocol are the crate
 //! `lanner-nats`.
 
 mod config;
@@ -17,6 +18,7 @@ mod consumer;
 mod deliver;
 mod message;
 mod metrics;
+mod taken;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -81,7 +83,7 @@ impl Receiver for NatsReceiver {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { plan: Plan { consumer, handling, .. }, rpc, metrics, health, name } = *self;
         let source = Source { identity: consumer.stream.clone().into_bytes(), ..Source::default() };
-        let delivery = Delivery { handling, metrics, out, source };
+        let delivery = Delivery { handling, metrics, out, source, taken: Default::default() };
         let mut told: Option<Trouble> = None;
         loop {
             let opened = tokio::select! {

@@ -251,7 +251,8 @@ pub async fn publish(client: &async_nats::Client, subject: &str, payload: impl I
 pub async fn ask(client: &async_nats::Client, what: &str, body: &Json) -> Json {
     let (end, subject) = (Instant::now() + SOON, format!("$JS.API.{what}"));
     loop {
-        let answer = client.request(subject.clone(), body.to_string().into()).await;
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = client.request(subject.clone(), body.into()).await;
         match answer {
             Ok(answer) => return serde_json::from_slice(&answer.payload).unwrap(),
             Err(error) => assert!(Instant::now() < end, "{what}: {error}"),

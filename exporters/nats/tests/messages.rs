@@ -157,7 +157,7 @@ async fn records_without_an_id_are_never_taken_for_another() {
     let exporter = exporter(&server, json!({"subject": "one", "encoding": "falco_json"})).await;
     let record = |uid: Option<&str>| {
         let mut record = LogRecord { body: Value::text("same"), ..LogRecord::default() };
-        uid.into_iter().for_each(|uid| drop(record.attrs.set(keys::UID.clone(), Value::text(uid))));
+        uid.into_iter().for_each(|uid| record.attrs.set(keys::UID.clone(), Value::text(uid)));
         record
     };
     let mut logs = Logs::default();

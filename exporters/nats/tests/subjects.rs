@@ -3,7 +3,7 @@
 use super::super::subject::Subject;
 use crate::testing::{falco, hostile_each};
 use lanner_conditions::Seen;
-use lanner_engine::{prelude::*, testing::planning};
+use lanner_engine::testing::planning;
 use serde_json::json;
 
 fn compiled(template: &str) -> (Option<Subject>, Vec<String>) {

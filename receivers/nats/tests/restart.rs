@@ -28,7 +28,7 @@ async fn what_a_killed_receiver_had_comes_again() {
 }
 
 /// Scenario: X7: the server is killed (-9) while it delivers, twice, and started again.
-/// Guarantee: every message arrives at least once, none that was not there, and all are acknowledged in the end.
+/// Guarantee: every message arrives once, although the server forgot what it had delivered; all are acknowledged in the end.
 #[tokio::test]
 async fn x7_killed_server_loses_nothing() {
     let Some(mut server) = server().await else { return };
@@ -43,7 +43,7 @@ async fn x7_killed_server_loses_nothing() {
     let all: BTreeSet<String> = texts(0..300).into_iter().collect();
     super::eventually("all arrive", || taken(&running).into_iter().collect::<BTreeSet<_>>() == all).await;
     until(&server, "all are acknowledged", |info| is_settled(info, 300)).await;
-    assert_eq!(running.capture.failed(), Default::default());
+    assert_eq!((taken(&running).len(), running.capture.failed()), (300, Default::default()));
     running.stop().await;
 }
 
