@@ -9,6 +9,7 @@ mod falco_event;
 pub mod file;
 mod handover;
 mod http;
+pub mod nats;
 pub mod otlp_grpc;
 pub mod otlp_http;
 mod otlp_reply;
@@ -36,6 +37,7 @@ pub const ALL: &[Factory] = &[
     Factory::exporter::<alertmanager::Alertmanager>(DeliveryDefaults::REMOTE),
     Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
     Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
+    Factory::exporter::<nats::Nats>(nats::DELIVERY),
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
     Factory::exporter::<pagerduty::PagerDuty>(pagerduty::DELIVERY),
     Factory::exporter::<prometheus::Prometheus>(DeliveryDefaults::LOCAL),

@@ -11,6 +11,7 @@ pub mod file_log;
 mod formats;
 pub mod generator;
 pub mod k8s_audit;
+pub mod nats;
 pub mod otlp;
 mod requests;
 mod size;
@@ -46,6 +47,7 @@ pub const ALL: &[Factory] = &[
     Factory::receiver::<file_log::FileLog>(),
     Factory::receiver::<generator::Generator>(),
     Factory::receiver::<k8s_audit::K8sAudit>(),
+    Factory::receiver::<nats::Nats>(),
     Factory::receiver::<otlp::Otlp>(),
     Factory::receiver::<stdin::Stdin>(),
 ];

@@ -60,7 +60,9 @@ pub fn build(plan: &LogsPlan, traces: &[OtlpPlan], resource: &Resource) -> Resul
 }
 
 fn targets(level: LevelFilter, carriers: LevelFilter) -> Targets {
-    Targets::new().with_default(level).with_targets(CARRIERS.map(|name| (name, carriers)))
+    let targets = Targets::new().with_default(level).with_targets(CARRIERS.map(|name| (name, carriers)));
+    // It tells every attempt to connect anew, and at its lowest levels what it sends; the components say what is wrong, once.
+    targets.with_target("async_nats", LevelFilter::OFF)
 }
 
 fn logger(plans: &[OtlpPlan], resource: &Resource) -> Result<Option<SdkLoggerProvider>, BoxError> {

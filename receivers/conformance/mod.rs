@@ -7,6 +7,7 @@ mod falco_http;
 mod file_log;
 mod generator;
 mod k8s_audit;
+mod nats;
 mod otlp;
 mod stdin;
 
@@ -43,6 +44,7 @@ conformance! {
         falco_grpc_rows: crate::conformance::falco_grpc::subject,
         docker_logs_rows: crate::conformance::docker_logs::subject,
         file_log_rows: crate::conformance::file_log::subject,
+        nats_rows: crate::conformance::nats::subject,
         stdin_rows: crate::conformance::stdin::subject,
         generator_rows: crate::conformance::generator::subject,
     }
@@ -54,7 +56,7 @@ fn nested(depth: usize) -> String {
 }
 
 /// The line of an alert; the number makes it another one.
-fn alert(output: &str, number: usize) -> String {
+pub(crate) fn alert(output: &str, number: usize) -> String {
     format!(
         r#"{{"output":"{output} {number}","priority":"Notice","rule":"Terminal shell in container","source":"syscall","time":"2026-11-22T12:00:00Z","output_fields":{{}}}}"#
     )
