@@ -84,13 +84,27 @@ impl Lanner {
 
     /// Starts with these arguments and waits until it is ready.
     pub fn start_with(dir: TempDir, args: &[&str]) -> Self {
-        let mut child = Command::new(binary())
-            .args(args)
-            .current_dir(dir.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(binary());
+        command.args(args);
+        let mut lanner = Self::spawn(dir, command);
+        if let Err(status) = lanner.ready(Duration::from_secs(30)) {
+            panic!("ended with {status}:\n{}", lanner.stderr());
+        }
+        lanner
+    }
+
+    /// Starts with this configuration as `command` says, which lacks the arguments; does not wait.
+    pub fn spawn_with(config: &str, mut command: Command) -> Self {
+        let dir = TempDir::new();
+        let path = dir.path().join("config.yaml");
+        std::fs::write(&path, config).unwrap();
+        command.args(["run", "--config"]).arg(path);
+        Self::spawn(dir, command)
+    }
+
+    fn spawn(dir: TempDir, mut command: Command) -> Self {
+        command.current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (pipe, into) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
         let reader = std::thread::spawn(move || {
@@ -100,14 +114,31 @@ impl Lanner {
                 text.push('\n');
             }
         });
-        let mut lanner = Self { child, stderr, reader: Some(reader), dir };
-        wait::until("Lanner is ready", Duration::from_secs(30), || {
-            if let Some(status) = lanner.child.try_wait().unwrap() {
-                panic!("ended with {status}:\n{}", lanner.stderr());
+        Self { child, stderr, reader: Some(reader), dir }
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// It ended before.
+    pub fn ready(&mut self, limit: Duration) -> Result<(), ExitStatus> {
+        wait::until("Lanner is ready", limit, || {
+            if self.stderr().contains("Everything is ready") {
+                return Some(Ok(()));
             }
-            lanner.stderr().contains("Everything is ready").then_some(())
-        });
-        lanner
+            self.ended().map(Err)
+        })
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.wait(Duration::from_secs(10));
     }
 
     /// What was written to stderr so far.
@@ -197,6 +228,8 @@ pub struct Ledger(Vec<Row>);
 pub struct Row {
     pub route: String,
     pub accepted: u64,
+    /// Accepted by an earlier run, and found in a queue on disk.
+    pub recovered: u64,
     pub delivered: u64,
     pub queued: u64,
     pub discarded: u64,
@@ -215,6 +248,7 @@ impl Ledger {
             rows.map(|line| Row {
                 route: line.split(':').next().unwrap().to_owned(),
                 accepted: number(line, ": accepted"),
+                recovered: if line.contains("+ recovered ") { number(line, "+ recovered") } else { 0 },
                 delivered: number(line, "= delivered"),
                 queued: number(line, "+ queued"),
                 discarded: number(line, "+ discarded"),
@@ -228,7 +262,8 @@ impl Ledger {
     /// The row of `pipeline -> destination`; the books must close.
     pub fn row(&self, route: &str) -> &Row {
         let row = self.0.iter().find(|row| row.route == route).unwrap_or_else(|| panic!("no {route} in {self:#?}"));
-        assert_eq!(row.accepted, row.delivered + row.queued + row.discarded + row.rejected, "{}", row.text);
+        let sum = row.delivered + row.queued + row.discarded + row.rejected;
+        assert_eq!(row.accepted + row.recovered, sum, "{}", row.text);
         assert!(!row.text.contains("DOES NOT ADD UP"), "{}", row.text);
         row
     }
