@@ -1,16 +1,20 @@
 //! The log of sending queues, in the folder `queue`.
 //!
 //! Promises: opened with the first exporter that asks, and then the same for all; closed after the last one has stopped,
-//! with every acknowledgement on disk; what is found damaged at the start is reported and does not stop it.
+//! with every acknowledgement on disk; what is found damaged at the start is reported and does not stop it; while the disk
+//! refuses, the extension is `StatusRecoverableError`, until it has taken something again.
 
 use super::config::QueuesConfig;
-use lanner_engine::{prelude::*, telemetry::Telemetry};
-use lanner_queue::{Log, Options, Recovered};
+use lanner_engine::{
+    prelude::*,
+    telemetry::{Health, Status, Telemetry},
+};
+use lanner_queue::{Log, LogCounts, Options, Recovered};
 use std::{path::PathBuf, time::Duration};
 use tokio::sync::OnceCell;
 
 /// How often the log's numbers are read.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_millis(500);
 /// A segment is at most this large; of a smaller log it is a part.
 const SEGMENT: u64 = 32 << 20;
 
@@ -19,6 +23,7 @@ pub(super) struct Queues {
     folder: PathBuf,
     options: Options,
     telemetry: Telemetry,
+    health: Health,
     id: ComponentId,
     log: OnceCell<Log>,
 }
@@ -27,7 +32,8 @@ impl Queues {
     pub fn new(folder: PathBuf, config: &QueuesConfig, cx: &BuildCx) -> Self {
         let max_bytes = config.max_size_mib << 20;
         let options = Options { max_bytes, segment_bytes: SEGMENT.min(max_bytes / 16), ..Options::default() };
-        Self { folder, options, telemetry: cx.telemetry.clone(), id: cx.id.clone(), log: OnceCell::new() }
+        let (telemetry, health) = (cx.telemetry.clone(), cx.health.clone());
+        Self { folder, options, telemetry, health, id: cx.id.clone(), log: OnceCell::new() }
     }
 
     /// The log, opened with the first call.
@@ -55,17 +61,21 @@ impl Queues {
 
     /// Shows the log's numbers until drained, then closes it.
     pub async fn run(&self, drain: &Drain) {
+        let mut seen = LogCounts::default();
         while tokio::time::timeout(LOOK, drain.requested()).await.is_err() {
-            self.show();
+            self.show(&mut seen);
         }
         if let Some(log) = self.log.get() {
             log.close().await;
         }
     }
 
-    fn show(&self) {
+    /// Shows the numbers, and what has changed since they were `seen`.
+    fn show(&self, seen: &mut LogCounts) {
         let Some(log) = self.log.get() else { return };
         let stats = log.stats();
+        self.judge(&stats.counts, seen);
+        *seen = stats.counts;
         let id = ("extension", self.id.as_str());
         let gauge = |name, help, unit, value: u64| {
             self.telemetry.gauge(name, help, unit, &[id]).set(i64::try_from(value).unwrap_or(i64::MAX));
@@ -84,6 +94,24 @@ impl Queues {
                 "{request}",
                 queue.counts.lost,
             );
+        }
+    }
+
+    /// Counts failures, and tells the health of them.
+    fn judge(&self, counts: &LogCounts, seen: &LogCounts) {
+        let id = [("extension", self.id.as_str())];
+        let help = "Writes and syncs of the log of queues that failed.";
+        let errors = self.telemetry.counter("lanner_queue_write_errors", help, "{error}", &id);
+        errors.add(counts.write_errors.saturating_sub(seen.write_errors));
+        let help = "Requests that the disk of the queues refused; the sender was told.";
+        let refused = self.telemetry.counter("lanner_queue_refused_by_disk", help, "{request}", &id);
+        refused.add(counts.failed_appends.saturating_sub(seen.failed_appends));
+        let name = format!("extension:{}", self.id);
+        if counts.write_errors > seen.write_errors || counts.failed_appends > seen.failed_appends {
+            let why = "the disk refuses writes of sending queues; the log says why";
+            self.health.report(&name, Status::Recoverable(why.to_owned()));
+        } else if counts.appends > seen.appends {
+            self.health.report(&name, Status::Ok);
         }
     }
 }

@@ -10,8 +10,9 @@ mod support;
 
 mod rig;
 
-mod ambiguous;
+mod disk;
 mod kills;
+mod network;
 
 /// Whether the long suite was asked for.
 fn long() -> bool {

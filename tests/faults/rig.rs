@@ -12,12 +12,13 @@ use std::{
 };
 
 /// How long a start may take in these tests; D1 asks for less of a normal one.
-const START: Duration = Duration::from_secs(30);
+pub const START: Duration = Duration::from_secs(30);
 
 /// What is the same for every start of a test.
 pub struct Rig {
-    state: PathBuf,
-    _own: Option<TempDir>,
+    pub state: PathBuf,
+    /// The folder of its own, if it has one.
+    pub own: Option<TempDir>,
     pub door: Door,
     /// Of the receiver.
     pub port: u16,
@@ -40,7 +41,7 @@ impl Rig {
     pub fn new(door: Door, sinks: &[u16]) -> Self {
         let own = TempDir::new();
         let state = own.path().join("state");
-        Self { _own: Some(own), ..Self::at(&state, door, sinks) }
+        Self { own: Some(own), ..Self::at(&state, door, sinks) }
     }
 
     /// With its state in this folder.
@@ -48,7 +49,7 @@ impl Rig {
         let [port, metrics, health] = [(); 3].map(|()| wait::free_port());
         Self {
             state: state.to_owned(),
-            _own: None,
+            own: None,
             door,
             port,
             metrics,

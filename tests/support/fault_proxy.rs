@@ -23,7 +23,7 @@ pub enum Fault {
     None,
     /// Every piece comes so much later, in both directions.
     Delay(Duration),
-    /// Nothing comes through any more; connections stay open.
+    /// On connections that are open now nothing comes through any more; they stay open, and new ones work.
     Blackhole,
     /// Connections are reset, new ones at once.
     Reset,
@@ -31,7 +31,7 @@ pub enum Fault {
     HalfClose,
     /// The sender's bytes come through one by one.
     Trickle(Duration),
-    /// A connection is closed once the sink has answered so many bytes.
+    /// A connection is closed once the sink has answered so many bytes from now on; then the fault is over.
     CutAfter(usize),
     /// One bit of every piece of a reply is wrong.
     Corrupt,
@@ -49,8 +49,20 @@ pub struct FaultProxy {
 
 struct Shared {
     to: u16,
-    fault: Mutex<Fault>,
+    /// And how many there were before it.
+    fault: Mutex<(Fault, u64)>,
     connections: AtomicUsize,
+}
+
+impl Shared {
+    fn fault(&self) -> (Fault, u64) {
+        *self.fault.lock().unwrap()
+    }
+
+    fn set(&self, fault: Fault) {
+        let mut now = self.fault.lock().unwrap();
+        *now = (fault, now.1 + 1);
+    }
 }
 
 /// Which way bytes go.
@@ -72,7 +84,7 @@ impl FaultProxy {
     }
 
     pub fn set(&self, fault: Fault) {
-        *self.shared.fault.lock().unwrap() = fault;
+        self.shared.set(fault);
     }
 
     /// How many connections were taken so far.
@@ -113,16 +125,13 @@ async fn pump(
     shared: &Shared,
 ) -> Option<(OwnedReadHalf, OwnedWriteHalf)> {
     let mut buffer = vec![0; 64 << 10];
-    let mut carried = 0;
+    // Bytes since the fault began, and which it is.
+    let (mut carried, born) = (0, shared.fault().1);
+    let mut since = born;
     loop {
-        let fault = *shared.fault.lock().unwrap();
+        let (fault, _) = shared.fault();
         match fault {
             Fault::Reset => return Some((from, to)),
-            Fault::Blackhole => {
-                tokio::time::sleep(LOOK).await;
-                continue;
-            }
-            Fault::CutAfter(most) if way == Way::Reply && carried >= most => return None,
             Fault::HalfClose if way == Way::Reply => {
                 let _ = to.shutdown().await;
                 // The other direction goes on until the client has seen it.
@@ -136,14 +145,21 @@ async fn pump(
             Ok(_) => return None,
         };
         // It may have changed while nothing came.
-        let fault = *shared.fault.lock().unwrap();
-        let mut piece = &mut buffer[..read];
+        let (fault, number) = shared.fault();
+        if number != since {
+            (since, carried) = (number, 0);
+        }
+        let piece = &mut buffer[..read];
         match fault {
             Fault::Delay(time) => tokio::time::sleep(time).await,
-            Fault::CutAfter(most) if way == Way::Reply => piece = &mut piece[..read.min(most - carried.min(most))],
+            Fault::CutAfter(most) if way == Way::Reply && carried + read > most => {
+                let _ = to.write_all(&piece[..most - carried]).await;
+                shared.set(Fault::None);
+                return None;
+            }
             Fault::Corrupt if way == Way::Reply => piece[0] ^= 1,
-            // What was read is lost with the connection, sooner or later.
-            Fault::Blackhole | Fault::Reset => continue,
+            Fault::Blackhole if born < number => continue,
+            Fault::Reset => continue,
             _ => {}
         }
         let written = match fault {
@@ -160,7 +176,7 @@ async fn pump(
 /// Byte by byte, as long as that is the fault.
 async fn drip(to: &mut OwnedWriteHalf, piece: &[u8], pause: Duration, shared: &Shared) -> std::io::Result<()> {
     for (index, byte) in piece.iter().enumerate() {
-        if *shared.fault.lock().unwrap() != Fault::Trickle(pause) {
+        if shared.fault().0 != Fault::Trickle(pause) {
             return to.write_all(&piece[index..]).await;
         }
         to.write_all(&[*byte]).await?;

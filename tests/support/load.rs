@@ -1,10 +1,6 @@
 //! Senders of the oracle's events: each has one request in flight and a new connection after each failure.
 
-use super::{
-    connection::Connection,
-    oracle::Oracle,
-    wait,
-};
+use super::{connection::Connection, oracle::Oracle, wait};
 use lanner_proto::{
     collector::logs::v1::ExportLogsServiceRequest,
     common::v1::{AnyValue, any_value::Value},
@@ -72,10 +68,10 @@ impl Sender {
         Self { door, port, oracle: Arc::clone(oracle), connection: None }
     }
 
-    /// Sends the next event, once. Whether it was acknowledged.
-    pub fn send(&mut self) -> bool {
+    /// Sends the next event, once. Its number when it was acknowledged.
+    pub fn send(&mut self) -> Option<u64> {
         let number = self.oracle.issue();
-        self.send_again(number)
+        self.send_again(number).then_some(number)
     }
 
     /// Sends an event, once. Whether it was acknowledged.
@@ -109,7 +105,8 @@ impl Sender {
 /// Senders in the background. Stopped when dropped.
 pub struct Load {
     over: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
+    /// Each gives the numbers of what was acknowledged, in order.
+    threads: Vec<JoinHandle<Vec<u64>>>,
 }
 
 /// After a failed attempt.
@@ -123,29 +120,25 @@ impl Load {
         let thread = |_| {
             let (over, mut sender) = (Arc::clone(&over), Sender::new(door, port, oracle));
             std::thread::spawn(move || {
-                let mut next = Instant::now();
+                let (mut next, mut taken) = (Instant::now(), Vec::new());
                 while !over.load(SeqCst) {
-                    let pause = if sender.send() { Duration::ZERO } else { BREATH };
+                    let sent = sender.send();
+                    let pause = if sent.is_some() { Duration::ZERO } else { BREATH };
+                    taken.extend(sent);
                     next = (next + gap).max(Instant::now() + pause);
                     std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
                 }
+                taken
             })
         };
         let threads = (0..senders).map(thread).collect();
         Self { over, threads }
     }
 
-    /// Returns when every sender has its last answer.
-    pub fn stop(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
+    /// Returns when every sender has its last answer: what was acknowledged to each, in order.
+    pub fn stop(mut self) -> Vec<Vec<u64>> {
         self.over.store(true, SeqCst);
-        self.threads.drain(..).for_each(|thread| {
-            thread.thread().unpark();
-            thread.join().unwrap();
-        });
+        self.threads.drain(..).map(|thread| thread.join().unwrap()).collect()
     }
 }
 

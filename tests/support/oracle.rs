@@ -3,6 +3,7 @@
 //! Promises: an event is missing when it was acknowledged and never came; spurious when nobody sent it; corrupt when its
 //! text is not the one of its number. What was sent without an answer may come or not.
 
+use super::wait;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -10,6 +11,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 /// Words that no redaction takes for a secret.
@@ -78,6 +80,13 @@ impl Oracle {
     /// How many were acknowledged.
     pub fn count(&self) -> u64 {
         self.said.lock().unwrap().acknowledged.len() as u64
+    }
+
+    /// Waits until all that was acknowledged is at a sink.
+    pub fn wait_for(&self, books: &Books, limit: Duration) {
+        wait::until("what was acknowledged is at the sink", limit, || {
+            self.judge(books).missing.is_empty().then_some(())
+        });
     }
 
     /// Compares with what a sink got.

@@ -3,7 +3,8 @@
 use std::{path::Path, process::Command};
 
 /// Calls that change what is on disk.
-pub const WRITES: &str = "pwrite64,pwritev,pwritev2,fdatasync,fsync,fallocate,ftruncate,unlink,unlinkat,rename,renameat,renameat2";
+pub const WRITES: &str =
+    "pwrite64,pwritev,pwritev2,fdatasync,fsync,fallocate,ftruncate,unlink,unlinkat,rename,renameat,renameat2";
 
 /// Whether processes can be traced here; says so where not.
 ///
