@@ -10,9 +10,11 @@ mod support;
 
 mod rig;
 
+mod attacks;
 mod disk;
 mod kills;
 mod network;
+mod secrets;
 
 /// Whether the long suite was asked for.
 fn long() -> bool {

@@ -17,7 +17,8 @@ pub const START: Duration = Duration::from_secs(30);
 /// What is the same for every start of a test.
 pub struct Rig {
     pub state: PathBuf,
-    /// The folder of its own, if it has one.
+    /// Removes the state at the end, where nobody else does.
+    #[allow(dead_code, reason = "held for its drop")]
     pub own: Option<TempDir>,
     pub door: Door,
     /// Of the receiver.

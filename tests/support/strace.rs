@@ -1,6 +1,6 @@
 //! `strace`, which breaks system calls: it kills the process at one, makes one fail or slow, and says which there were.
 
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command};
 
 /// Calls that change what is on disk.
 pub const WRITES: &str =
@@ -28,16 +28,20 @@ pub fn traced(program: &Path, log: &Path, options: &[&str]) -> Command {
     command
 }
 
-/// How many of these calls the busiest thread made: strace counts for each thread by itself.
-pub fn most_calls(log: &str) -> usize {
-    let mut counts = std::collections::BTreeMap::<&str, usize>::new();
+/// Every call that `inject=<call>:...:when=<number>` can hit: strace counts for each call and thread by itself.
+pub fn points(log: &str) -> Vec<(String, usize)> {
+    let mut counts = BTreeMap::<(&str, &str), usize>::new();
     for line in log.lines() {
         let mut words = line.split_whitespace();
-        let (Some(thread), Some(call)) = (words.next(), words.next()) else { continue };
-        // The second half of a call that was interrupted by another thread's, signals and ends do not count.
-        if !call.starts_with(['<', '+', '-']) {
-            *counts.entry(thread).or_default() += 1;
-        }
+        let (Some(thread), Some((call, _))) = (words.next(), words.next().and_then(|word| word.split_once('('))) else {
+            continue;
+        };
+        *counts.entry((call, thread)).or_default() += 1;
     }
-    counts.values().max().copied().unwrap_or(0)
+    let mut most = BTreeMap::<&str, usize>::new();
+    for ((call, _), count) in counts {
+        let most = most.entry(call).or_default();
+        *most = count.max(*most);
+    }
+    most.into_iter().flat_map(|(call, count)| (1..=count).map(|number| (call.to_owned(), number))).collect()
 }
