@@ -107,10 +107,10 @@ impl Queues {
         let refused = self.telemetry.counter("lanner_queue_refused_by_disk", help, "{request}", &id);
         refused.add(counts.failed_appends.saturating_sub(seen.failed_appends));
         let name = format!("extension:{}", self.id);
-        if counts.write_errors > seen.write_errors || counts.failed_appends > seen.failed_appends {
+        if counts.failing {
             let why = "the disk refuses writes of sending queues; the log says why";
             self.health.report(&name, Status::Recoverable(why.to_owned()));
-        } else if counts.appends > seen.appends {
+        } else if seen.failing {
             self.health.report(&name, Status::Ok);
         }
     }

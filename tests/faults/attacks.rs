@@ -229,7 +229,8 @@ fn s5_floods_of_frames() {
     type Next = fn(u32) -> Vec<u8>;
     let rapid_reset: Next = |index| {
         let stream = index * 2 + 1;
-        [frame(HEADERS, END_HEADERS, stream, &request_head()), frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())].concat()
+        [frame(HEADERS, END_HEADERS, stream, &request_head()), frame(RST_STREAM, 0, stream, &8_u32.to_be_bytes())]
+            .concat()
     };
     let endless_headers: Next = |index| match index {
         0 => frame(HEADERS, 0, 1, &request_head()),

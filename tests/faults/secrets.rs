@@ -155,7 +155,8 @@ fn s9_no_canary_comes_out() {
         show(path, answer);
     }
     let page = || curl::get(&format!("http://localhost:{metrics}/metrics"), &[]).1;
-    let failing = |name: &str| lanner.stderr().lines().any(|line| line.contains("xporting failed") && line.contains(name));
+    let failing =
+        |name: &str| lanner.stderr().lines().any(|line| line.contains("xporting failed") && line.contains(name));
     for exporter in ["webhook", "slack", "pagerduty", "alertmanager", "otlp_http", "otlp_grpc"] {
         wait::until(&format!("{exporter} has failed"), Duration::from_secs(30), || failing(exporter).then_some(()));
     }
@@ -232,7 +233,8 @@ service:
 ",
         wait::free_port()
     ));
-    let hostile = "x\n{\"level\":\"error\"}\r\n\u{1b}]8;;http://evil\u{7}\u{1b}[2J\u{202e}\u{2028}\u{0}`$(id)`</script>";
+    let hostile =
+        "x\n{\"level\":\"error\"}\r\n\u{1b}]8;;http://evil\u{7}\u{1b}[2J\u{202e}\u{2028}\u{0}`$(id)`</script>";
     let alert = serde_json::json!({"rule": hostile, "priority": hostile, "source": hostile, "hostname": hostile,
         "time": hostile, "output": hostile, "tags": [hostile], "output_fields": {hostile: hostile}});
     let event = serde_json::json!({"kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": hostile, "auditID": hostile,
