@@ -30,7 +30,7 @@ impl Doors {
         let lanner = Lanner::start(&format!(
             "receivers:
   falco_http: {{endpoint: 'localhost:{falco}'}}
-  k8s_audit: {{endpoint: 'localhost:{audit}'}}
+  k8s_audit: {{endpoint: 'localhost:{audit}', max_request_body_size: 67108864}}
   otlp: {{protocols: {{grpc: {{endpoint: 'localhost:{grpc}'}}, http: {{endpoint: 'localhost:{http}'}}}}}}
 exporters: {{otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}}}}}
 service:
@@ -88,8 +88,7 @@ fn s1_bombs_at_every_door() {
         (doors.falco, "/", "deflate", zlib.finish().unwrap(), 413),
         (doors.falco, "/", "zstd", zstd::encode_all(&zeros[..], 1).unwrap().repeat(256), 413),
         (doors.falco, "/", "gzip, gzip", gzip(&gigabyte), 415),
-        // It reads event by event, and up to a gigabyte.
-        (doors.audit, "/k8s-audit", "gzip", gzip(&zeros).repeat(260), 413),
+        (doors.audit, "/k8s-audit", "gzip", gigabyte.clone(), 413),
         (doors.audit, "/k8s-audit", "gzip, gzip", gzip(&gigabyte), 415),
     ];
     for (port, path, encoding, bomb, expected) in &bombs {
