@@ -105,7 +105,7 @@ fn d5_a_full_disk() {
 }
 
 /// What strace shall do to syncs of the first segments, and only to those.
-fn on_segments<'a>(rig: &Rig, inject: &'a str) -> Vec<String> {
+fn on_segments(rig: &Rig, inject: &str) -> Vec<String> {
     let paths = (0..64).flat_map(|number| ["-P".to_owned(), rig.segment(number).display().to_string()]);
     ["-e", "trace=fdatasync,pwritev,pwrite64", "-e", inject].map(str::to_owned).into_iter().chain(paths).collect()
 }
