@@ -12,12 +12,9 @@
 //! ratio 2.5; the goal of 1.6 is not reached. Reading and mapping an alert takes 8 us, encoding and dropping it 3 us.
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh` (the length of a measurement; 5 by default).
 //!
-//! Scenario `durable`, `lanner-bench durable`: the sending queue in memory and on disk, in turns; see `durable.rs`.
-//!
 //! Scenario `audit_rules`, `lanner-bench rules`: what judging an audit event by Falco's rules costs; see `rules.rs`.
 
 mod alerts;
-mod durable;
 mod floor;
 mod load;
 mod measure;
@@ -58,8 +55,6 @@ enum Role {
     #[command(hide = true)]
     Sink,
     Rules(rules::Args),
-    /// The sending queue in memory and on disk, in turns.
-    Durable(durable::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,9 +63,6 @@ fn main() -> ExitCode {
         Some(Role::Floor) => floor::run(),
         Some(Role::Sink) => sink::run(),
         Some(Role::Rules(rules)) => rules::run(rules, Duration::from_secs(args.seconds), args.rounds),
-        Some(Role::Durable(durable)) => {
-            durable::run(durable, &args.lanner, Duration::from_secs(args.seconds), args.rounds)
-        }
         None => compare(&args),
     };
     match done {
@@ -92,7 +84,7 @@ fn compare(args: &Args) -> Result<(), Error> {
     for round in 1..=args.rounds {
         let floor = measure::floor(&pinning, length)?;
         println!("{}", report::line(round, "floor", &floor));
-        let lanner = measure::lanner(&args.lanner, &pinning, length, None)?;
+        let lanner = measure::lanner(&args.lanner, &pinning, length)?;
         println!("{}", report::line(round, "lanner", &lanner));
         floors.push(floor);
         lanners.push(lanner);

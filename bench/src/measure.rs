@@ -58,13 +58,13 @@ pub fn floor(pinning: &Pinning, length: Duration) -> Result<Measured, Error> {
     })
 }
 
-/// Measures Lanner, `falco_http` to `otlp_grpc`; with `state`, the sending queue is on disk in this folder.
-pub fn lanner(program: &Path, pinning: &Pinning, length: Duration, state: Option<&Path>) -> Result<Measured, Error> {
+/// Measures Lanner, `falco_http` to `otlp_grpc`.
+pub fn lanner(program: &Path, pinning: &Pinning, length: Duration) -> Result<Measured, Error> {
     let mut command = Command::new(env::current_exe()?);
     command.arg("sink");
     let mut sink = Counting::start(command)?;
     let address = local(free_port()?);
-    let config = Config::write(address, local(sink.port), state)?;
+    let config = Config::write(address, local(sink.port))?;
     let mut command = pinning.peer(program);
     command.args(["run", "--config"]).arg(&config.0).stdout(Stdio::null()).stderr(Stdio::null());
     let mut lanner = Process::start(command)?;
@@ -128,20 +128,12 @@ fn pause() {
 struct Config(PathBuf);
 
 impl Config {
-    fn write(receiver: SocketAddr, sink: SocketAddr, state: Option<&Path>) -> Result<Self, Error> {
+    fn write(receiver: SocketAddr, sink: SocketAddr) -> Result<Self, Error> {
         let path = env::temp_dir().join(format!("lanner-bench-{}.yaml", std::process::id()));
-        let (extension, queue, used) = match state {
-            Some(state) => (
-                format!("extensions:\n  file_storage: {{directory: '{}'}}\n", state.display()),
-                "    sending_queue: {storage: file_storage}\n",
-                "  extensions: [file_storage]\n",
-            ),
-            None => (String::new(), "", ""),
-        };
         let text = format!(
-            "{extension}receivers:\n  falco_http:\n    endpoint: {receiver}\n\
-             exporters:\n  otlp_grpc:\n    endpoint: http://{sink}\n    compression: none\n    tls: {{insecure: true}}\n{queue}\
-             service:\n{used}  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n    logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}\n"
+            "receivers:\n  falco_http:\n    endpoint: {receiver}\n\
+             exporters:\n  otlp_grpc:\n    endpoint: http://{sink}\n    compression: none\n    tls: {{insecure: true}}\n\
+             service:\n  telemetry: {{metrics: {{level: none}}}}\n  pipelines:\n    logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}\n"
         );
         fs::write(&path, text)?;
         Ok(Self(path))
