@@ -1,6 +1,6 @@
 # Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
 
-.PHONY: run build test test-interop fuzz bench deps
+.PHONY: run build test test-faults test-interop fuzz bench deps
 
 CARGO ?= cargo
 CONFIG ?= pipelines/quickstart.yaml
@@ -13,6 +13,10 @@ build: deps-build
 
 test: deps
 	scripts/test.sh
+
+# Kills, full and failing disks, broken networks, attacks: docs/faults.md. `make test` has a share of it.
+test-faults: deps
+	scripts/faults.sh
 
 # Real OpenTelemetry SDKs and Collectors before and behind Lanner; needs Go and Python with pip, and says what it misses.
 test-interop: deps-build

@@ -40,6 +40,8 @@ pub struct LogCounts {
     pub appends: u64,
     /// Appends that the disk refused.
     pub failed_appends: u64,
+    /// Whether it refused the last one.
+    pub failing: bool,
     /// Bytes written, acknowledgements and spills included.
     pub written_bytes: u64,
     /// Records that were found damaged when they were read.

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # install.sh SET...: installs what is missing of a set of Debian packages, as root or with sudo, and says so.
 #   build  a C compiler (zstd, jemalloc and ring have C parts)
-#   test   real counterparts: Docker Engine and its parts, Prometheus, Alertmanager, a NATS server, curl, a static busybox; a C++ compiler for libFuzzer
+#   test   real counterparts: Docker Engine and its parts, Prometheus, Alertmanager, a NATS server, curl, strace, a static busybox; a C++ compiler for libFuzzer
 set -euo pipefail
 
 # program:package
 build=(cc:gcc make:make)
 test=(c++:g++ curl:curl dockerd:docker.io docker:docker.io containerd:containerd runc:runc busybox:busybox-static nats-server:nats-server
-      prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager tar:tar unshare:util-linux)
+      prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
+      strace:strace tar:tar unshare:util-linux)
 
 missing=()
 for set in "$@"; do

@@ -154,7 +154,11 @@ fn plain(node: &Node, secret: bool) -> Value {
         NodeValue::List(items) => items.iter().map(|item| plain(item, false)).collect(),
         NodeValue::Map(entries) => entries
             .iter()
-            .map(|(key, value)| (key.text.to_string(), plain(value, render::names_secret(&key.text))))
+            .map(|(key, value)| {
+                let is_headers = &*key.text == "headers";
+                let shown = if is_headers { headers(value) } else { plain(value, render::names_secret(&key.text)) };
+                (key.text.to_string(), shown)
+            })
             .collect(),
         NodeValue::Scalar { text, plain: false } => (**text).into(),
         NodeValue::Scalar { text, plain: true } => match (scalar::as_bool(text), scalar::as_int(text)) {
@@ -166,5 +170,16 @@ fn plain(node: &Node, secret: bool) -> Value {
             (None, None) => scalar::as_float(text).map_or_else(|| (**text).into(), Value::from),
             _ => (**text).into(),
         },
+    }
+}
+
+/// Headers without a schema, as a map or as a list of `name` and `value`: their values are not shown.
+fn headers(node: &Node) -> Value {
+    match &node.value {
+        NodeValue::List(items) => items.iter().map(headers).collect(),
+        NodeValue::Map(entries) => {
+            entries.iter().map(|(key, value)| (key.text.to_string(), plain(value, &*key.text != "name"))).collect()
+        }
+        _ => plain(node, true),
     }
 }

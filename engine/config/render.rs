@@ -1,7 +1,7 @@
 //! Findings for people and for programs.
 //!
 //! Promises: the same findings give the same bytes; control characters of a config never reach the terminal; a
-//! value behind a key that names a secret is not shown, whatever the finding is about.
+//! value behind a key that names a secret is not shown, nor is the rest of its line, whatever the finding is about (S9).
 
 use super::{Diagnostic, Level, Origin, Sources, source::Place};
 use serde::Serialize;
@@ -163,18 +163,39 @@ fn shown(place: &Place<'_>) -> (String, usize, usize) {
     (cut, from, width)
 }
 
-/// Where the value starts when the key of the line names a secret and the value is no reference.
+/// Where the value starts of the first key in the line that names a secret, unless the value is a reference.
 fn secret_value(line: &str) -> Option<usize> {
-    let (key, value) = line.split_once(':')?;
-    let written = value.trim();
-    let secret = names_secret(key) && !written.is_empty() && !written.trim_start_matches(['"', '\'']).starts_with("${");
-    secret.then(|| line.len() - value.trim_start().len())
+    line.match_indices(':').find_map(|(colon, _)| {
+        let (before, value) = (&line[..colon], &line[colon + 1..]);
+        // Elsewhere a colon is part of a text, as in a URL.
+        let ends_a_key = value.is_empty() || value.starts_with(char::is_whitespace) || before.ends_with(['"', '\'']);
+        let word = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+        let key = before.trim_end_matches(['"', '\'']).rsplit(|letter| !word(letter)).next()?;
+        let written = value.trim();
+        let is_reference = written.trim_start_matches(['"', '\'']).starts_with("${");
+        // A webhook's `url` is its key, and headers have names of all kinds.
+        let names_one = names_secret(key) || matches!(key, "url" | "headers");
+        let secret = ends_a_key && names_one && !written.is_empty() && !is_reference;
+        secret.then(|| line.len() - value.trim_start().len())
+    })
 }
 
 /// Whether a key says that its value is a secret.
 pub(crate) fn names_secret(key: &str) -> bool {
-    const WORDS: [&str; 8] =
-        ["password", "token", "secret", "api_key", "apikey", "routing_key", "authorization", "webhook_url"];
+    const WORDS: [&str; 12] = [
+        "password",
+        "token",
+        "secret",
+        "api_key",
+        "apikey",
+        "routing_key",
+        "hash_key",
+        "key_pem",
+        "authorization",
+        "webhook_url",
+        "proxy_url",
+        "bearer",
+    ];
     let key = key.to_lowercase();
     WORDS.iter().any(|word| key.contains(word))
 }

@@ -201,7 +201,7 @@ fn splits_the_engines_keys() {
     assert!(trial.rendered().contains("did you mean `timeout`?"));
 }
 
-/// Scenario: anchors, merge keys, duplicate keys, tabs, deep nesting, an alias bomb.
+/// Scenario: S15: anchors, merge keys, duplicate keys, tabs, deep nesting, an alias bomb.
 /// Guarantee: what YAML means is read; what is wrong is a finding with its line; nothing grows without bound.
 #[test]
 fn reads_yaml_within_bounds() {

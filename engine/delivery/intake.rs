@@ -10,13 +10,16 @@ use super::{
     transaction::{Hindrance, Transaction},
 };
 use crate::{
-    component::{Admission, ComponentId, Drain, Intake, Kind, Refused},
+    component::{Admission, BoxError, ComponentId, Drain, Intake, Kind, Refused},
     event::{Batch, Signal, Signals},
     telemetry::{Counter, Telemetry},
 };
 use async_trait::async_trait;
 use std::{
-    sync::{Arc, Weak},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
 use tokio::time::Instant;
@@ -65,6 +68,8 @@ pub struct PipelineIntake {
     /// Itself, where a queue is on disk: a batch is then taken in a task of its own, which goes on when the caller's
     /// future is dropped, so that the write to the disk and the books agree.
     own_task: Option<Weak<Self>>,
+    /// Failures of storages since the last success.
+    unstored: AtomicU32,
     logs: Counts,
     metrics: Counts,
     traces: Counts,
@@ -118,6 +123,7 @@ impl PipelineIntake {
             budget,
             closed,
             own_task: durable.then(|| this.clone()),
+            unstored: AtomicU32::new(0),
             logs,
             metrics,
             traces,
@@ -181,7 +187,10 @@ impl PipelineIntake {
         loop {
             let announced = self.budget.announced();
             let hindrance = match transaction.commit().await {
-                Ok(()) => return Ok(()),
+                Ok(()) => {
+                    self.stored();
+                    return Ok(());
+                }
                 Err(hindrance) => hindrance,
             };
             let deadline = match patience {
@@ -205,7 +214,7 @@ impl PipelineIntake {
                 }
                 Hindrance::TooLarge(error) => return Err(Refused::Invalid(error.to_string())),
                 Hindrance::Unstored { name, error } => {
-                    tracing::warn!(component = name, error, "the storage failed; senders are told to repeat");
+                    self.not_stored(&name, &error);
                     unannounced = true;
                     (format!("the storage of {name}"), deadline, RETRY_AFTER)
                 }
@@ -249,6 +258,27 @@ impl PipelineIntake {
                 () = timeout => return Err(Refused::Busy { full, retry_after }),
                 () = again => {}
             }
+        }
+    }
+}
+
+/// What is told about storages that fail. Logged are the first failure, then every 2^n-th, then the success, so that a dead
+/// disk does not fill the log.
+impl PipelineIntake {
+    fn not_stored(&self, name: &str, error: &BoxError) {
+        let failures = self.unstored.fetch_add(1, Relaxed).saturating_add(1);
+        if failures.is_power_of_two() {
+            tracing::warn!(component = name, error, failures, "the storage failed; senders are told to repeat");
+        }
+    }
+
+    fn stored(&self) {
+        if self.unstored.load(Relaxed) == 0 {
+            return;
+        }
+        let failures = self.unstored.swap(0, Relaxed);
+        if failures > 0 {
+            tracing::info!(component = %self.id, failures, "the storage works again");
         }
     }
 }

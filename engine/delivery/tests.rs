@@ -358,7 +358,7 @@ async fn a_cancelled_request_is_nowhere() {
     assert_eq!((rows[0].accepted, rows[0].delivered), (4, 4));
 }
 
-/// Scenario: the sink rejects a request, takes part of another, and the exporter panics over a third.
+/// Scenario: D25: the sink rejects a request, takes part of another, and the exporter panics over a third.
 /// Guarantee: rejected items are counted by reason; the panic costs an attempt, not the items.
 #[tokio::test(start_paused = true)]
 async fn counts_what_the_sink_will_never_take() {

@@ -5,10 +5,12 @@
 //! never mistaken for a verdict of the server.
 //!
 //! Hyper's HTTP/2 client is used directly: a unary call is one frame out and one in, and tonic mixes the server's
-//! statuses with its own for broken connections. Streams share one connection; the engine bounds their number.
+//! statuses with its own for broken connections. Streams share one connection; the engine bounds their number, and a
+//! connection on which nothing comes back is given up ([`line`]).
 
 mod config;
 mod connect;
+mod line;
 mod reply;
 mod target;
 #[cfg(test)]
@@ -26,6 +28,7 @@ use hyper_util::{
 };
 use lanner_engine::{net::client::Compressor, prelude::*};
 use lanner_proto::grpc_path;
+use line::Line;
 use reply::{NoReply, Reply};
 use tonic::Code;
 
@@ -50,7 +53,7 @@ impl Component for OtlpGrpc {
 type Body = Full<bytes::buf::Chain<Bytes, Bytes>>;
 
 struct OtlpGrpcExporter {
-    client: Client<Connector, Body>,
+    line: Line,
     /// In the order of `Signal::ALL`.
     uris: [Uri; 3],
     headers: http::HeaderMap,
@@ -86,7 +89,7 @@ impl ExporterPlan for Plan {
             headers.insert("grpc-encoding", HeaderValue::from_static(name));
         }
         Ok(Box::new(OtlpGrpcExporter {
-            client: builder.build(connector),
+            line: Line::new(builder, connector),
             uris,
             headers,
             compressor: Compressor::new(self.compression),
@@ -120,10 +123,13 @@ impl OtlpGrpcExporter {
         *call.version_mut() = http::Version::HTTP_2;
         *call.uri_mut() = self.uris[signal as usize].clone();
         *call.headers_mut() = self.headers.clone();
-        match self.client.request(call).await {
+        let use_of_line = self.line.begin();
+        let reply = match use_of_line.client().request(call).await {
             Ok(response) => reply::read(response).await,
             Err(error) => Err(NoReply::Transport(chain(&error))),
-        }
+        };
+        use_of_line.answered();
+        reply
     }
 
     fn judge(&self, reply: Reply, request: &Request) -> Outcome {

@@ -181,6 +181,7 @@ impl Writer {
             index.release(put.slot, put.cost);
         }
         index.counts.failed_appends += 1;
+        index.counts.failing = true;
         index.room.notify_waiters();
         drop(index);
         job.answer(Err(AppendError::Disk(error.clone())));
@@ -206,6 +207,7 @@ impl Writer {
                     }
                 }
                 index.counts.appends += group.jobs.len() as u64;
+                index.counts.failing &= group.jobs.is_empty();
                 index.counts.written_bytes += group.bytes;
                 for (slot, offset) in group.jobs.iter().flat_map(|job| &job.settles) {
                     index.settle(*slot, *offset);
@@ -216,6 +218,7 @@ impl Writer {
             Err(error) => {
                 index.counts.write_errors += 1;
                 index.counts.failed_appends += group.jobs.len() as u64;
+                index.counts.failing |= !group.jobs.is_empty();
                 for Placed { slot, item, .. } in group.entries.drain(..) {
                     index.burn(slot, item.offset, item.cost);
                 }

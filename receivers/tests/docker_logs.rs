@@ -177,7 +177,7 @@ async fn a_terminal_is_read_as_well() {
     assert_same(bodies(&running.stop().await), lines.to_vec());
 }
 
-/// Scenario: a container runs, is restarted, and is removed and created again under its name.
+/// Scenario: C1: a container runs, is restarted, and is removed and created again under its name.
 /// Guarantee: every line of all three lives arrives once.
 #[tokio::test(flavor = "multi_thread")]
 async fn restart_and_recreation_go_on() {
@@ -228,7 +228,8 @@ async fn start_at_decides_about_the_past() {
     assert_eq!(bodies(&new.stop().await), ["after"]);
 }
 
-/// Scenario: containers live for a moment each, some are removed as soon as they end, and the pipeline is busy meanwhile.
+/// Scenario: C1: containers live for a moment each, some are removed as soon as they end, and the pipeline is busy
+/// meanwhile.
 /// Guarantee: every line that the daemon keeps arrives once, as soon as there is room.
 #[tokio::test(flavor = "multi_thread")]
 async fn short_lives_and_a_busy_pipeline() {
@@ -245,7 +246,7 @@ async fn short_lives_and_a_busy_pipeline() {
     assert_eq!(bodies(&running.stop().await), expected);
 }
 
-/// Scenario: a container's logging driver keeps nothing.
+/// Scenario: C6: a container's logging driver keeps nothing.
 /// Guarantee: it is reported as unreadable, once, and the daemon is not asked again and again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreadable_container_is_reported() {
@@ -258,7 +259,7 @@ async fn an_unreadable_container_is_reported() {
     assert!(running.stop().await.records().is_empty());
 }
 
-/// Scenario: the daemon itself is restarted; it starts the container again, which writes the same lines once more.
+/// Scenario: C1: the daemon itself is restarted; it starts the container again, which writes the same lines once more.
 /// Guarantee: the streams resume, and every line of both lives arrives once.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_restart_is_survived() {

@@ -1,20 +1,14 @@
 //! A Falco as its HTTP output sends: one connection, one alert at a time, and no eye for statuses.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    time::{Duration, Instant},
-};
+use super::connection::Connection;
+use std::time::{Duration, Instant};
 
-/// Falco waits for ever; a test does not.
-const LIMIT: Duration = Duration::from_secs(10);
 /// On a busy machine a Falco catches up with what it owes, but not with more than this.
 const OWED: Duration = Duration::from_secs(3);
 
 /// One sender.
 pub struct Falco {
-    port: u16,
-    stream: TcpStream,
+    connection: Connection,
     name: u64,
     number: u64,
 }
@@ -31,7 +25,7 @@ pub struct Seen {
 impl Falco {
     /// Connects; `name` tells its alerts from those of others.
     pub fn connect(port: u16, name: u64) -> Self {
-        Self { port, stream: open(port), name, number: 0 }
+        Self { connection: Connection::open(port).unwrap(), name, number: 0 }
     }
 
     /// Posts one alert and returns the status.
@@ -42,21 +36,8 @@ impl Falco {
             r#"{{"hostname":"node-{name}","output":"12:00:00.000000000: Warning File below etc opened for writing (file=/etc/f{number})","output_fields":{{"evt.time":{},"fd.name":"/etc/f{number}","proc.name":"vi","container.id":"host"}},"priority":"Warning","rule":"Write below etc","source":"syscall","tags":["filesystem"],"time":"2026-01-01T12:00:00.{number:09}Z"}}"#,
             1_767_268_800_000_000_000 + number
         );
-        let head = format!(
-            "POST / HTTP/1.1\r\nHost: localhost\r\nUser-Agent: falcosecurity/falco\r\nAccept: */*\r\nTE: gzip\r\nConnection: TE\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        );
-        self.stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
-        let (mut text, mut part) = (String::new(), [0; 1024]);
-        while !is_whole(&text) {
-            let read = self.stream.read(&mut part).unwrap();
-            assert!(read > 0, "the connection was closed without an answer");
-            text.push_str(&String::from_utf8_lossy(&part[..read]));
-        }
-        if text.to_ascii_lowercase().contains("connection: close") {
-            self.stream = open(self.port);
-        }
-        text[9..12].parse().unwrap()
+        let headers = "User-Agent: falcosecurity/falco\r\nAccept: */*\r\nTE: gzip\r\nConnection: TE\r\nContent-Type: application/json\r\n";
+        self.connection.post("/", headers, body.as_bytes()).unwrap()
     }
 
     /// Posts an alert every `gap` until `end`, each after the answer to the one before.
@@ -98,19 +79,4 @@ impl Seen {
         times.sort_unstable();
         times[(times.len() * permille / 1000).min(times.len() - 1)]
     }
-}
-
-fn open(port: u16) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
-    stream.set_nodelay(true).unwrap();
-    stream.set_read_timeout(Some(LIMIT)).unwrap();
-    stream
-}
-
-/// Whether an answer is there with its body.
-fn is_whole(text: &str) -> bool {
-    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let lower = head.to_ascii_lowercase();
-    let length = lower.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
-    body.len() >= length.map_or(0, |length| length.trim().parse().unwrap())
 }

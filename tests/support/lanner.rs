@@ -85,36 +85,35 @@ impl Lanner {
     /// Starts with these arguments and waits until it is ready.
     pub fn start_with(dir: TempDir, args: &[&str]) -> Self {
         let mut lanner = Self::spawn(dir, args);
-        wait::until("Lanner is ready", Duration::from_secs(30), || {
-            if let Some(status) = lanner.child.try_wait().unwrap() {
-                panic!("ended with {status}:\n{}", lanner.stderr());
-            }
-            lanner.stderr().contains("Everything is ready").then_some(())
-        });
+        if let Err(status) = lanner.ready(Duration::from_secs(30)) {
+            panic!("ended with {status}:\n{}", lanner.stderr());
+        }
         lanner
     }
 
     /// Starts with these arguments and waits for nothing.
     pub fn spawn(dir: TempDir, args: &[&str]) -> Self {
-        Self::run(dir, args, Stdio::null())
+        Self::run(dir, Command::new(binary()).args(args).stdin(Stdio::null()))
     }
 
     /// The same with a pipe as its standard input.
     pub fn spawn_with_stdin(dir: TempDir, args: &[&str]) -> (Self, ChildStdin) {
-        let mut lanner = Self::run(dir, args, Stdio::piped());
+        let mut lanner = Self::run(dir, Command::new(binary()).args(args).stdin(Stdio::piped()));
         let pipe = lanner.child.stdin.take().unwrap();
         (lanner, pipe)
     }
 
-    fn run(dir: TempDir, args: &[&str], stdin: Stdio) -> Self {
-        let mut child = Command::new(binary())
-            .args(args)
-            .current_dir(dir.path())
-            .stdin(stdin)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    /// Starts with this configuration as `command` says, which lacks the arguments; does not wait.
+    pub fn spawn_with(config: &str, mut command: Command) -> Self {
+        let dir = TempDir::new();
+        let path = dir.path().join("config.yaml");
+        std::fs::write(&path, config).unwrap();
+        Self::run(dir, command.args(["run", "--config"]).arg(path))
+    }
+
+    fn run(dir: TempDir, command: &mut Command) -> Self {
+        command.current_dir(dir.path()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let stderr = Arc::new(Mutex::new(String::new()));
         let (pipe, into) = (child.stderr.take().unwrap(), Arc::clone(&stderr));
         let reader = std::thread::spawn(move || {
@@ -129,7 +128,31 @@ impl Lanner {
 
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.ended().is_none()
+    }
+
+    /// Waits until it is ready.
+    ///
+    /// # Errors
+    /// It ended before.
+    pub fn ready(&mut self, limit: Duration) -> Result<(), ExitStatus> {
+        wait::until("Lanner is ready", limit, || {
+            if self.stderr().contains("Everything is ready") {
+                return Some(Ok(()));
+            }
+            self.ended().map(Err)
+        })
+    }
+
+    /// How it ended, if it did.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    /// SIGKILL, and waits for the end.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.wait(Duration::from_secs(10));
     }
 
     /// What was written to stderr so far.
@@ -225,7 +248,7 @@ pub struct Ledger(Vec<Row>);
 pub struct Row {
     pub route: String,
     pub accepted: u64,
-    /// What an earlier run had left.
+    /// Accepted by an earlier run, and found in a queue on disk.
     pub recovered: u64,
     pub delivered: u64,
     pub queued: u64,
@@ -245,7 +268,7 @@ impl Ledger {
             rows.map(|line| Row {
                 route: line.split(':').next().unwrap().to_owned(),
                 accepted: number(line, ": accepted"),
-                recovered: if line.contains("+ recovered") { number(line, "+ recovered") } else { 0 },
+                recovered: if line.contains("+ recovered ") { number(line, "+ recovered") } else { 0 },
                 delivered: number(line, "= delivered"),
                 queued: number(line, "+ queued"),
                 discarded: number(line, "+ discarded"),
@@ -259,8 +282,8 @@ impl Ledger {
     /// The row of `pipeline -> destination`; the books must close.
     pub fn row(&self, route: &str) -> &Row {
         let row = self.0.iter().find(|row| row.route == route).unwrap_or_else(|| panic!("no {route} in {self:#?}"));
-        let ended = row.delivered + row.queued + row.discarded + row.rejected;
-        assert_eq!(row.accepted + row.recovered, ended, "{}", row.text);
+        let sum = row.delivered + row.queued + row.discarded + row.rejected;
+        assert_eq!(row.accepted + row.recovered, sum, "{}", row.text);
         assert!(!row.text.contains("DOES NOT ADD UP"), "{}", row.text);
         row
     }

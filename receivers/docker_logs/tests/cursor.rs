@@ -55,7 +55,7 @@ fn equal_lines_are_counted_not_folded() {
     }
 }
 
-/// Scenario: times go back and forth within the overlap, with a reconnect at every place.
+/// Scenario: C3: times go back and forth within the overlap, with a reconnect at every place.
 /// Guarantee: every line once, in the order of the log.
 #[test]
 fn disorder_drops_nothing() {
@@ -67,7 +67,7 @@ fn disorder_drops_nothing() {
     }
 }
 
-/// Scenario: the daemon's clock is stepped back by an hour in the middle.
+/// Scenario: C3, D23: the daemon's clock is stepped back by an hour in the middle.
 /// Guarantee: nothing is dropped and, because lines are remembered in order of arrival, nothing is repeated.
 #[test]
 fn a_clock_stepped_back_drops_nothing() {

@@ -93,7 +93,8 @@ fn uids(capture: &Capture) -> BTreeMap<String, usize> {
     counts
 }
 
-/// Scenario: 50 equal lines with one time; the connection breaks after a third, inside a frame, and after two thirds.
+/// Scenario: C3: 50 equal lines with one time; the connection breaks after a third, inside a frame, and after two
+/// thirds.
 /// Guarantee: exactly 50 records, each with an id of its own.
 #[tokio::test]
 async fn equal_lines_survive_broken_connections() {
@@ -141,7 +142,7 @@ async fn a_half_read_line_comes_again_whole() {
     assert!(found == expected);
 }
 
-/// Scenario: the daemon puts an error text and then a damaged frame into a log (type 3, unknown type).
+/// Scenario: C5: the daemon puts an error text and then a damaged frame into a log (type 3, unknown type).
 /// Guarantee: neither becomes a record, both are counted, and after a reconnect the log goes on.
 #[tokio::test]
 async fn daemon_errors_and_damage_are_no_output() {
@@ -174,7 +175,7 @@ async fn an_early_end_and_a_refusal_are_survived() {
     assert_eq!(bodies(&running.stop().await), ["one", "two", "three"]);
 }
 
-/// Scenario: while nobody was connected the log was rotated, so that the lines known before are gone.
+/// Scenario: C4: while nobody was connected the log was rotated, so that the lines known before are gone.
 /// Guarantee: the new lines arrive, and the possible loss is counted, once.
 #[tokio::test]
 async fn lines_rotated_away_are_suspected() {
@@ -194,7 +195,8 @@ async fn lines_rotated_away_are_suspected() {
     assert_eq!(bodies(&running.stop().await), ["one", "two", "three", "four"]);
 }
 
-/// Scenario: a container's logging driver keeps nothing (501); another one is removed between the list and its log (404).
+/// Scenario: C6: a container's logging driver keeps nothing (501); another one is removed between the list and its log
+/// (404).
 /// Guarantee: the first is reported once and not asked again, not even after a start event; the second is no error.
 #[tokio::test]
 async fn what_cannot_be_read_is_left_alone() {

@@ -5,7 +5,7 @@ use lanner_engine::{
     component::{ComponentId, Kind, Registry},
     config::Document,
     delivery::entry::QueueName,
-    graph::Plan,
+    graph::{self, Plan},
 };
 use lanner_extensions::file_storage::{DIRECTORY, QUEUES_MIB, queue_log};
 use lanner_queue::{OpenError, Stopped};
@@ -51,7 +51,9 @@ impl PlaceArgs {
         }
         let checked = self.config.check(registry);
         report(&checked.findings, &checked.sources);
-        let (Some(document), Some(plan)) = (checked.document, checked.plan) else { return Err(NoPlace::Config) };
+        let Some(document) = checked.document else { return Err(NoPlace::Config) };
+        // What it finds was reported with the check.
+        let Some(plan) = graph::plan(&document, registry, &mut Vec::new()) else { return Err(NoPlace::Config) };
         let storage = plan.exporters.iter().find_map(|node| node.delivery.sending_queue.storage.as_ref());
         let (mut directory, mut max_size_mib) = (PathBuf::from(DIRECTORY), QUEUES_MIB);
         match (storage, &self.directory) {
