@@ -102,7 +102,8 @@ impl Queues {
         gauge("lanner_queue_disk_bytes", "Size of the files of the log of queues.", "By", stats.disk_bytes);
         gauge("lanner_queue_disk_limit_bytes", "What the log of queues may take.", "By", stats.max_bytes);
         for queue in stats.queues {
-            let turned = shown.declared.insert(Arc::clone(&queue.name), queue.declared).is_some_and(|was| was != queue.declared);
+            let turned =
+                shown.declared.insert(Arc::clone(&queue.name), queue.declared).is_some_and(|was| was != queue.declared);
             let gauge = |name, help, unit, value: u64| {
                 let gauge = |declared: bool| {
                     let declared = if declared { "true" } else { "false" };

@@ -33,4 +33,3 @@ mod sqlite;
 mod state_directory;
 mod stdin;
 mod webhook;
-
