@@ -178,6 +178,8 @@ fn client_config(plan: &Plan, room_kib: usize) -> ClientConfig {
         .set("message.timeout.ms", plan.message_limit.as_millis().to_string())
         .set("request.timeout.ms", "10000")
         .set("topic.metadata.propagation.max.ms", TOPIC_WAIT.as_millis().to_string())
+        // A topic that was refused is asked for again, so that a right that was granted has its effect.
+        .set("topic.metadata.refresh.interval.ms", "30000")
         // Above our own bounds, so that these decide.
         .set("queue.buffering.max.kbytes", (2 * room_kib).to_string())
         .set("queue.buffering.max.messages", (2 * room_kib).to_string());

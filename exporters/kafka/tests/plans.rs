@@ -13,7 +13,7 @@ fn findings(body: &str) -> String {
 fn mistakes_are_told() {
     let body = "brokers: [kafka]\nclient_id: ''\nlogs: {topic: 'a b', key: [[]]}\nproducer: {max_message_bytes: 1, linger: 1m}";
     let found = findings(body);
-    for part in ["`host:port`", "client_id", "`a b` is no topic", "key: []", "1000 to 67108864", "linger: 10ms"] {
+    for part in ["`host:port`", "client_id", "`a b` is no topic", "key: []", "max_message_bytes", "linger: 10ms"] {
         assert!(found.contains(part), "{part}: {found}");
     }
 }
