@@ -5,7 +5,7 @@ mod plans;
 #[path = "../../../tests/support/kafka_cluster.rs"]
 mod kafka_cluster;
 
-use super::{KafkaExporter, config::Config, config::Plan};
+use super::config::{Config, Plan};
 use crate::testing::build_cx;
 use kafka_cluster::{Cluster, Received};
 use lanner_engine::{component::Outcome, prelude::*, testing::planning};
