@@ -27,7 +27,10 @@ const NOT_OFFERED: [(&str, &str); 11] = [
 
 /// Keys of the Collector's `producer`.
 const PRODUCER_NOT_OFFERED: [(&str, &str); 4] = [
-    ("required_acks", "every message is confirmed by all in-sync replicas (`all`), or it would not be safe; remove the key"),
+    (
+        "required_acks",
+        "every message is confirmed by all in-sync replicas (`all`), or it would not be safe; remove the key",
+    ),
     ("compression_params", "the level is the library's default; remove the key"),
     ("flush_max_messages", "messages leave after `linger`, or when a batch is full; remove the key"),
     ("allow_auto_topic_creation", "that is the broker's to say (`auto.create.topics.enable`); remove the key"),
@@ -192,11 +195,7 @@ impl Default for TracesConfig {
 
 impl Default for ProducerConfig {
     fn default() -> Self {
-        Self {
-            compression: Codec::None,
-            max_message_bytes: 1_000_000,
-            linger: Duration::from_millis(10),
-        }
+        Self { compression: Codec::None, max_message_bytes: 1_000_000, linger: Duration::from_millis(10) }
     }
 }
 
@@ -243,12 +242,8 @@ impl Config {
     /// Reports every problem.
     pub fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
         let ability = if cfg!(feature = "kafka-tls") { Ability::Tls } else { Ability::Plaintext };
-        let connection = Connection {
-            brokers: &self.brokers,
-            client_id: &self.client_id,
-            auth: &self.auth,
-            tls: self.tls.as_ref(),
-        };
+        let connection =
+            Connection { brokers: &self.brokers, client_id: &self.client_id, auth: &self.auth, tls: self.tls.as_ref() };
         let connection = connection.check(ability, cx);
         let mut sound = true;
         let topics = [

@@ -6,7 +6,10 @@
 //! - The same request makes the same messages with the same ids, so that a repetition can be recognised.
 
 use super::config::{LogsEncoding, Target};
-use crate::{falco_event::{FalcoEvent, text_of}, file::otlp_json::write_request};
+use crate::{
+    falco_event::{FalcoEvent, text_of},
+    file::otlp_json::write_request,
+};
 use bytes::Bytes;
 use lanner_conditions::Seen;
 use lanner_engine::{
@@ -70,7 +73,9 @@ pub struct Packed {
 
 /// An item that is too long even alone.
 #[derive(Debug, thiserror::Error)]
-#[error("a message of {0} bytes is over the limit; raise `producer.max_message_bytes` and the topic's `max.message.bytes`")]
+#[error(
+    "a message of {0} bytes is over the limit; raise `producer.max_message_bytes` and the topic's `max.message.bytes`"
+)]
 struct TooLarge(usize);
 
 /// How requests of one signal are packed.
@@ -91,8 +96,7 @@ impl Packer<'_> {
             return self.pack_events(request).await;
         }
         let mut packed = Packed::default();
-        let whole =
-            OtlpRequest { signal: request.signal(), bytes: request.bytes().clone(), items: request.items() };
+        let whole = OtlpRequest { signal: request.signal(), bytes: request.bytes().clone(), items: request.items() };
         let mut groups = match request.signal() {
             Signal::Logs if !self.key.is_empty() => self.group(request).await?,
             _ => vec![(None, Group::default())],
@@ -113,7 +117,9 @@ impl Packer<'_> {
     pub fn halve(&self, message: Message) -> Packed {
         let mut packed = Packed::default();
         match message.part {
-            Some(part) if part.items > 1 => self.cut(message.key, part, message.items, message.value.len(), &mut packed),
+            Some(part) if part.items > 1 => {
+                self.cut(message.key, part, message.items, message.value.len(), &mut packed)
+            }
             _ => refuse(message.items, message.value.len(), &mut packed),
         }
         packed

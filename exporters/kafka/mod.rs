@@ -90,7 +90,8 @@ impl Exporter for KafkaExporter {
         // What a broker found too large, one after the other: in company a small message is refused with a large one.
         let mut alone: VecDeque<Message> = VecDeque::new();
         let open = keep_open(packed, request);
-        let sent = join_all(open.iter().map(|message| self.producer.send(&target.topic, message, request.progress()))).await;
+        let sent =
+            join_all(open.iter().map(|message| self.producer.send(&target.topic, message, request.progress()))).await;
         for (message, sent) in open.into_iter().zip(sent) {
             if let Verdict::TooLarge = self.judge(&message, sent, target, request, &mut again) {
                 alone.push_back(message);

@@ -60,7 +60,11 @@ impl Topics {
             | Code::TopicAuthorizationFailed
             | Code::ClusterAuthorizationFailed
             | Code::UnsupportedForMessageFormat => Verdict::Reject(code.to_string()),
-            _ => Verdict::Retry(code.to_string()),
+            _ => {
+                // It is not known to be missing any more.
+                self.missing.lock().remove(topic);
+                Verdict::Retry(code.to_string())
+            }
         }
     }
 

@@ -1,8 +1,6 @@
 //! `kafka`: a cluster that can be taken away. What was not committed is there when it comes back.
 
-use crate::{
-    kafka::{Kafka, tests::kafka_cluster::Cluster},
-};
+use crate::kafka::{Kafka, tests::kafka_cluster::Cluster};
 use async_trait::async_trait;
 use lanner_engine::{
     component::Factory,

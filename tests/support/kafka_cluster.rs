@@ -96,7 +96,8 @@ impl Cluster {
 
     /// Adds messages to a partition and waits until they are there.
     pub fn produce(&self, topic: &str, partition: i32, values: &[Vec<u8>]) {
-        let producer: BaseProducer = self.client().set("linger.ms", "0").set("message.max.bytes", "50000000").create().unwrap();
+        let producer: BaseProducer =
+            self.client().set("linger.ms", "0").set("message.max.bytes", "50000000").create().unwrap();
         for value in values {
             producer.send(BaseRecord::<(), [u8]>::to(topic).partition(partition).payload(value)).unwrap();
         }

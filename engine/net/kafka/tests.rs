@@ -17,7 +17,9 @@ fn names() {
     for broker in ["localhost:9092", "10.0.0.1:1", "[::1]:9092", "kafka-0.kafka.svc:65535"] {
         assert!(names::check_broker(broker).is_ok(), "{broker}");
     }
-    for broker in ["", "localhost", ":9092", "localhost:0", "localhost:x", "kafka://a:1", "a:1,b:2", "a b:1", "::1:9092"] {
+    for broker in
+        ["", "localhost", ":9092", "localhost:0", "localhost:x", "kafka://a:1", "a:1,b:2", "a b:1", "::1:9092"]
+    {
         assert!(names::check_broker(broker).is_err(), "{broker}");
     }
     assert!(["otlp_logs", "a.b-c_D9"].iter().all(|name| check_topic(name).is_ok()));
