@@ -88,7 +88,7 @@ async fn a_missing_topic_is_waited_for() {
 async fn broker_down_and_up() {
     let cluster = Cluster::start(&[("otlp_logs", 2)]);
     cluster.leave();
-    let exporter = impatient(&cluster, Duration::from_millis(500), json!({})).await;
+    let exporter = impatient(&cluster, Duration::from_secs(3), json!({})).await;
     let request = logs(20);
     assert!(matches!(export(&*exporter, &request).await, Outcome::Retry { .. }));
     cluster.come_back();
@@ -122,11 +122,11 @@ async fn passing_errors() {
 #[tokio::test]
 async fn d10_ambiguous_reply() {
     let cluster = Cluster::start(&[("otlp_logs", 1)]);
-    let exporter = impatient(&cluster, Duration::from_secs(2), json!({})).await;
+    let exporter = impatient(&cluster, Duration::from_secs(5), json!({})).await;
     let request = long(&[10]);
     // The client knows its brokers before they get slow.
     assert_eq!(deliver(&*exporter, &long(&[20])).await, Outcome::Delivered);
-    cluster.delay(Duration::from_secs(5));
+    cluster.delay(Duration::from_secs(8));
     assert!(matches!(export(&*exporter, &request).await, Outcome::Retry { .. }));
     cluster.delay(Duration::ZERO);
     assert_eq!(deliver(&*exporter, &request).await, Outcome::Delivered);
@@ -194,7 +194,7 @@ async fn permanent_errors() {
 #[tokio::test]
 async fn a_failed_client_is_replaced() {
     let cluster = Cluster::start(&[("otlp_logs", 1)]);
-    let exporter = impatient(&cluster, Duration::from_secs(2), json!({})).await;
+    let exporter = impatient(&cluster, Duration::from_secs(5), json!({})).await;
     assert_eq!(deliver(&*exporter, &logs(1)).await, Outcome::Delivered);
     cluster.fail(Produce, vec![Failure::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER]);
     let request = long(&[10]);
