@@ -3,7 +3,9 @@ use crate::testing::planning;
 
 fn check(connection: &Connection<'_>, ability: Ability) -> (Option<Settings>, Vec<String>) {
     let (settings, findings) = planning(|cx| connection.check(ability, cx));
-    (settings, findings.iter().map(|finding| finding.message.clone()).collect())
+    let told =
+        |finding: &crate::config::Diagnostic| format!("{}; {}", finding.message, finding.help.as_deref().unwrap_or(""));
+    (settings, findings.iter().map(told).collect())
 }
 
 fn connection<'c>(brokers: &'c [String], auth: &'c AuthConfig, tls: Option<&'c ClientTlsConfig>) -> Connection<'c> {
