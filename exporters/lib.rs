@@ -9,6 +9,8 @@ mod falco_event;
 pub mod file;
 mod handover;
 mod http;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod nats;
 pub mod otlp_grpc;
 pub mod otlp_http;
@@ -37,6 +39,8 @@ pub const ALL: &[Factory] = &[
     Factory::exporter::<alertmanager::Alertmanager>(DeliveryDefaults::REMOTE),
     Factory::exporter::<debug::Debug>(DeliveryDefaults::LOCAL),
     Factory::exporter::<file::FileSink>(DeliveryDefaults::LOCAL),
+    #[cfg(feature = "kafka")]
+    Factory::exporter::<kafka::Kafka>(kafka::DELIVERY),
     Factory::exporter::<nats::Nats>(nats::DELIVERY),
     Factory::exporter::<otlp_grpc::OtlpGrpc>(DeliveryDefaults::REMOTE),
     Factory::exporter::<pagerduty::PagerDuty>(pagerduty::DELIVERY),

@@ -11,6 +11,8 @@ pub mod file_log;
 mod formats;
 pub mod generator;
 pub mod k8s_audit;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod nats;
 pub mod otlp;
 mod requests;
@@ -47,6 +49,8 @@ pub const ALL: &[Factory] = &[
     Factory::receiver::<file_log::FileLog>(),
     Factory::receiver::<generator::Generator>(),
     Factory::receiver::<k8s_audit::K8sAudit>(),
+    #[cfg(feature = "kafka")]
+    Factory::receiver::<kafka::Kafka>(),
     Factory::receiver::<nats::Nats>(),
     Factory::receiver::<otlp::Otlp>(),
     Factory::receiver::<stdin::Stdin>(),

@@ -20,6 +20,12 @@ cargo build --release --locked
 step "tests"
 # End-to-end tests run the release build: what users run, and fast enough for their load.
 LANNER_BINARY="$(realpath "${CARGO_TARGET_DIR:-target}")/release/lanner" cargo test --workspace --locked
+step "kafka, which is behind a feature"
+# The features are those of the whole workspace, so that nothing is built anew that does not see this one.
+cargo clippy --workspace --all-targets --locked --features kafka -- -D warnings
+# Its own tests, and those that look at every component of a crate.
+cargo test --workspace --locked --features kafka --lib -- \
+  kafka readme_tables_are_current every_receiver_is_a_subject the_table_shown_to_users_is_current
 step "fuzz targets, a short run each"
 scripts/fuzz.sh 10
 step "all passed"

@@ -26,7 +26,7 @@ pub use factory::{Factory, Planned};
 pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
 pub use outcome::{Outcome, Refused};
 pub use progress::{Progress, Settled};
-pub use registry::Registry;
+pub use registry::{OPTIONAL, Optional, Registry};
 pub use request::Request;
 pub use routes::{Route, Routes};
 pub use storage::{Change, Storage, StorageProvider, Storages};

@@ -2,6 +2,28 @@
 
 use super::{Factory, Kind};
 
+/// A component type that not every build has.
+#[derive(Clone, Copy, Debug)]
+pub struct Optional {
+    pub kind: Kind,
+    pub type_name: &'static str,
+    /// The cargo feature that builds it.
+    pub feature: &'static str,
+}
+
+/// Every component type of Lanner that needs a cargo feature, so that a build without it can tell it from a slip of the pen.
+pub const OPTIONAL: &[Optional] = &[
+    Optional { kind: Kind::Receiver, type_name: "kafka", feature: "kafka" },
+    Optional { kind: Kind::Exporter, type_name: "kafka", feature: "kafka" },
+];
+
+impl Optional {
+    /// What to tell a user whose build does not have it.
+    pub fn remedy(&self) -> String {
+        format!("this build has no `{}`; build Lanner with `--features {}`", self.type_name, self.feature)
+    }
+}
+
 /// The component types a program knows.
 #[derive(Clone)]
 pub struct Registry {
@@ -27,6 +49,11 @@ impl Registry {
         of_kind
             .find(|factory| factory.type_name == type_name)
             .or_else(|| self.of_kind(kind).find(|factory| factory.aliases.contains(&type_name)))
+    }
+
+    /// The optional types that this program does not have.
+    pub fn absent(&self) -> impl Iterator<Item = &'static Optional> {
+        OPTIONAL.iter().filter(|optional| self.find(optional.kind, optional.type_name).is_none())
     }
 
     /// The types of one kind, by name.

@@ -5,11 +5,13 @@
 //! - [`BodyStream`] is the same for bodies that are not held.
 //! - [`tls`] turns the Collector's `tls` keys into rustls configurations.
 //! - [`client`] is what exporters share: headers, compression, bounded texts of peers.
+//! - [`kafka`] is what the exporter and the receiver of that name share.
 
 mod body;
 pub mod client;
 mod decompress;
 mod http_server;
+pub mod kafka;
 mod listeners;
 mod snappy;
 mod stream;

@@ -33,10 +33,11 @@ impl Args {
             })
             .collect();
         if chosen.is_empty() {
-            eprintln!(
-                "lanner: no component is called `{}`; see `lanner components`",
-                self.name.as_deref().unwrap_or("")
-            );
+            let name = self.name.as_deref().unwrap_or("");
+            match registry.absent().find(|absent| absent.type_name == name) {
+                Some(absent) => eprintln!("lanner: {}", absent.remedy()),
+                None => eprintln!("lanner: no component is called `{name}`; see `lanner components`"),
+            }
             return Ok(ExitCode::FAILURE);
         }
         match (self.format, &self.name) {

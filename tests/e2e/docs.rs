@@ -1,6 +1,7 @@
 //! The documentation agrees with the program: its YAML is accepted, its paths exist, its schema is the current one.
 
 use crate::support::lanner::{TempDir, command};
+use lanner_engine::component::OPTIONAL;
 use std::path::{Path, PathBuf};
 
 fn root() -> &'static Path {
@@ -27,6 +28,14 @@ fn assert_validates(path: &Path, what: &str) {
     assert!(output.status.success(), "{what}:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
+fn assert_names_the_feature(path: &Path, what: &str) {
+    let output = command(&["validate", "--config", path.to_str().unwrap()]);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let errors = told.lines().filter(|line| line.starts_with("error"));
+    assert!(errors.clone().count() > 0 && errors.clone().all(|line| line.contains("unknown type")), "{what}:\n{told}");
+    assert!(told.contains("`--features"), "{what}:\n{told}");
+}
+
 /// Scenario: a user takes a ready-made pipeline.
 /// Guarantee: `lanner validate` accepts every YAML file in `pipelines/`.
 #[test]
@@ -39,20 +48,35 @@ fn pipelines_validate() {
     }
 }
 
+/// The components of which the program says itself that this build does not have them.
+fn absent() -> Vec<String> {
+    let told = |name: &str| String::from_utf8(command(&["components", name]).stderr).unwrap();
+    let optional = OPTIONAL.iter().map(|optional| optional.type_name);
+    optional.filter(|name| told(name).contains("this build has no")).map(str::to_owned).collect()
+}
+
 /// Scenario: a user copies a YAML block out of a README or a page of the documentation.
-/// Guarantee: `lanner validate` accepts it as it is.
+/// Guarantee: `lanner validate` accepts it as it is. In the README of a component that needs a cargo feature, a build without
+/// it finds nothing else than that, and names the feature.
 #[test]
 fn yaml_blocks_of_the_docs_validate() {
     let mut pages = Vec::new();
     files(root(), ".md", &mut pages);
-    let (dir, mut blocks) = (TempDir::new(), 0);
+    let (dir, absent, mut blocks) = (TempDir::new(), absent(), 0);
     for page in pages.iter().filter(|page| !page.starts_with(root().join("examples"))) {
         let text = std::fs::read_to_string(page).unwrap();
         for (index, block) in text.split("```yaml\n").skip(1).enumerate() {
             let yaml = block.split("```").next().unwrap();
             let path = dir.path().join("block.yaml");
             std::fs::write(&path, yaml).unwrap();
-            assert_validates(&path, &format!("{} block {}:\n{yaml}", page.display(), index + 1));
+            let what = format!("{} block {}:\n{yaml}", page.display(), index + 1);
+            // Below the root, which may have any name.
+            let folder = page.strip_prefix(root()).unwrap().parent().and_then(Path::file_name);
+            if absent.iter().any(|name| folder.is_some_and(|folder| folder == name.as_str())) {
+                assert_names_the_feature(&path, &what);
+            } else {
+                assert_validates(&path, &what);
+            }
             blocks += 1;
         }
     }

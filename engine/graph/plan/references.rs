@@ -33,7 +33,11 @@ impl Planner<'_> {
                     );
                     let elsewhere = Kind::ALL.into_iter().find(|kind| self.registry.find(*kind, name).is_some());
                     let mut finding = Diagnostic::error(codes::UNKNOWN_TYPE, message, entry.at.clone(), path);
-                    if let Some(near) = suggest::nearest(name, types) {
+                    let absent =
+                        self.registry.absent().find(|absent| absent.kind == entry.kind && absent.type_name == name);
+                    if let Some(absent) = absent {
+                        finding = finding.help(absent.remedy());
+                    } else if let Some(near) = suggest::nearest(name, types) {
                         finding = finding.help(format!("did you mean `{near}`?"));
                     } else if let Some(kind) = elsewhere {
                         finding =
