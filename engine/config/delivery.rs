@@ -85,7 +85,7 @@ pub struct QueueConfig {
 }
 
 /// Where refused requests are kept: beside the queue, in the same log.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DeadLettersConfig {
     /// Dead letters of one exporter and signal may take so many MiB of the log; the oldest make room for new ones.

@@ -1,8 +1,8 @@
 //! The engine's keys of an exporter: taken out of its body, checked, and filled with the type's defaults.
 
 use super::{
-    DeliveryConfig, DeliveryDefaults, Diagnostic, Duration, Node, NodeValue, PlanCx, Sizer, check::SchemaDoc, codes,
-    node::Path, plan_cx::DELIVERY_KEYS,
+    DeadLettersConfig, DeliveryConfig, DeliveryDefaults, Diagnostic, Duration, Node, NodeValue, OnFull, PlanCx, Sizer,
+    check::SchemaDoc, codes, node::Path, plan_cx::DELIVERY_KEYS,
 };
 
 impl PlanCx<'_> {
@@ -32,7 +32,10 @@ impl PlanCx<'_> {
         let queue = &mut config.sending_queue;
         let written = |key: &str| self.body.get("sending_queue").is_some_and(|queue| queue.get(key).is_some());
         let Some(storage) = &queue.storage else {
-            for key in ["on_full", "dead_letters"].into_iter().filter(|key| written(key)) {
+            // The defaults may be written: `print-config` does.
+            let (on_full, letters) =
+                (queue.on_full != OnFull::default(), queue.dead_letters != DeadLettersConfig::default());
+            for (key, _) in [("on_full", on_full), ("dead_letters", letters)].into_iter().filter(|(_, set)| *set) {
                 let message = format!(
                     "`{key}` is for queues on disk, and `storage` names none; write `storage`, or remove `{key}`"
                 );
