@@ -182,7 +182,7 @@ fn secret_value(line: &str) -> Option<usize> {
 
 /// Whether a key says that its value is a secret.
 pub(crate) fn names_secret(key: &str) -> bool {
-    const WORDS: [&str; 12] = [
+    const WORDS: [&str; 14] = [
         "password",
         "token",
         "secret",
@@ -191,6 +191,8 @@ pub(crate) fn names_secret(key: &str) -> bool {
         "routing_key",
         "hash_key",
         "key_pem",
+        "private_key",
+        "seed",
         "authorization",
         "webhook_url",
         "proxy_url",

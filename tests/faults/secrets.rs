@@ -86,6 +86,8 @@ exporters:
     endpoint: 'http://localhost:{echo}'
     headers: {{authorization: 'Bearer http-{CANARY}'}}
     proxy_url: 'http://u:httpproxy-{CANARY}@localhost:{echo}'
+  nats: {{servers: ['nats://localhost:{echo}'], auth: {{token: 'nats-{CANARY}'}}}}
+  nats/user: {{servers: ['nats://localhost:{echo}'], auth: {{username: u, password: 'natsuser-{CANARY}'}}}}
   otlp_grpc: {{endpoint: 'localhost:{echo}', tls: {{insecure: true}}, headers: {{authorization: 'Bearer grpc-{CANARY}'}}}}
 service:
   extensions: [health_check]
@@ -99,7 +101,7 @@ service:
     logs:
       receivers: [falco_http, k8s_audit, otlp, otlp/basic]
       processors: [attributes, redact]
-      exporters: [webhook, webhook/proxy, slack, slack/bot, pagerduty, alertmanager, otlp_http, otlp_grpc]
+      exporters: [webhook, webhook/proxy, slack, slack/bot, pagerduty, alertmanager, nats, nats/user, otlp_http, otlp_grpc]
 "
     )
 }
@@ -136,7 +138,7 @@ fn s9_no_canary_comes_out() {
         let is_here = match key.as_str() {
             "additionalProperties" => config.contains("headers: {"),
             // Its value must be a real key; a wrong one is below.
-            "key_pem" => true,
+            "key_pem" | "nkey_seed" => true,
             key => config.contains(&format!("{key}: '")),
         };
         assert!(is_here, "{place} has a secret `{key}`, which this test does not know: add it to the configuration");
@@ -157,7 +159,7 @@ fn s9_no_canary_comes_out() {
     let page = || curl::get(&format!("http://localhost:{metrics}/metrics"), &[]).1;
     let failing =
         |name: &str| lanner.stderr().lines().any(|line| line.contains("xporting failed") && line.contains(name));
-    for exporter in ["webhook", "slack", "pagerduty", "alertmanager", "otlp_http", "otlp_grpc"] {
+    for exporter in ["webhook", "slack", "pagerduty", "alertmanager", "nats", "otlp_http", "otlp_grpc"] {
         wait::until(&format!("{exporter} has failed"), Duration::from_secs(30), || failing(exporter).then_some(()));
     }
     show("metrics", page());
@@ -206,6 +208,7 @@ fn mistakes(config: &str) -> Vec<(&'static str, String)> {
         ("a proxy that is none", change("proxy_url: 'http://u:", "proxy_url: 'gopher ://u:")),
         ("a header that cannot be sent", change(&format!("'header-{CANARY}'"), &format!("\"{CANARY}\\n\""))),
         ("a key of the wrong length", change("00000000000000000000000000'", "0'")),
+        ("a seed that is none", change(&format!("token: 'nats-{CANARY}'"), &format!("nkey_seed: 'SU{CANARY}'"))),
         ("a key that is no PEM", change("falco_http: {", &format!("falco_http: {{{key}, "))),
     ]
 }
