@@ -7,7 +7,6 @@ pub mod data;
 pub mod dockerd;
 pub mod falco;
 pub mod lanner;
-pub mod machine;
 pub mod otlp_sink;
 pub mod prometheus;
 pub mod request_sink;
