@@ -1,6 +1,6 @@
 //! Memory and books when the sink is down.
 
-use crate::support::{falco, lanner::Lanner, machine::Machine, wait};
+use crate::support::{falco, lanner::Lanner, wait};
 use std::time::{Duration, Instant};
 
 /// How long the load lasts; `LANNER_DEAD_SINK_SECONDS=300` for the long run by hand.
@@ -28,7 +28,7 @@ service:
   pipelines: {{logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}}}
 "
     ));
-    let (end, machine) = (Instant::now() + Duration::from_secs(seconds()), Machine::watched());
+    let end = Instant::now() + Duration::from_secs(seconds());
     let load = std::thread::spawn(move || falco::storm(port, FALCOS, RATE, Duration::from_secs(seconds())));
     // The queue (1000 requests) is full after a second; from then on memory must not grow.
     let mut samples = Vec::new();
@@ -42,8 +42,7 @@ service:
     eprintln!(
         "dead sink: accepted {accepted}, refused {refused}, RSS {early} KiB after {settled} samples, {late} KiB at the end"
     );
-    let offered = accepted + refused >= RATE * seconds() * 9 / 10;
-    assert!(offered || machine.was_starved(), "the load was offered: {accepted} + {refused}");
+    assert!(accepted + refused >= RATE * seconds() * 9 / 10, "the load was offered: {accepted} + {refused}");
     assert!(refused > 0 && accepted >= 1000, "the queue took its 1000 and refused the rest");
     assert!(late < early + 8 * 1024, "RSS grew from {early} to {late} KiB");
     assert!(*samples.iter().max().unwrap() < 96 * 1024, "{samples:?}");

@@ -3,7 +3,6 @@
 use crate::support::{
     curl, data, falco,
     lanner::Lanner,
-    machine::Machine,
     otlp_sink::{OtlpSink, Received},
     scraped::Prometheus,
     wait,
@@ -215,7 +214,7 @@ const ROUNDS: usize = 3;
 
 /// Repeats a round until what it measured is good enough.
 fn best_of(what: &str, limit: Duration, mut round: impl FnMut() -> Duration) {
-    let (mut best, machine) = (Duration::MAX, Machine::watched());
+    let mut best = Duration::MAX;
     for number in 1..=ROUNDS {
         let measured = round();
         eprintln!("{what}: {measured:?} in round {number}, at most {limit:?}");
@@ -224,8 +223,7 @@ fn best_of(what: &str, limit: Duration, mut round: impl FnMut() -> Duration) {
             return;
         }
     }
-    // The host of a virtual machine that does not run it was measured then, not the program.
-    assert!(machine.was_starved(), "{what}: {best:?} at best, at most {limit:?} allowed");
+    panic!("{what}: {best:?} at best, at most {limit:?} allowed");
 }
 
 /// Scenario: F1: ten Falcos send 1,000 alerts a second for five seconds, each with one request in flight.
@@ -235,10 +233,10 @@ fn f1_a_thousand_alerts_a_second_are_answered_at_once() {
     let (sink, port) = (OtlpSink::start(), wait::free_port());
     let lanner = Lanner::start(&plain(&format!("localhost:{port}"), &sink.endpoint(), ""));
     let (rate, time) = (1000, Duration::from_secs(5));
-    let (mut accepted, machine) = (0, Machine::watched());
+    let mut accepted = 0;
     best_of("p99 at 1,000 alerts a second", Duration::from_millis(100), || {
         let seen = falco::storm(port, FALCOS, rate, time);
-        assert!(seen.refused == 0 || machine.was_starved(), "{} were refused", seen.refused);
+        assert_eq!(seen.refused, 0);
         accepted += seen.accepted;
         eprintln!("{} alerts, p50 {:?}, p99.9 {:?}", seen.accepted, seen.within(500), seen.within(999));
         // A round in which the machine could not even send tells nothing.

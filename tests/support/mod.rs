@@ -12,7 +12,6 @@ pub mod falco;
 pub mod fault_proxy;
 pub mod lanner;
 pub mod load;
-pub mod machine;
 pub mod oracle;
 pub mod oracle_sink;
 pub mod otlp_sink;
