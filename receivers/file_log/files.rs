@@ -22,7 +22,7 @@ use std::{
     fs::File,
     path::PathBuf,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::Instant;
 
@@ -30,6 +30,9 @@ use tokio::time::Instant;
 const BATCH_BYTES: usize = 1 << 20;
 /// Turns of a batch that read something: bounds the time when nothing of it is kept.
 const BATCH_TURNS: usize = 256;
+/// How long a file that cannot be found is looked for before it counts as gone.
+const HIDDEN: Duration = Duration::from_secs(5);
+
 /// The files of a receiver.
 pub struct Files {
     pub(super) shared: Arc<Shared>,
@@ -113,7 +116,7 @@ impl Files {
         if tail.file.is_none() && !tail.wants_turn(work.now) {
             return false;
         }
-        if tail.file.is_none() && !self.reopen(key) {
+        if tail.file.is_none() && !self.reopen(key, work.now) {
             return false;
         }
         let Some(tail) = self.tails.get_mut(&key) else { return false };
@@ -148,11 +151,14 @@ impl Files {
     }
 
     /// Opens a file again that was closed to make room.
-    fn reopen(&mut self, key: FileKey) -> bool {
+    fn reopen(&mut self, key: FileKey, now: Instant) -> bool {
         if self.open >= self.shared.max_open {
             return false;
         }
-        let Some(tail) = self.tails.get(&key) else { return false };
+        let Some(tail) = self.tails.get_mut(&key) else { return false };
+        if tail.sought == Some(now) {
+            return false;
+        }
         let is_it = |file: &File| file.metadata().is_ok_and(|metadata| FileKey::of(&metadata) == key);
         let opened = (self.shared.open)(&tail.path).ok().filter(is_it);
         let opened = opened.or_else(|| {
@@ -160,6 +166,11 @@ impl Files {
             (self.shared.open)(&path).ok().filter(is_it)
         });
         let Some(file) = opened else {
+            tail.sought = Some(now);
+            // A writer that renames while the folder is read hides a file; one that stays hidden is gone.
+            if now.saturating_duration_since(*tail.hidden.get_or_insert(now)) < HIDDEN {
+                return false;
+            }
             if tail.unread() > 0 {
                 // Renamed to another folder, or deleted.
                 self.shared.metrics.trouble(Trouble::RotatedAway);
@@ -171,7 +182,7 @@ impl Files {
             return false;
         };
         if let Some(tail) = self.tails.get_mut(&key) {
-            tail.file = Some(file);
+            (tail.file, tail.hidden) = (Some(file), None);
             self.open += 1;
         }
         true

@@ -36,7 +36,7 @@ impl Receiver for Follower {
             let now = Instant::now();
             let due = now >= next_search;
             let work = spawn_blocking(move || {
-                let started = std::time::Instant::now();
+                let started = Instant::now();
                 if due {
                     files.search(now);
                 }

@@ -30,6 +30,9 @@ pub struct Tail {
     pub listed: u64,
     /// Since when no pattern finds it.
     pub missing: Option<Instant>,
+    /// Since when it is found under no name, and when it was looked for last: to open it again.
+    pub hidden: Option<Instant>,
+    pub sought: Option<Instant>,
     /// Another file has its path.
     pub replaced: bool,
     /// The file that had this path before, and must be read first.
@@ -85,6 +88,8 @@ impl Tail {
             file: Some(file),
             listed: size,
             missing: None,
+            hidden: None,
+            sought: None,
             replaced: false,
             after: None,
             changed: now,

@@ -1,12 +1,15 @@
 //! Files that are renamed, truncated and deleted while they are read.
 
 use super::rig::{LATE, Rig};
-use crate::{file_log::config::Config, formats::Format};
+use crate::{
+    file_log::{blocks, config::Config},
+    formats::Format,
+};
 use lanner_engine::{config::Duration, testing::Mood};
 use std::{
     fs::{self, File, OpenOptions},
-    io::Write,
-    path::PathBuf,
+    io::{self, Write},
+    path::{Path, PathBuf},
     time::Instant,
 };
 
@@ -107,6 +110,71 @@ async fn a_file_that_is_not_open_survives_its_rotation() {
     let texts: Vec<String> = rig.texts().into_iter().filter(|text| text != "x").collect();
     assert_eq!(texts, ["1", "2", "3"]);
     assert_eq!(rig.metric("lanner_file_log_lost_bytes", ""), 0);
+}
+
+/// Opens a file just after its writer has rotated it once more, up to the third name.
+fn open_behind_a_rotation(path: &Path) -> io::Result<File> {
+    let number = path.extension().and_then(|number| number.to_str()?.parse::<u8>().ok());
+    if let Some(number @ 1..3) = number {
+        fs::rename(path, path.with_extension((number + 1).to_string()))?;
+    }
+    blocks::open(path)
+}
+
+/// Scenario: one file may be open at a time; one that is not open is rotated with an unread line in it, and again each
+/// time between when its name is looked up and when it is opened.
+/// Guarantee: it is not taken for lost, but found by its last name and read.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_renamed_while_it_is_looked_for_is_found() {
+    let mut rig = Rig::new();
+    rig.write("a.log", "1\n");
+    rig.write("other.log", "x\n");
+    let config = Config { max_concurrent_files: 1, ..rig.config("*.log*") };
+    let follower = rig.build_opening(config, open_behind_a_rotation).await;
+    rig.run(follower);
+    rig.items(2).await;
+    rig.look().await;
+    rig.write("a.log", "2\n");
+    rig.rename("a.log", "a.log.1");
+    rig.items(3).await;
+    assert_eq!(rig.texts()[2], "2");
+    assert!(rig.path("a.log.3").exists());
+    rig.look().await;
+    rig.stop().await;
+    assert_eq!(rig.metric("lanner_file_log_lost_bytes", ""), 0);
+    assert_eq!(rig.metric("lanner_file_log_unreadable_files", "rotated_away"), 0);
+}
+
+/// Opens a file just after somebody has deleted it, once it has a second line.
+fn open_behind_a_deletion(path: &Path) -> io::Result<File> {
+    if path.metadata().is_ok_and(|file| file.len() > 2) {
+        fs::remove_file(path)?;
+    }
+    blocks::open(path)
+}
+
+/// Scenario: as before, but the file is deleted, and a new one takes its path.
+/// Guarantee: the unread line is counted as lost once the file has stayed away, and the new file is read.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_deleted_before_it_is_opened_again_is_counted() {
+    let mut rig = Rig::new();
+    rig.write("a.log", "1\n");
+    rig.write("other.log", "x\n");
+    let config = Config { max_concurrent_files: 1, ..rig.config("*.log") };
+    let follower = rig.build_opening(config, open_behind_a_deletion).await;
+    rig.run(follower);
+    rig.items(2).await;
+    rig.look().await;
+    rig.write("a.log", "lost\n");
+    for _ in 0..5 {
+        rig.look().await;
+    }
+    assert_eq!(rig.metric("lanner_file_log_lost_bytes", ""), 5);
+    assert_eq!(rig.metric("lanner_file_log_unreadable_files", "rotated_away"), 1);
+    rig.write("a.log", "3\n");
+    rig.items(3).await;
+    rig.stop().await;
+    assert_eq!(rig.texts()[2], "3");
 }
 
 /// Scenario: a file is copied and truncated: once to nothing, once and written anew beyond where it was read, once by a
