@@ -25,6 +25,7 @@ pub use emitter::Emitter;
 pub use factory::{Factory, Planned};
 pub use id::{ComponentId, InvalidId, InvalidPipelineId, Kind, PipelineId};
 pub use outcome::{Outcome, Refused};
+pub(crate) use progress::Standing;
 pub use progress::{Progress, Settled};
 pub use registry::{OPTIONAL, Optional, Registry};
 pub use request::Request;

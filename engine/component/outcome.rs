@@ -31,10 +31,10 @@ pub enum Outcome {
     /// Nothing is known to have arrived; the engine tries again, not before `after` when the sink named a time.
     Retry { after: Option<Duration>, reason: String },
     /// The sink will never take this request as it is. The engine halves it, where it waits in a queue, to find out which
-    /// items are at fault; an exporter that has settled every item in [`Request::progress`](super::Request::progress) has
-    /// told them apart itself.
+    /// items are at fault. Items that the exporter has settled in [`Request::progress`](super::Request::progress) stay
+    /// settled, and only the open ones are halved; with every item settled it has told them apart itself.
     Reject { reason: String },
     /// The sink takes nothing from us, whatever it holds: credentials, address, a method it does not have. Halving would
-    /// not help.
+    /// not help. Settled items stay settled.
     Refuse { reason: String },
 }

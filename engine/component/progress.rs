@@ -22,6 +22,19 @@ enum State {
     Rejected,
 }
 
+/// Where the items of a request stand at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Items that are not settled, in order.
+    pub open: Vec<usize>,
+    /// How many the sink has.
+    pub delivered: usize,
+    /// Those that the sink will never take, in order.
+    pub rejected: Vec<usize>,
+    /// Why the first of them was rejected.
+    pub reason: String,
+}
+
 /// The items of one request.
 #[derive(Debug)]
 pub struct Progress(Mutex<Items>);
@@ -55,9 +68,21 @@ impl Progress {
 
     /// The items that are not settled, in order.
     pub fn open(&self) -> Vec<usize> {
+        self.standing().open
+    }
+
+    /// Where all items stand, at one moment: some may be on their way.
+    pub(crate) fn standing(&self) -> Standing {
         let items = self.0.lock();
-        let states = items.states.iter().enumerate();
-        states.filter(|(_, state)| **state == State::Open).map(|(item, _)| item).collect()
+        let mut standing = Standing { reason: items.reason.clone(), ..Standing::default() };
+        for (item, state) in items.states.iter().enumerate() {
+            match state {
+                State::Open => standing.open.push(item),
+                State::Delivered => standing.delivered += 1,
+                State::Rejected => standing.rejected.push(item),
+            }
+        }
+        standing
     }
 
     /// Whether an item is not settled.
@@ -67,10 +92,8 @@ impl Progress {
 
     /// The items that the sink will never take, in order; `None` while an item is open.
     pub fn rejected(&self) -> Option<Vec<usize>> {
-        let items = self.0.lock();
-        let states = || items.states.iter().enumerate();
-        let settled = states().all(|(_, state)| *state != State::Open);
-        settled.then(|| states().filter(|(_, state)| **state == State::Rejected).map(|(item, _)| item).collect())
+        let standing = self.standing();
+        standing.open.is_empty().then_some(standing.rejected)
     }
 
     /// The items that the sink is not known to have, in order.
@@ -112,6 +135,8 @@ mod tests {
         assert_eq!((progress.open(), progress.outcome()), (vec![0, 2], None));
         assert_eq!([0, 1, 9].map(|item| progress.is_open(item)), [true, false, false]);
         assert_eq!((progress.rejected(), progress.undelivered()), (None, vec![0, 1, 2]));
+        let standing = Standing { open: vec![0, 2], delivered: 0, rejected: vec![1], reason: "first".into() };
+        assert_eq!(progress.standing(), standing);
         progress.settle(0, Settled::Delivered);
         progress.settle(2, rejected("second"));
         assert_eq!(progress.outcome(), Some(Outcome::Partial { rejected: 2, reason: "first".into() }));

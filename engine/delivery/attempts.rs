@@ -80,6 +80,14 @@ impl Attempts {
         self.send_failed.add(lost as u64);
     }
 
+    /// Tells about items that the sink refused while it took others.
+    pub fn rejected_some(&self, rejected_items: usize, reason: &str) {
+        if rejected_items > 0 {
+            let id = &self.destination.id;
+            tracing::warn!(exporter = %id, rejected_items, %reason, "Exporting failed. Rejecting data.");
+        }
+    }
+
     /// One attempt, with its timeout.
     pub async fn attempt(&self, request: &Request) -> Outcome {
         let attempt = AssertUnwindSafe(self.destination.exporter.export(request)).catch_unwind();

@@ -57,7 +57,7 @@ impl Bisection {
         self.in_a_row += 1;
         if self.samples > 0 {
             self.samples -= 1;
-            return if self.samples == 0 { self.all_refused(part) } else { vec![part] };
+            return if self.samples == 0 { self.all_refused(Some(part)) } else { vec![part] };
         }
         let halves = part.halves();
         let alone = halves.len() < 2;
@@ -75,9 +75,9 @@ impl Bisection {
         given_up
     }
 
-    /// The sink takes nothing from us: everything is given up.
-    pub fn all_refused(&mut self, part: Taken) -> Vec<Taken> {
-        std::iter::once(part).chain(self.waiting.drain(..)).collect()
+    /// The sink takes nothing from us: everything is given up, with what is left of the last part.
+    pub fn all_refused(&mut self, part: Option<Taken>) -> Vec<Taken> {
+        part.into_iter().chain(self.waiting.drain(..)).collect()
     }
 
     /// What was learnt about the sink: whether it takes anything; `None` if nothing new.

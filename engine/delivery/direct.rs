@@ -60,7 +60,7 @@ impl DirectSender {
             }
             Outcome::Partial { rejected, reason: why } => {
                 attempts.complaints.over();
-                tracing::warn!(exporter = %id, rejected_items = rejected, reason = %why, "Exporting failed. Rejecting data.");
+                attempts.rejected_some(rejected, &why);
                 (rejected.min(items), reason::PARTIAL)
             }
             Outcome::Retry { after, reason: why } if retry.enabled => {
@@ -74,9 +74,10 @@ impl DirectSender {
                 (items, reason::NO_RETRY)
             }
             Outcome::Reject { reason: why } | Outcome::Refuse { reason: why } => {
-                tracing::error!(exporter = %id, dropped_items = items, reason = %why, "Exporting failed. Dropping data.");
+                let dropped_items = request.told_apart().map_or(items, |progress| progress.undelivered().len());
+                tracing::error!(exporter = %id, dropped_items, reason = %why, "Exporting failed. Dropping data.");
                 attempts.complaints.dropped(&why);
-                (items, reason::SINK)
+                (dropped_items, reason::SINK)
             }
         };
         attempts.count(items, rejected);

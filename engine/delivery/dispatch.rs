@@ -1,7 +1,8 @@
 //! One request on its way: attempts until the sink has it, halves where the sink refuses it, and its end.
 //!
 //! Promises: an attempt that may be repeated is repeated until the configuration says otherwise; of a refused request the
-//! good records are delivered ([`Bisection`]); every item is counted once; on the deadline, or on a drain when an attempt at
+//! good records are delivered ([`Bisection`]); what an exporter has told apart is not halved; every item is
+//! counted once; on the deadline, or on a drain when an attempt at
 //! what is on disk failed, the rest is left where it is; for a successor it is put back into the queue.
 
 use super::{
@@ -60,16 +61,14 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
     let mut loss = Loss::default();
     while let Some(part) = course.next() {
         let items = part.request.items;
-        let (over, refused, cause, why) = match attempt(attempts, &part, started, stop).await {
+        let request = Request::new(part.request.clone());
+        let (over, refused, cause, why) = match attempt(attempts, &part, &request, started, stop).await {
             End::Taken(refused, why) => {
                 course.taken();
                 attempts.complaints.over();
-                let id = &attempts.destination.id;
-                let rejected_items = refused.count(items);
-                if rejected_items > 0 {
-                    tracing::warn!(exporter = %id, rejected_items, reason = %why, "Exporting failed. Rejecting data.");
-                }
-                attempts.count(items, rejected_items);
+                let rejected = refused.count(items);
+                attempts.rejected_some(rejected, &why);
+                attempts.count(items, rejected);
                 part.settle(&refused, reason::PARTIAL, &why);
                 continue;
             }
@@ -83,8 +82,20 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
             // Dropped, it stays in the log.
             End::Interrupted(_) if part.is_durable() => return attempts.left_behind.request(),
             End::Interrupted(refused) => (vec![part], refused, reason::SHUTDOWN, String::new()),
-            End::Divisible(why) => (course.refused(part), Refused::All, reason::SINK, why),
-            End::AllRefused(why) => (course.all_refused(part), Refused::All, reason::SINK, why),
+            end @ (End::Divisible(_) | End::AllRefused(_)) => {
+                let (delivered, open) = settle_told_apart(attempts, part, &request);
+                if delivered > 0 {
+                    course.taken();
+                }
+                let (over, why) = match (end, open) {
+                    (End::Divisible(why), Some(open)) => (course.refused(open), why),
+                    (End::AllRefused(why), open) => (course.all_refused(open), why),
+                    _ => continue,
+                };
+                (over, Refused::All, reason::SINK, why)
+            }
+            // One that stands alone counts among those that the bisection has tried.
+            End::Refused(why) if items == 1 => (course.refused(part), Refused::All, reason::SINK, why),
             End::Refused(why) => (vec![part], Refused::All, reason::SINK, why),
             End::GivenUp(refused, cause, why) => (vec![part], refused, cause, why),
         };
@@ -112,11 +123,25 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
     }
 }
 
+/// Settles what the exporter has told apart; says how much of it the sink has, and gives back what is open.
+fn settle_told_apart(attempts: &Attempts, part: Taken, request: &Request) -> (usize, Option<Taken>) {
+    let Some(progress) = request.told_apart() else { return (0, Some(part)) };
+    let standing = progress.standing();
+    match part.settle_told_apart(&standing) {
+        Ok(open) => {
+            let rejected = standing.rejected.len();
+            attempts.rejected_some(rejected, &standing.reason);
+            attempts.count(standing.delivered + rejected, rejected);
+            (standing.delivered, open)
+        }
+        Err(whole) => (0, Some(whole)),
+    }
+}
+
 /// Repeats attempts until a part is over.
-async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Stop) -> End {
+async fn attempt(attempts: &Attempts, part: &Taken, request: &Request, started: Instant, stop: &Stop) -> End {
     let Stop { drain, deadline, leave } = stop;
     let retry = &attempts.destination.delivery.retry_on_failure;
-    let request = Request::new(part.request.clone());
     let mut backoff = Backoff::new(retry);
     loop {
         let outcome = tokio::select! {
@@ -130,25 +155,25 @@ async fn attempt(attempts: &Attempts, part: &Taken, started: Instant, stop: &Sto
                     () = leave.requested() => return None,
                     turn = attempts.circuit.turn(drain) => turn,
                 };
-                let outcome = attempts.attempt(&request).await;
+                let outcome = attempts.attempt(request).await;
                 Some((turn, outcome))
             } => outcome,
         };
-        let Some((turn, outcome)) = outcome else { return End::Interrupted(undelivered(&request)) };
+        let Some((turn, outcome)) = outcome else { return End::Interrupted(undelivered(request)) };
         let (after, why) = match outcome {
             Outcome::Retry { after, reason } => (after, reason),
             other => {
                 attempts.circuit.answered();
-                return ended(&request, other);
+                return ended(request, other);
             }
         };
         let draining = drain.is_requested();
         let told = attempts.circuit.failed(turn, after, draining);
         if leave.is_requested() || deadline.is_requested() || (draining && part.is_durable()) {
-            return End::Interrupted(undelivered(&request));
+            return End::Interrupted(undelivered(request));
         }
         if let Some(cause) = gives_up(retry, started) {
-            return End::GivenUp(undelivered(&request), cause, why);
+            return End::GivenUp(undelivered(request), cause, why);
         }
         if let Some(delay) = told {
             // The circuit waits.

@@ -10,7 +10,10 @@ use super::{
     queue::{Item, Parts, Returned, SendingQueue},
     settling::{Refusal, Settling},
 };
-use crate::event::{OtlpRequest, otlp};
+use crate::{
+    component::Standing,
+    event::{OtlpRequest, otlp},
+};
 use smallvec::{SmallVec, smallvec};
 use std::{ops::Range, sync::Arc};
 use tokio::time::Instant;
@@ -182,6 +185,67 @@ impl Taken {
             Ok(requests) if requests.len() > 1 => self.divide(requests),
             _ => smallvec![self],
         }
+    }
+
+    /// The items that `wanted` says, and the others; one of them is `None` when the other is all. The room that they hold
+    /// stays with the second.
+    ///
+    /// # Errors
+    /// It cannot be taken apart there, and is given back as it is: it is not readable, or a metric's points are on both sides.
+    fn part_by(mut self, wanted: impl Fn(usize) -> bool) -> Result<(Option<Self>, Option<Self>), Self> {
+        let count = (0..self.request.items).filter(|item| wanted(*item)).count();
+        if count == 0 {
+            return Ok((None, Some(self)));
+        }
+        if count == self.request.items {
+            return Ok((Some(self), None));
+        }
+        let picked = otlp::pick(&self.request, &wanted);
+        let (Ok(picked), Ok(left)) = (picked, otlp::pick(&self.request, |item| !wanted(item))) else {
+            return Err(self);
+        };
+        if (picked.items, left.items) != (count, self.request.items - count) {
+            return Err(self);
+        }
+        let (mut start, mut own, mut others) = (0, Parts::new(), Parts::new());
+        for (account, items) in std::mem::take(&mut self.parts) {
+            let range = start..start + items;
+            start = range.end;
+            let some = range.filter(|item| wanted(*item)).count();
+            if some > 0 {
+                own.push((Arc::clone(&account), some));
+            }
+            if items > some {
+                others.push((account, items - some));
+            }
+        }
+        let part = Self {
+            queue: Arc::clone(&self.queue),
+            request: picked,
+            parts: own,
+            units: 0,
+            arrived: self.arrived,
+            settling: self.settling.clone(),
+            memory: Vec::new(),
+        };
+        (self.request, self.parts) = (left, others);
+        Ok((Some(part), Some(self)))
+    }
+
+    /// Settles the items that an exporter has told apart, and gives back those that are still open, if there are any.
+    ///
+    /// # Errors
+    /// It cannot be taken apart, and nothing is settled.
+    pub(super) fn settle_told_apart(self, standing: &Standing) -> Result<Option<Self>, Self> {
+        let open = |item: usize| standing.open.binary_search(&item).is_ok();
+        let (settled, left) = self.part_by(|item| !open(item))?;
+        if let Some(settled) = settled {
+            // Their numbers among the settled ones: without the open ones in front of them.
+            let place = |item: &usize| item - standing.open.partition_point(|open| open < item);
+            let refused = Refused::These(standing.rejected.iter().map(place).collect());
+            settled.settle(&refused, reason::PARTIAL, &standing.reason);
+        }
+        Ok(left)
     }
 
     /// The queue it came from.

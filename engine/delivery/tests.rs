@@ -9,6 +9,7 @@ mod judge;
 mod random;
 mod refusals;
 mod stages;
+mod told_apart;
 
 use super::{
     attempts::Destination,
@@ -117,6 +118,8 @@ struct Bench {
     drain: Drain,
     deadline: Drain,
     senders: Vec<tokio::task::JoinHandle<()>>,
+    /// The queues, and what makes their senders leave them to another one.
+    queues: Vec<(Arc<SendingQueue>, Drain)>,
 }
 
 struct Build {
@@ -151,7 +154,7 @@ impl Build {
         let (telemetry, ledger, budget) = (Telemetry::default(), Ledger::default(), Budget::new(self.budget));
         let (drain, deadline, health) = (Drain::new(), Drain::new(), Health::default());
         let account = ledger.pipeline(&telemetry, "logs");
-        let (mut senders, shedding) = (Vec::new(), Shedding::default());
+        let (mut senders, mut queues, shedding) = (Vec::new(), Vec::new(), Shedding::default());
         let stage = self.stage.map(|stage| Output::Stage { stage, account: account.destination("stage") });
         let outputs = exporters
             .iter()
@@ -186,6 +189,7 @@ impl Build {
                 };
                 queue.feeds(&owed);
                 let sender = Sender::new(Arc::clone(&queue), destination, &telemetry);
+                queues.push((Arc::clone(&queue), sender.leave()));
                 let (drain, deadline) = (drain.clone(), deadline.clone());
                 senders.push(tokio::spawn(async move { sender.run(drain, deadline).await.unwrap() }));
                 Output::Queue { queue, account: owed }
@@ -206,7 +210,7 @@ impl Build {
             Drain::new(),
             &telemetry,
         );
-        Bench { consumer: Consumer::new(intake), telemetry, health, ledger, budget, drain, deadline, senders }
+        Bench { consumer: Consumer::new(intake), telemetry, health, ledger, budget, drain, deadline, senders, queues }
     }
 }
 

@@ -39,7 +39,7 @@ pub struct Config {
     pub headers: HeadersConfig,
     /// Sign every body.
     pub sign: Option<SignConfig>,
-    /// Statuses after which a request is sent again; 413 halves the batch, every other one from 300 on rejects.
+    /// Statuses after which a request is sent again; every other one from 300 on refuses what the body holds.
     pub retry_statuses: RetryStatuses,
     /// How bodies are compressed.
     pub compression: Compression,

@@ -6,8 +6,8 @@
 //! Promises
 //! - Every record of a request is settled once (`Request::progress`): after a retry only those are sent again that the sink is
 //!   not known to have.
-//! - A body that is too large, or bad in a way that says nothing about which record, is halved until the bad record stands
-//!   alone, so that it takes no neighbour along.
+//! - A bad record takes no neighbour along. A body that is too large is halved here; one that is refused without a word about
+//!   which record is at fault is left open, and the engine halves what is left of the request.
 //! - Field values are data in every format. Secrets (the URL is one) are told to nobody.
 
 mod chat;
@@ -127,6 +127,8 @@ impl Exporter for WebhookExporter {
         // Bodies that wait behind the one being sent, the next one last.
         let mut waiting: Vec<Vec<Piece>> = Vec::new();
         let mut ahead = None;
+        // Why a body was refused of which nobody knows the bad record.
+        let mut refused = None;
         loop {
             let body = match waiting.pop() {
                 Some(body) => body,
@@ -140,12 +142,11 @@ impl Exporter for WebhookExporter {
                     body.iter().for_each(|(item, _)| request.progress().settle(*item, Settled::Delivered));
                 }
                 Answer::All(Verdict::Retry { after, reason }) => return Outcome::Retry { after, reason },
-                Answer::All(Verdict::TooLarge { reason }) | Answer::Halve { reason } => {
-                    halve(body, &mut waiting, request, reason);
-                }
-                Answer::All(Verdict::Reject { reason }) => {
-                    body.iter().for_each(|(item, _)| reject(request, *item, reason.clone()));
-                }
+                Answer::All(Verdict::TooLarge { reason }) => halve(body, &mut waiting, request, reason),
+                Answer::All(Verdict::Reject { reason }) => match &body[..] {
+                    [(item, _)] => reject(request, *item, reason),
+                    _ => drop(refused.get_or_insert(reason)),
+                },
                 Answer::BadAt { at, reason } => {
                     let mut taken = body;
                     let behind = taken.split_off(taken.len().min(at + 1));
@@ -164,7 +165,10 @@ impl Exporter for WebhookExporter {
                 }
             }
         }
-        request.progress().outcome().unwrap_or(Outcome::Delivered)
+        match refused {
+            Some(reason) => Outcome::Reject { reason },
+            None => request.progress().outcome().unwrap_or(Outcome::Delivered),
+        }
     }
 }
 

@@ -49,12 +49,10 @@ impl Frame {
 /// What an answer says about the records of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The same about all.
+    /// The same about all. A refusal of several says nothing about each: the sink may have taken the others, or none.
     All(Verdict),
     /// About each, in order.
     Each(Vec<Verdict>),
-    /// One of them is bad, and sending good ones again does no harm: to be found by halving.
-    Halve { reason: String },
     /// Those in front of number `at`, which exists, were taken, that one is bad, and those behind it were not looked at.
     BadAt { at: usize, reason: String },
 }

@@ -31,6 +31,10 @@ pub struct Rig {
     pub sinks: Vec<u16>,
     /// What the files of the queues may take.
     pub max_size_mib: u64,
+    /// The type of every exporter.
+    pub kind: &'static str,
+    /// How it is told a sink's port, in YAML's flow form.
+    pub target: fn(u16) -> String,
     /// More keys of every exporter, in YAML's flow form.
     pub exporter: &'static str,
     /// More keys of every queue.
@@ -57,6 +61,8 @@ impl Rig {
             health,
             sinks: sinks.to_owned(),
             max_size_mib: 64,
+            kind: "otlp_grpc",
+            target: |port| format!("endpoint: 'localhost:{port}', tls: {{insecure: true}}"),
             exporter: "retry_on_failure: {initial_interval: 50ms, max_interval: 250ms}",
             queue: "num_consumers: 4",
         }
@@ -73,19 +79,20 @@ impl Rig {
     }
 
     pub fn config(&self) -> String {
-        let Self { port, metrics, health, max_size_mib, exporter, queue, .. } = self;
+        let Self { port, metrics, health, max_size_mib, kind, target, exporter, queue, .. } = self;
         let (receiver, ids) = match self.door {
             Door::Falco => (format!("falco_http: {{endpoint: 'localhost:{port}'}}"), "falco_http"),
             Door::Otlp => (format!("otlp: {{protocols: {{http: {{endpoint: 'localhost:{port}'}}}}}}"), "otlp"),
         };
         let exporters: String = (self.sinks.iter().enumerate())
             .map(|(index, sink)| {
+                let target = target(*sink);
                 format!(
-                    "  otlp_grpc/{index}: {{endpoint: 'localhost:{sink}', tls: {{insecure: true}}, {exporter}, sending_queue: {{storage: file_storage, {queue}}}}}\n"
+                    "  {kind}/{index}: {{{target}, {exporter}, sending_queue: {{storage: file_storage, {queue}}}}}\n"
                 )
             })
             .collect();
-        let names: Vec<String> = (0..self.sinks.len()).map(|index| format!("otlp_grpc/{index}")).collect();
+        let names: Vec<String> = (0..self.sinks.len()).map(|index| format!("{kind}/{index}")).collect();
         format!(
             "extensions:
   file_storage: {{directory: '{}', queues: {{max_size_mib: {max_size_mib}}}}}

@@ -10,6 +10,7 @@ pub mod data;
 pub mod dockerd;
 pub mod falco;
 pub mod fault_proxy;
+pub mod http_sink;
 pub mod lanner;
 pub mod load;
 pub mod oracle;

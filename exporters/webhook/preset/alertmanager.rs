@@ -4,10 +4,8 @@
 
 use crate::{
     alertmanager::Alerts,
-    http::{Reply, RetryStatuses, Veil},
-    webhook::shape::{Answer, Frame, Shape, Unwritable, bytes_of},
+    webhook::shape::{Frame, Shape, Unwritable, bytes_of},
 };
-use http::StatusCode;
 use jiff::Timestamp;
 use lanner_conditions::Seen;
 
@@ -30,12 +28,5 @@ impl Shape for Alertmanager {
 
     fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
         bytes_of(&self.alerts.alert(seen, Timestamp::now()))
-    }
-
-    fn read(&self, reply: &Reply, _records: usize, retry: &RetryStatuses, veil: &Veil) -> Answer {
-        match reply.status {
-            StatusCode::BAD_REQUEST => Answer::Halve { reason: reply.reason(veil) },
-            _ => Answer::All(reply.verdict(retry, veil)),
-        }
     }
 }

@@ -6,13 +6,11 @@
 
 use crate::{
     falco_event::FalcoEvent,
-    http::{Reply, RetryStatuses, Veil},
     webhook::{
         chat::tame,
-        shape::{Answer, Frame, Shape, Unwritable, bounded, bytes_of},
+        shape::{Frame, Shape, Unwritable, bounded, bytes_of},
     },
 };
-use http::StatusCode;
 use lanner_conditions::Seen;
 use serde_json::{Map, Value as Json, json};
 
@@ -58,12 +56,5 @@ impl Shape for Loki {
         ]);
         let line = String::from_utf8(bytes_of(&bounded(&event, MAX_LINE))?).map_err(|e| Unwritable(e.to_string()))?;
         bytes_of(&json!({ "stream": labels, "values": [[event.time.to_string(), line, metadata]] }))
-    }
-
-    fn read(&self, reply: &Reply, _records: usize, retry: &RetryStatuses, veil: &Veil) -> Answer {
-        match reply.status {
-            StatusCode::BAD_REQUEST => Answer::Halve { reason: reply.reason(veil) },
-            _ => Answer::All(reply.verdict(retry, veil)),
-        }
     }
 }

@@ -59,29 +59,46 @@ async fn elasticsearch_replies_that_cannot_be_read() {
     }
 }
 
-/// Scenario: Loki and Alertmanager refuse bodies with one bad entry by 400, and store the others.
-/// Guarantee: the bad one is found and rejected alone; the others are delivered.
+/// Scenario: sinks that refuse a body of several events by 400 or 422, without a word about which; then one event alone.
+/// Guarantee: the events stay open, for the engine to halve; the one alone is settled. What another body had stays delivered.
 #[tokio::test]
-async fn loki_and_alertmanager_refusals_are_narrowed_down() {
-    for preset in ["loki", "alertmanager"] {
+async fn a_refused_body_is_left_to_the_engine() {
+    let shapes = [
+        json!({"batch": "array"}),
+        json!({"batch": "ndjson"}),
+        json!({"preset": "loki"}),
+        json!({"preset": "alertmanager"}),
+        json!({"preset": "datadog_logs"}),
+        json!({"preset": "elasticsearch"}),
+        json!({"preset": "splunk_hec"}),
+    ];
+    for shape in shapes {
         let sink = Sink::start(|request| {
             let bad = String::from_utf8_lossy(request.body()).contains("shell number 6");
-            answer(if bad { 400 } else { 204 }, "entry too far behind")
+            answer(if bad { 422 } else { 200 }, "entry too far behind")
         })
         .await;
-        let outcome = exporter(&sink, preset).await.export(&alert_request(&alerts(9))).await;
-        let reason = "HTTP 400 Bad Request: entry too far behind".to_owned();
-        assert_eq!(outcome, Outcome::Partial { rejected: 1, reason }, "{preset}");
-        let last_good = |number: usize| {
-            let text = format!("shell number {number}");
-            sink.seen().iter().any(|seen| {
-                let body = String::from_utf8_lossy(seen.body()).into_owned();
-                body.contains(&text) && !body.contains("shell number 6")
-            })
-        };
-        assert!((0..9).filter(|number| *number != 6).all(last_good));
-        assert!(sink.seen().len() <= 8, "{}", sink.seen().len());
+        let exporter = super::exporter(super::to(&sink, shape.clone())).await;
+        let reason = "HTTP 422 Unprocessable Entity: entry too far behind".to_owned();
+        let request = alert_request(&alerts(9));
+        let refused = Outcome::Reject { reason: reason.clone() };
+        assert_eq!(exporter.export(&request).await, refused, "{shape}");
+        assert_eq!(request.progress().open(), (0..9).collect::<Vec<_>>(), "{shape}");
+        assert_eq!(sink.seen().len(), 1);
+        let alone = alert_request(&[numbered(6)]);
+        assert_eq!(exporter.export(&alone).await, refused, "{shape}");
+        assert_eq!(alone.progress().open(), [0_usize; 0], "{shape}");
     }
+    let sink = Sink::start(|request| {
+        let bad = String::from_utf8_lossy(request.body()).contains("shell number 1006");
+        answer(if bad { 400 } else { 200 }, "no")
+    })
+    .await;
+    let exporter = super::exporter(super::to(&sink, json!({"batch": "array"}))).await;
+    let request = alert_request(&alerts(2100));
+    assert!(matches!(exporter.export(&request).await, Outcome::Reject { .. }));
+    assert_eq!(request.progress().open(), (1000..2000).collect::<Vec<_>>(), "1000 events are a body");
+    assert_eq!(sink.seen().len(), 3);
 }
 
 /// Scenario: Splunk names the number of the event that it could not read; then takes the rest.
