@@ -11,6 +11,7 @@ mod handover;
 mod http;
 #[cfg(feature = "kafka")]
 pub mod kafka;
+mod line;
 pub mod nats;
 pub mod otlp_grpc;
 pub mod otlp_http;

@@ -1,6 +1,10 @@
-//! `Client`: one connection pool, configured once.
+//! `Client`: one connection pool, configured once, and replaced when it is silent.
+//!
+//! Promises (D12): a request that has no answer in its time leaves no connection behind that the next one would use, be it
+//! HTTP/1 or HTTP/2; a peer that stops acknowledging is given up after [`SILENT_LIMIT`], whatever the time of the request.
 
 use super::{Addresses, REPLY_LIMIT, Reply, Verdict, addresses::Resolver};
+use crate::line::Line;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use lanner_engine::{
@@ -12,8 +16,8 @@ use std::{sync::Arc, time::Duration};
 
 /// Name lookup, TCP and TLS together.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// How long sent bytes may stay unacknowledged before the connection is given up (D12).
-const SILENT_LIMIT: Duration = Duration::from_secs(30);
+/// How long sent bytes may stay unacknowledged before the connection is given up.
+const SILENT_LIMIT: Duration = Duration::from_secs(20);
 
 /// What a client is made of.
 #[derive(Clone)]
@@ -27,7 +31,7 @@ pub struct Settings {
 
 /// Sends requests. Makes no second attempt on its own and follows no redirect.
 pub struct Client {
-    client: reqwest::Client,
+    line: Line<reqwest::Client>,
     time_limit: Option<Duration>,
 }
 
@@ -54,27 +58,34 @@ impl Client {
     /// # Errors
     /// A certificate or key cannot be read.
     pub fn new(settings: Settings, time_limit: Option<Duration>) -> Result<Self, BoxError> {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(user_agent())
-            .default_headers(settings.headers)
-            .dns_resolver(Arc::new(Resolver(settings.addresses)))
-            .redirect(Policy::none())
-            .no_proxy()
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_LIMIT)
-            .tcp_user_timeout(SILENT_LIMIT)
-            .tcp_nodelay(true);
-        if let Some(limit) = time_limit {
-            builder = builder.timeout(limit);
-        }
-        if let Some(mut tls) = settings.tls.load()? {
+        let Settings { tls, headers, proxy, addresses } = settings;
+        let tls = tls.load()?.map(|mut tls| {
             tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            builder = builder.tls_backend_preconfigured(tls);
-        }
-        if let Some(proxy) = settings.proxy {
-            builder = builder.proxy(proxy);
-        }
-        Ok(Self { client: builder.build()?, time_limit })
+            tls
+        });
+        let make = move || {
+            let mut builder = reqwest::Client::builder()
+                .user_agent(user_agent())
+                .default_headers(headers.clone())
+                .dns_resolver(Arc::new(Resolver(addresses)))
+                .redirect(Policy::none())
+                .no_proxy()
+                .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT_LIMIT)
+                .tcp_user_timeout(SILENT_LIMIT)
+                .tcp_nodelay(true);
+            if let Some(limit) = time_limit {
+                builder = builder.timeout(limit);
+            }
+            if let Some(tls) = &tls {
+                builder = builder.tls_backend_preconfigured(tls.clone());
+            }
+            if let Some(proxy) = &proxy {
+                builder = builder.proxy(proxy.clone());
+            }
+            Ok(builder.build()?)
+        };
+        Ok(Self { line: Line::new(make)?, time_limit })
     }
 
     /// Sends a request and reads at most `limit` bytes of the reply's body. Dropping the future abandons it.
@@ -89,12 +100,18 @@ impl Client {
         body: Bytes,
         limit: usize,
     ) -> Result<Reply, Unanswered> {
-        let sent = self.client.request(method.clone(), url.clone()).headers(headers).body(body).send().await;
-        match (sent, self.time_limit) {
+        let use_of_line = self.line.begin();
+        let request = use_of_line.client().request(method.clone(), url.clone()).headers(headers).body(body);
+        let ended = match (request.send().await, self.time_limit) {
             (Ok(response), _) => Ok(Reply::read(response, limit).await),
-            (Err(error), Some(limit)) if error.is_timeout() && !error.is_connect() => Err(Unanswered::TimeOut(limit)),
+            // Dropped as it is, the connection is condemned.
+            (Err(error), Some(limit)) if error.is_timeout() && !error.is_connect() => {
+                return Err(Unanswered::TimeOut(limit));
+            }
             (Err(error), _) => Err(Unanswered::Failed(error_text(error))),
-        }
+        };
+        use_of_line.answered();
+        ended
     }
 
     /// Posts JSON, and reads at most [`REPLY_LIMIT`] bytes of the reply's body.

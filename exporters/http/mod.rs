@@ -11,6 +11,8 @@ mod client;
 mod keys;
 mod reply;
 mod retry_after;
+#[cfg(test)]
+mod tests;
 mod url;
 mod veil;
 

@@ -2,7 +2,7 @@
 //!
 //! Promises: a connection is made when the first request needs it and made anew after it broke; making one takes
 //! at most [`CONNECT_LIMIT`]; a peer that stops acknowledging is given up after [`SILENT_LIMIT`] (D12; one that acknowledges
-//! and does not answer: [`super::line`]), without the HTTP/2 pings for which gRPC servers close connections.
+//! and does not answer: [`crate::line`]), without the HTTP/2 pings for which gRPC servers close connections.
 
 use super::{config::Plan, target::Target};
 use hyper_util::{

@@ -10,13 +10,15 @@
 
 mod config;
 mod connect;
-mod line;
 mod reply;
 mod target;
 #[cfg(test)]
 mod tests;
 
-use crate::otlp_reply::{ReplyCounters, chain};
+use crate::{
+    line::Line,
+    otlp_reply::{ReplyCounters, chain},
+};
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use config::{Config, Plan};
 use connect::Connector;
@@ -28,7 +30,6 @@ use hyper_util::{
 };
 use lanner_engine::{net::client::Compressor, prelude::*};
 use lanner_proto::grpc_path;
-use line::Line;
 use reply::{NoReply, Reply};
 use tonic::Code;
 
@@ -53,7 +54,7 @@ impl Component for OtlpGrpc {
 type Body = Full<bytes::buf::Chain<Bytes, Bytes>>;
 
 struct OtlpGrpcExporter {
-    line: Line,
+    line: Line<hyper_util::client::legacy::Client<Connector, Body>>,
     /// In the order of `Signal::ALL`.
     uris: [Uri; 3],
     headers: http::HeaderMap,
@@ -89,7 +90,7 @@ impl ExporterPlan for Plan {
             headers.insert("grpc-encoding", HeaderValue::from_static(name));
         }
         Ok(Box::new(OtlpGrpcExporter {
-            line: Line::new(builder, connector),
+            line: Line::new(move || Ok(builder.build(connector.clone())))?,
             uris,
             headers,
             compressor: Compressor::new(self.compression),

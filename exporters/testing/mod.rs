@@ -4,6 +4,9 @@ mod alerts;
 mod certificates;
 #[path = "../../tests/support/data.rs"]
 pub mod data;
+#[path = "../../tests/support/fault_proxy.rs"]
+#[allow(dead_code, reason = "these tests need some of its faults")]
+pub mod fault_proxy;
 mod requests;
 mod scratch;
 mod sink;

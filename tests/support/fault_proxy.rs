@@ -52,6 +52,7 @@ struct Shared {
     /// And how many there were before it.
     fault: Mutex<(Fault, u64)>,
     connections: AtomicUsize,
+    open: AtomicUsize,
 }
 
 impl Shared {
@@ -76,7 +77,12 @@ impl FaultProxy {
     /// In front of this port, without a fault.
     pub fn before(to: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let shared = Arc::new(Shared { to, fault: Mutex::default(), connections: AtomicUsize::new(0) });
+        let shared = Arc::new(Shared {
+            to,
+            fault: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            open: AtomicUsize::new(0),
+        });
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
         runtime.spawn(serve(listener, Arc::clone(&shared)));
@@ -91,24 +97,34 @@ impl FaultProxy {
     pub fn connections(&self) -> usize {
         self.shared.connections.load(SeqCst)
     }
+
+    /// How many of them the client has not closed, nor a fault.
+    pub fn open(&self) -> usize {
+        self.shared.open.load(SeqCst)
+    }
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((client, _)) = listener.accept().await {
         shared.connections.fetch_add(1, SeqCst);
-        tokio::spawn(carry(client, Arc::clone(&shared)));
+        shared.open.fetch_add(1, SeqCst);
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            carry(client, &shared).await;
+            shared.open.fetch_sub(1, SeqCst);
+        });
     }
 }
 
 /// Carries a connection until either side or a fault ends it.
-async fn carry(client: TcpStream, shared: Arc<Shared>) {
+async fn carry(client: TcpStream, shared: &Shared) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", shared.to)).await else { return };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let ended = tokio::select! {
-        ended = pump(from_client, to_server, Way::Request, &shared) => ended,
-        ended = pump(from_server, to_client, Way::Reply, &shared) => ended,
+        ended = pump(from_client, to_server, Way::Request, shared) => ended,
+        ended = pump(from_server, to_client, Way::Reply, shared) => ended,
     };
     // The other direction was dropped unfinished; a reset is one only when nothing was said before.
     if let Some((from, to)) = ended {
