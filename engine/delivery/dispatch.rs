@@ -1,7 +1,7 @@
 //! One request on its way: attempts until the sink has it, halves where the sink refuses it, and its end.
 //!
 //! Promises: an attempt that may be repeated is repeated until the configuration says otherwise; of a refused request the
-//! good records are delivered ([`Bisection`]); what an exporter has told apart is not halved; every item is
+//! good records are delivered ([`Bisection`]); what an exporter has told apart is neither halved nor put back; every item is
 //! counted once; on the deadline, or on a drain when an attempt at
 //! what is on disk failed, the rest is left where it is; for a successor it is put back into the queue.
 
@@ -73,7 +73,7 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
                 continue;
             }
             End::Interrupted(_) if stop.leave.is_requested() => {
-                part.put_back();
+                settle_told_apart(attempts, part, &request).1.into_iter().for_each(Taken::put_back);
                 while let Some(part) = course.next() {
                     part.put_back();
                 }

@@ -1,7 +1,9 @@
-//! Exporters that settle records one by one: what is settled is not halved.
+//! Exporters that settle records one by one: what is settled is neither halved nor sent again.
 
 use super::{
-    judge::{Judge, named, numbered, quiet},
+    dead_letters::{letters, names_in},
+    durable::on_disk,
+    judge::{Judge, named, names, numbered, quiet},
     *,
 };
 use crate::component::Settled;
@@ -96,5 +98,51 @@ async fn a_refusal_takes_back_nothing() {
         let rows = bench.close().await;
         let lost: u64 = rows[0].rejected.iter().map(|(_, items)| items).sum();
         assert_eq!((rows[0].delivered, lost), (3, 5), "with a queue: {queue}");
+    }
+}
+
+/// Scenario: the exporter has delivered two records of five, the sink has refused one, and two are open when a reload puts
+/// another sender in its place; with the queue in memory, and on disk.
+/// Guarantee: the successor sends the two that are open and nothing else; the refused one is kept; the books close.
+#[tokio::test]
+async fn what_was_delivered_before_a_reload_is_not_sent_again() {
+    for disk in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let (build, log) = on_disk(folder.path(), 1, Policy::Hold).await;
+        let build = if disk { build } else { Build { disk: None, ..build } };
+        let delivery = build.delivery.clone();
+        let first = Arc::new(Judge::new(|request, _| {
+            [0, 3].into_iter().for_each(|item| request.progress().settle(item, Settled::Delivered));
+            request.progress().settle(1, rejected());
+            again()
+        }));
+        let mut bench = build.with(&[("sink", Arc::clone(&first))]);
+        bench.consumer.consume(named(numbered(5))).await.unwrap();
+        super::durable::until(|| first.requests() == 1).await;
+        let (queue, leave) = bench.queues.remove(0);
+        leave.request();
+        bench.senders.remove(0).await.unwrap();
+        assert_eq!(bench.ledger.rows()[0].delivered, 2);
+
+        let got = Arc::<Mutex<Vec<String>>>::default();
+        let keep = Arc::clone(&got);
+        let second: Arc<dyn Exporter> = Arc::new(Judge::new(move |request, _| {
+            keep.lock().extend(names(request));
+            Outcome::Delivered
+        }));
+        let id: ComponentId = "sink".parse().unwrap();
+        let health = SinkHealth::new(bench.health.clone(), &id);
+        let destination = Arc::new(Destination { id, exporter: second, delivery, health });
+        let sender = Sender::new(queue, destination, &bench.telemetry);
+        let (drain, deadline) = (bench.drain.clone(), bench.deadline.clone());
+        bench.senders.push(tokio::spawn(async move { sender.run(drain, deadline).await.unwrap() }));
+        quiet(&bench).await;
+        assert_eq!(*got.lock(), ["002", "004"]);
+        assert_eq!(bench.metric("otelcol_exporter_queue_size"), 0);
+        let rows = bench.close().await;
+        assert_eq!((rows[0].accepted, rows[0].delivered), (5, 4));
+        assert_eq!(rows[0].rejected, [("partial_success".to_owned(), 1)]);
+        log.close().await;
+        assert_eq!(names_in(&letters(folder.path())), if disk { vec!["001"] } else { vec![] });
     }
 }
