@@ -118,7 +118,8 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
         tracing::error!(exporter = %id, dropped_items = items, reason = %why, kept = queue.dead_letters().is_some(), "Exporting failed. Dropping data.");
     }
     let give_up = || stop.drain.is_requested() || stop.deadline.is_requested();
-    if !settling.end(queue.dead_letters().map(|(_, letters)| letters), give_up).await {
+    let letters = queue.dead_letters().map(|(_, letters)| letters);
+    if !settling.end(letters.as_deref(), give_up).await {
         attempts.left_behind.request();
     }
 }

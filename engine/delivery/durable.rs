@@ -106,9 +106,6 @@ impl DurableQueue {
     /// No exporter sends it any more.
     pub(super) fn retire(&self) {
         self.queue.retire();
-        if let Some(letters) = &self.dead_letters {
-            letters.retire();
-        }
     }
 
     /// Its numbers.

@@ -103,6 +103,11 @@ impl Letters {
         Ok(())
     }
 
+    /// No exporter has them any more; they are kept, and shown as nobody's.
+    pub fn retire(&self) {
+        self.queue.retire();
+    }
+
     /// Counts rejected items that are not kept.
     pub fn unkept(&self, why: Unkept, items: usize) {
         // The array has a place for each.

@@ -78,7 +78,7 @@ impl Settings {
 /// What a durable queue has more.
 struct Disk {
     queue: DurableQueue,
-    letters: Option<Letters>,
+    letters: RwLock<Option<Arc<Letters>>>,
     /// Held while entries come in, so that they stay in order whoever asks for them.
     filling: Mutex<()>,
     /// By pipeline: whose requests are found in the log.
@@ -217,7 +217,7 @@ impl SendingQueue {
         }
         let help = "Entries of the queue on disk that could not be read and were dropped.";
         let unreadable = telemetry.counter("lanner_queue_unreadable", help, "{request}", &[("exporter", exporter)]);
-        let letters = Letters::of(&queue, exporter, signal, telemetry);
+        let letters = RwLock::new(Letters::of(&queue, exporter, signal, telemetry).map(Arc::new));
         let (ledger, telemetry) = (ledger.clone(), telemetry.clone());
         this.disk = Some(Disk {
             queue,
@@ -246,9 +246,16 @@ impl SendingQueue {
         self.arrivals.notify_one();
     }
 
-    /// Takes over settings that a reload has changed; what waits is counted anew. Called while nothing is in flight.
-    pub fn configure(self: &Arc<Self>, config: &QueueConfig) {
+    /// Takes over settings that a reload has changed; what waits is counted anew. `log` is what the settings make of its part
+    /// of a log, where it has one: whether there are dead letters comes from there. Called while nothing is in flight.
+    pub fn configure(self: &Arc<Self>, config: &QueueConfig, log: Option<&DurableQueue>) {
         self.gives_way(config);
+        if let (Some(disk), Some(log)) = (&self.disk, log) {
+            let letters = Letters::of(log, &self.name, self.signal, &disk.telemetry).map(Arc::new);
+            let goes = letters.is_none();
+            let before = std::mem::replace(&mut *disk.letters.write(), letters);
+            before.filter(|_| goes).iter().for_each(|letters| letters.retire());
+        }
         let settings = Settings::of(config);
         self.metrics.capacity.set(i64::try_from(settings.capacity).unwrap_or(i64::MAX));
         let before = std::mem::replace(&mut *self.settings.write(), settings);
@@ -300,6 +307,7 @@ impl SendingQueue {
         }
         if let Some(disk) = &self.disk {
             disk.queue.retire();
+            disk.letters.read().iter().for_each(|letters| letters.retire());
         }
     }
 
@@ -321,9 +329,9 @@ impl SendingQueue {
     }
 
     /// The log behind the queue, and where it keeps what the sink refuses.
-    pub(super) fn dead_letters(&self) -> Option<(&DurableQueue, &Letters)> {
+    pub(super) fn dead_letters(&self) -> Option<(&DurableQueue, Arc<Letters>)> {
         let disk = self.disk.as_ref()?;
-        Some((&disk.queue, disk.letters.as_ref()?))
+        Some((&disk.queue, disk.letters.read().clone()?))
     }
 
     /// The exporter's id.

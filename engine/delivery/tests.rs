@@ -128,8 +128,7 @@ struct Build {
     steps: Vec<Arc<dyn Transform>>,
     budget: usize,
     stage: Option<Arc<dyn Stage>>,
-    /// A log for the queues, and which run of the process this is.
-    disk: Option<(lanner_queue::Log, lanner_queue::QueueOptions, u64)>,
+    disk: Option<OnDisk>,
     /// The exporters whose queues give way when the log is full, besides what the configuration says of all.
     gives_way: Vec<&'static str>,
 }
@@ -174,14 +173,8 @@ impl Build {
                 }
                 let config = &config;
                 let queue = match &self.disk {
-                    Some((log, options, run)) => {
-                        let name_on_disk = QueueName::of(&id, self.signal);
-                        let queue = |name: QueueName, options| log.queue(&name.to_string(), options).unwrap();
-                        let max_bytes = config.dead_letters.max_size_mib << 20;
-                        let letters = QueueOptions { policy: Policy::DropOldest, max_bytes, ..QueueOptions::default() };
-                        let disk = DurableQueue::new(log.clone(), queue(name_on_disk.clone(), options.clone()), *run)
-                            .with_shedding(shedding.clone())
-                            .with_dead_letters(queue(name_on_disk.dead_letters(), letters));
+                    Some(disk) => {
+                        let disk = durable(disk, &id, self.signal, config, &shedding);
                         let books = (budget.clone(), &ledger, &telemetry);
                         SendingQueue::on_disk(name, self.signal, config, disk, books)
                     }
@@ -211,6 +204,30 @@ impl Build {
             &telemetry,
         );
         Bench { consumer: Consumer::new(intake), telemetry, health, ledger, budget, drain, deadline, senders, queues }
+    }
+}
+
+/// A log for the queues, their options, and which run of the process this is.
+type OnDisk = (lanner_queue::Log, QueueOptions, u64);
+
+/// The part of the log that is an exporter's.
+fn durable(
+    (log, options, run): &OnDisk,
+    id: &ComponentId,
+    signal: Signal,
+    config: &QueueConfig,
+    shedding: &Shedding,
+) -> DurableQueue {
+    let name = QueueName::of(id, signal);
+    let queue = |name: QueueName, options| log.queue(&name.to_string(), options).unwrap();
+    let living = queue(name.clone(), options.clone());
+    let durable = DurableQueue::new(log.clone(), living, *run).with_shedding(shedding.clone());
+    match config.dead_letters.max_size_mib << 20 {
+        0 => durable,
+        max_bytes => {
+            let letters = QueueOptions { policy: Policy::DropOldest, max_bytes, ..QueueOptions::default() };
+            durable.with_dead_letters(queue(name.dead_letters(), letters))
+        }
     }
 }
 

@@ -62,7 +62,7 @@ impl Queues {
         // Taken into use also when it is known: its policy may be another one.
         let log = disk.map(|disk| disk.queue((id, *signal), config, &self.process)).transpose()?;
         if let Some(queue) = kept.get(key) {
-            queue.configure(config);
+            queue.configure(config, log.as_ref());
             return Ok(Arc::clone(queue));
         }
         let queue = match log {

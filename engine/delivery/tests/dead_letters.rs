@@ -5,7 +5,10 @@ use super::{
     judge::{Judge, named, names, numbered, quiet},
     *,
 };
-use crate::delivery::entry::{Rejection, Stored};
+use crate::{
+    config::DeadLettersConfig,
+    delivery::entry::{Rejection, Stored},
+};
 use lanner_queue::{Options, Stopped};
 use std::path::Path;
 
@@ -273,4 +276,34 @@ async fn a_full_log_keeps_no_letters_and_stops_nobody() {
     log.close().await;
     let kept = names_in(&letters(folder.path())).len() as u64;
     assert!(unkept > 0 && kept + unkept <= accepted, "{kept} kept, {unkept} not, of {accepted}");
+}
+
+/// Scenario: reloads switch dead letters off and on again while a sink refuses what it gets.
+/// Guarantee: they are kept while they are on; those that were there stay, shown as nobody's meanwhile; no restart is needed.
+#[tokio::test]
+async fn a_reload_switches_them_on_and_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let sink = Judge::refusing(|_| true);
+    let (build, log) = on_disk(folder.path(), 1, Policy::Hold).await;
+    let (disk, config) = (build.disk.clone().unwrap(), build.delivery.sending_queue.clone());
+    let bench = build.with(&[("sink", sink)]);
+    let reload = |max_size_mib| {
+        let config = QueueConfig { dead_letters: DeadLettersConfig { max_size_mib }, ..config.clone() };
+        let part = durable(&disk, &"sink".parse().unwrap(), Signal::Logs, &config, &Shedding::default());
+        bench.queues[0].0.configure(&config, Some(&part));
+    };
+    let declared = || {
+        let stats = log.stats();
+        stats.queues.iter().find(|queue| &*queue.name == "sink:logs/dead").is_some_and(|queue| queue.declared)
+    };
+    for (name, max_size_mib) in [("first", 64), ("second", 0), ("third", 0), ("fourth", 64), ("fifth", 32)] {
+        reload(max_size_mib);
+        assert_eq!(declared(), max_size_mib > 0, "{name}");
+        bench.consumer.consume(named([name.to_owned()])).await.unwrap();
+        quiet(&bench).await;
+    }
+    let rows = bench.close().await;
+    assert_eq!(rows[0].rejected, [("rejected_by_sink".to_owned(), 5)]);
+    log.close().await;
+    assert_eq!(names_in(&letters(folder.path())), ["fifth", "first", "fourth"]);
 }
