@@ -92,7 +92,9 @@ impl Exporter for AlertmanagerExporter {
                         again = again.or(Some(Outcome::Retry { after, reason }));
                         continue;
                     }
-                    Verdict::TooLarge { reason } | Verdict::Reject { reason } => Settled::Rejected { reason },
+                    Verdict::TooLarge { reason } | Verdict::Reject { reason } | Verdict::Refuse { reason } => {
+                        Settled::Rejected { reason }
+                    }
                 };
                 if settled == Settled::Delivered {
                     self.table.fires(alert, now);

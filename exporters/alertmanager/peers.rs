@@ -129,6 +129,6 @@ fn rank(verdict: &Verdict) -> u8 {
     match verdict {
         Verdict::Delivered => 0,
         Verdict::Retry { .. } => 1,
-        Verdict::TooLarge { .. } | Verdict::Reject { .. } => 2,
+        Verdict::TooLarge { .. } | Verdict::Reject { .. } | Verdict::Refuse { .. } => 2,
     }
 }

@@ -53,6 +53,26 @@ pub enum Verdict {
     TooLarge { reason: String },
     /// The sink will never take it.
     Reject { reason: String },
+    /// The sink takes nothing from us, whatever it holds.
+    Refuse { reason: String },
+}
+
+/// Whether a status is said of us or of the address, not of what was sent.
+pub fn is_about_us(status: StatusCode) -> bool {
+    status.is_redirection()
+        || matches!(
+            status,
+            StatusCode::UNAUTHORIZED
+                | StatusCode::PAYMENT_REQUIRED
+                | StatusCode::FORBIDDEN
+                | StatusCode::NOT_FOUND
+                | StatusCode::METHOD_NOT_ALLOWED
+                | StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                | StatusCode::GONE
+                | StatusCode::UNSUPPORTED_MEDIA_TYPE
+                | StatusCode::MISDIRECTED_REQUEST
+                | StatusCode::NOT_IMPLEMENTED
+        )
 }
 
 impl Reply {
@@ -77,7 +97,8 @@ impl Reply {
     }
 
     /// The class of the status: 2xx is delivered, 413 too large, `retry` says what is repeated, the rest is the
-    /// server's last word.
+    /// server's last word, about us ([`is_about_us`]) or about what was sent. 403 counts as the latter: firewalls in front of
+    /// sinks say so of what looks like an attack, which events often do.
     pub fn verdict(&self, retry: &RetryStatuses, veil: &Veil) -> Verdict {
         if self.status.is_success() {
             return Verdict::Delivered;
@@ -86,6 +107,7 @@ impl Reply {
         match self.status {
             status if retry.0.contains(&status.as_u16()) => self.retry(reason),
             StatusCode::PAYLOAD_TOO_LARGE => Verdict::TooLarge { reason },
+            status if status != StatusCode::FORBIDDEN && is_about_us(status) => Verdict::Refuse { reason },
             _ => Verdict::Reject { reason },
         }
     }

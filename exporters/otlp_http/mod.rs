@@ -9,7 +9,7 @@ mod config;
 mod tests;
 
 use crate::{
-    http::{Client, End, REPLY_LIMIT, Reply, Veil},
+    http::{Client, End, REPLY_LIMIT, Reply, Veil, is_about_us},
     otlp_reply::{ExportResponse, ReplyCounters, RpcStatus, Unreadable},
 };
 use config::{Config, Plan};
@@ -108,18 +108,7 @@ impl OtlpHttpExporter {
                 Outcome::Retry { after: reply.retry_after(), reason }
             }
             StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Outcome::Retry { after: None, reason },
-            // Said of us or of the address, not of what was sent.
-            StatusCode::UNAUTHORIZED
-            | StatusCode::PAYMENT_REQUIRED
-            | StatusCode::FORBIDDEN
-            | StatusCode::NOT_FOUND
-            | StatusCode::METHOD_NOT_ALLOWED
-            | StatusCode::PROXY_AUTHENTICATION_REQUIRED
-            | StatusCode::GONE
-            | StatusCode::UNSUPPORTED_MEDIA_TYPE
-            | StatusCode::MISDIRECTED_REQUEST
-            | StatusCode::NOT_IMPLEMENTED => Outcome::Refuse { reason },
-            status if status.is_redirection() => Outcome::Refuse { reason },
+            status if is_about_us(status) => Outcome::Refuse { reason },
             _ => Outcome::Reject { reason },
         }
     }

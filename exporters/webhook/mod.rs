@@ -143,10 +143,11 @@ impl Exporter for WebhookExporter {
                 }
                 Answer::All(Verdict::Retry { after, reason }) => return Outcome::Retry { after, reason },
                 Answer::All(Verdict::TooLarge { reason }) => halve(body, &mut waiting, request, reason),
-                Answer::All(Verdict::Reject { reason }) => match &body[..] {
-                    [(item, _)] => reject(request, *item, reason),
-                    _ => drop(refused.get_or_insert(reason)),
-                },
+                Answer::All(Verdict::Reject { reason } | Verdict::Refuse { reason }) if body.len() == 1 => {
+                    body.iter().for_each(|(item, _)| reject(request, *item, reason.clone()));
+                }
+                Answer::All(Verdict::Reject { reason }) => drop(refused.get_or_insert(reason)),
+                Answer::All(Verdict::Refuse { reason }) => return Outcome::Refuse { reason },
                 Answer::BadAt { at, reason } => {
                     let mut taken = body;
                     let behind = taken.split_off(taken.len().min(at + 1));
@@ -260,7 +261,9 @@ fn settle_each(body: &[Piece], verdicts: Vec<Verdict>, request: &Request) -> Opt
         match verdict {
             Verdict::Delivered => request.progress().settle(*item, Settled::Delivered),
             Verdict::Retry { after, reason } => again = again.or(Some(Outcome::Retry { after, reason })),
-            Verdict::TooLarge { reason } | Verdict::Reject { reason } => reject(request, *item, reason),
+            Verdict::TooLarge { reason } | Verdict::Reject { reason } | Verdict::Refuse { reason } => {
+                reject(request, *item, reason);
+            }
         }
     }
     again

@@ -101,6 +101,20 @@ async fn a_refused_body_is_left_to_the_engine() {
     assert_eq!(sink.seen().len(), 3);
 }
 
+/// Scenario: a body of several events is answered with a status about us: 401, 404, a redirect; and with 403.
+/// Guarantee: nothing is sent a second time, since halving would not help; 403 may be a firewall's word about one event.
+#[tokio::test]
+async fn what_is_about_us_is_not_halved() {
+    for status in [401, 404, 302, 403] {
+        let sink = Sink::start(move |_| answer(status, "no")).await;
+        let exporter = super::exporter(super::to(&sink, json!({"batch": "array"}))).await;
+        let outcome = exporter.export(&alert_request(&alerts(3))).await;
+        assert_eq!(matches!(outcome, Outcome::Refuse { .. }), status != 403, "{status}: {outcome:?}");
+        assert_eq!(matches!(outcome, Outcome::Reject { .. }), status == 403, "{status}: {outcome:?}");
+        assert_eq!(sink.seen().len(), 1);
+    }
+}
+
 /// Scenario: Splunk names the number of the event that it could not read; then takes the rest.
 /// Guarantee: those in front are not sent again, that one is rejected, those behind follow at once.
 #[tokio::test]
