@@ -1,6 +1,6 @@
 //! What users write: texts that are checked in the plan phase.
 
-use crate::{Condition, Field, Problem, Template};
+use crate::{Condition, Field, FieldList, Problem, Template};
 use lanner_engine::config::PlanCx;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,16 @@ macro_rules! compile {
 compile!(ConditionConfig, Condition);
 compile!(FieldConfig, Field);
 compile!(TemplateConfig, Template);
+
+impl FieldConfig {
+    /// Compiles fields that are read together, and reports what is wrong at the place in the list at `path`.
+    pub fn compile_list(fields: &[Self], path: &str, cx: &mut PlanCx<'_>) -> Option<FieldList> {
+        let report = |problems: Vec<(usize, Problem)>| {
+            problems.into_iter().for_each(|(place, problem)| cx.error(&format!("{path}[{place}]"), problem));
+        };
+        FieldList::parse(fields.iter().map(|field| field.0.as_str())).map_err(report).ok()
+    }
+}
 
 fn report<T>(made: Result<T, Vec<Problem>>, path: &str, cx: &mut PlanCx<'_>) -> Option<T> {
     made.map_err(|problems| problems.into_iter().for_each(|problem| cx.error(path, problem))).ok()

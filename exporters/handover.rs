@@ -1,13 +1,19 @@
-//! Handing the items of a request to a task that sends them one by one, at a pace of its own.
+//! Handing the items of a request to a task that sends them one by one, at a pace of its own: what [`export`] and
+//! [`until_drained`] do for the exporters that work that way.
 //!
 //! Promises: an item is settled once, and what is settled stays so when the attempt is given up (the request's
 //! [`Progress`] outlives it); a ticket that is dropped unsettled counts as a failure, never as success; when one item of
 //! a request must be tried again, the call ends at once, and its other items that still wait are no longer wanted: the
 //! engine brings them back with the next attempt.
 
-use lanner_engine::component::{Outcome, Progress, Request, Settled};
+use crate::pause::Pause;
+use lanner_engine::{
+    component::{Progress, Settled},
+    event::LogGroup,
+    prelude::*,
+};
 use parking_lot::Mutex;
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
 /// One call of `export`.
@@ -40,18 +46,66 @@ pub struct Ticket {
 }
 
 /// What an export call waits on. Dropped (a time limit of the engine), its items are no longer wanted.
-pub struct Waiting(Arc<Call>);
+struct Waiting(Arc<Call>);
 
 /// What is left to do of a request.
-pub enum Handover {
+enum Handover {
     /// Nothing: earlier attempts did it all.
     Done(Outcome),
     /// The items that are open, by their number, and the call that waits for them.
     Open(Vec<Ticket>, Waiting),
 }
 
+/// One attempt at a request: `line_up` gets each record that is open, with its ticket; then the tickets are waited for. While
+/// the `sink` has asked for a `pause` that is long, the engine keeps the request.
+pub async fn export(
+    request: &Request,
+    (pause, sink): (&Pause, &str),
+    line_up: impl FnMut(&LogGroup, &LogRecord, Ticket),
+) -> Outcome {
+    if let Some(left) = pause.for_engine() {
+        return Outcome::Retry { after: Some(left), reason: format!("{sink} asked to wait") };
+    }
+    let logs = match request.logs() {
+        Ok(logs) => logs,
+        Err(error) => return Outcome::Reject { reason: error.to_string() },
+    };
+    match hand_over(request) {
+        Handover::Done(outcome) => outcome,
+        Handover::Open(tickets, waiting) => {
+            each(logs, tickets, line_up);
+            waiting.outcome().await
+        }
+    }
+}
+
+/// The records that tickets are for.
+fn each(logs: &Logs, tickets: Vec<Ticket>, mut line_up: impl FnMut(&LogGroup, &LogRecord, Ticket)) {
+    let records = logs.groups.iter().flat_map(|group| group.records.iter().map(move |record| (group, record)));
+    let mut tickets = tickets.into_iter().peekable();
+    for (item, (group, record)) in records.enumerate() {
+        if let Some(ticket) = tickets.next_if(|ticket| ticket.item() == item) {
+            line_up(group, record, ticket);
+        }
+    }
+    // Records that the bytes do not hold, though the request counts them.
+    tickets.for_each(|ticket| ticket.rejected("the request holds fewer records than it says"));
+}
+
+/// Runs the task that the tickets go to. By the time of a drain the last export has ended.
+///
+/// # Errors
+/// None; the shape of [`Exporter::run`].
+pub async fn until_drained(task: impl Future<Output = ()>, drain: Drain) -> Result<(), BoxError> {
+    tokio::select! {
+        () = task => {}
+        () = drain.requested() => {}
+    }
+    Ok(())
+}
+
 /// Makes tickets for the items that earlier attempts left open.
-pub fn hand_over(request: &Request) -> Handover {
+fn hand_over(request: &Request) -> Handover {
     let progress = Arc::clone(request.progress());
     if let Some(outcome) = progress.outcome() {
         return Handover::Done(outcome);
@@ -66,7 +120,7 @@ pub fn hand_over(request: &Request) -> Handover {
 
 impl Ticket {
     /// The item's number in its request.
-    pub fn item(&self) -> usize {
+    fn item(&self) -> usize {
         self.item
     }
 
@@ -125,7 +179,7 @@ impl Drop for Ticket {
 
 impl Waiting {
     /// Returns once every item is settled or one must be tried again.
-    pub async fn outcome(self) -> Outcome {
+    async fn outcome(self) -> Outcome {
         loop {
             if let Some(outcome) = self.0.state.lock().outcome.clone() {
                 return outcome;

@@ -1,7 +1,9 @@
 //! The configuration of `alertmanager`.
 
 use super::alerts::{Alerts, DEFAULT_LABELS, RESOLVE_AFTER, is_label_name};
-use crate::http::{Addresses, RetryStatuses, Settings, Veil, check_statuses, is_reserved, join, proxy, target_url};
+use crate::http::{
+    Addresses, RetryStatuses, Settings, Veil, check_statuses, client_settings, is_reserved, join, target_url,
+};
 use lanner_conditions::{FieldConfig, TemplateConfig};
 use lanner_engine::{
     config::{Duration, Secret},
@@ -140,11 +142,8 @@ impl Config {
         let alerts = self.alerts(cx);
         let veil = Veil::of(self.proxy_url.iter().chain(self.headers.0.values()));
         check_statuses(&self.retry_statuses, cx);
-        let proxy = proxy(self.proxy_url.as_ref(), cx);
         let headers = self.headers.check("headers", is_reserved, cx);
-        // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
-        let tls = self.tls.check("tls", cx)?.required();
-        let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: self.allow_addresses };
+        let settings = client_settings(self.tls, self.proxy_url.as_ref(), self.allow_addresses, headers, cx)?;
         Some(Plan { peers, settings, alerts: alerts?, resend, retry: self.retry_statuses, veil })
     }
 

@@ -1,8 +1,8 @@
 //! Keys that the exporters have in common, checked.
 
-use super::RetryStatuses;
-use http::HeaderName;
-use lanner_engine::{config::Secret, prelude::*};
+use super::{Addresses, RetryStatuses, Settings};
+use http::{HeaderMap, HeaderName};
+use lanner_engine::{config::Secret, net::tls::ClientTlsConfig, prelude::*};
 
 /// A proxy that is none. The URL may hold a password, so it is not repeated.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +27,22 @@ pub fn is_reserved(name: &str) -> bool {
     RESERVED.iter().any(|reserved| reserved == name)
 }
 
-/// The proxy at `proxy_url`; `None` after an error, `Some(None)` without a proxy.
-pub fn proxy(url: Option<&Secret>, cx: &mut PlanCx<'_>) -> Option<Option<reqwest::Proxy>> {
-    let Some(url) = url else { return Some(None) };
-    reqwest::Proxy::all(url.expose()).map(Some).map_err(|_| cx.error("proxy_url", InvalidProxy)).ok()
+/// What a client is made of, from the keys `tls`, `proxy_url` and `allow_addresses`, and from `headers`, which are `None` when
+/// they were found wrong. Reports every problem.
+pub fn client_settings(
+    tls: ClientTlsConfig,
+    proxy_url: Option<&Secret>,
+    addresses: Addresses,
+    headers: Option<HeaderMap>,
+    cx: &mut PlanCx<'_>,
+) -> Option<Settings> {
+    let proxy = match proxy_url {
+        Some(url) => reqwest::Proxy::all(url.expose()).map(Some).map_err(|_| cx.error("proxy_url", InvalidProxy)).ok(),
+        None => Some(None),
+    };
+    // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
+    let tls = tls.check("tls", cx)?.required();
+    Some(Settings { tls, headers: headers?, proxy: proxy?, addresses })
 }
 
 /// Checks the statuses at `retry_statuses`.

@@ -18,7 +18,7 @@ mod veil;
 
 pub use addresses::Addresses;
 pub use client::{Client, Settings};
-pub use keys::{check_statuses, is_reserved, proxy};
+pub use keys::{check_statuses, client_settings, is_reserved};
 pub use reply::{End, REPLY_LIMIT, Reply, RetryStatuses, Verdict, is_about_us};
 #[cfg(test)]
 pub use retry_after::retry_after;

@@ -1,6 +1,6 @@
 //! The configuration of `otlp_http`: the Collector's HTTP client keys.
 
-use crate::http::{Addresses, Settings, Veil, is_reserved, join, proxy};
+use crate::http::{Addresses, Settings, Veil, client_settings, is_reserved, join};
 use lanner_engine::{
     config::Secret,
     net::{
@@ -134,12 +134,8 @@ impl Config {
         }
         let mut veil = Veil::of(self.proxy_url.iter().chain(self.headers.0.values()));
         urls.iter().flatten().for_each(|url| veil.hide_url(url));
-        let proxy = proxy(self.proxy_url.as_ref(), cx);
-        let tls = self.tls.check("tls", cx);
         let headers = self.headers.check("headers", is_reserved, cx);
-        // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
-        let tls = tls?.required();
-        let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: Addresses::Any };
+        let settings = client_settings(self.tls, self.proxy_url.as_ref(), Addresses::Any, headers, cx)?;
         sound.then_some(Plan { urls, settings, compression: self.compression, veil })
     }
 }

@@ -1,7 +1,7 @@
 //! The configuration of `pagerduty`.
 
 use super::event::Look;
-use crate::http::{Addresses, Settings, Veil, join, proxy, target_url};
+use crate::http::{Addresses, Settings, Veil, client_settings, join, target_url};
 use http::HeaderMap;
 use lanner_conditions::{FieldConfig, FieldList, TemplateConfig};
 use lanner_engine::{
@@ -175,11 +175,11 @@ impl Config {
             sound = false;
         }
         let summary = self.summary.as_ref().map(|summary| summary.compile("summary", cx));
-        let fields = self.fields.as_ref().map(|fields| compile_fields("fields", fields, cx));
-        let dedup_by = self.dedup_by.as_ref().map(|fields| compile_fields("dedup_by", fields, cx));
+        let fields = self.fields.as_ref().map(|fields| FieldConfig::compile_list(fields, "fields", cx));
+        let dedup_by = self.dedup_by.as_ref().map(|fields| FieldConfig::compile_list(fields, "dedup_by", cx));
         let veil = Veil::of([&self.routing_key].into_iter().chain(&self.proxy_url));
-        let proxy = proxy(self.proxy_url.as_ref(), cx);
-        let tls = self.tls.check("tls", cx);
+        let headers = Some(HeaderMap::new());
+        let settings = client_settings(self.tls, self.proxy_url.as_ref(), self.allow_addresses, headers, cx);
         let look = Look {
             routing_key: key?,
             summary: given(summary)?,
@@ -187,12 +187,9 @@ impl Config {
             links: self.links,
             client_url: self.client_url,
         };
-        // The scheme decides about TLS.
-        let tls = tls?.required();
-        let settings = Settings { tls, headers: HeaderMap::new(), proxy: proxy?, addresses: self.allow_addresses };
         sound.then_some(Plan {
             url: join(&base?, "v2/enqueue"),
-            settings,
+            settings: settings?,
             veil,
             look,
             dedup_by: given(dedup_by)?,
@@ -229,12 +226,4 @@ fn check_link(path: &str, text: &str, cx: &mut PlanCx<'_>) -> bool {
         cx.error(path, InvalidLink(text.to_owned()));
     }
     url.is_some()
-}
-
-fn compile_fields(path: &str, fields: &[FieldConfig], cx: &mut PlanCx<'_>) -> Option<FieldList> {
-    let list = FieldList::parse(fields.iter().map(|field| field.0.as_str()));
-    let report = |problems: Vec<(usize, lanner_conditions::Problem)>| {
-        problems.into_iter().for_each(|(place, problem)| cx.error(&format!("{path}[{place}]"), problem));
-    };
-    list.map_err(report).ok()
 }

@@ -20,18 +20,21 @@ mod tests;
 
 use crate::{
     alert_view::AlertView,
-    handover::{Handover, Ticket, hand_over},
+    handover::{self, Ticket},
     http::Client,
     pause::Pause,
 };
 use client::{Api, CALL_LIMIT, EventsApi};
 use config::{Config, Plan};
 use lanner_conditions::FieldList;
-use lanner_engine::{prelude::*, semantics::event_names};
+use lanner_engine::{event::LogGroup, prelude::*, semantics::event_names};
 use line::{Action, Line};
 use open::Open;
 use sender::{Cells, Sender};
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 /// The component type.
 pub struct PagerDuty;
@@ -93,50 +96,25 @@ impl PagerDutyExporter {
         Ok(Self { sender, dedup_by: plan.dedup_by })
     }
 
-    /// Puts the records that are open into the line.
-    fn line_up(&self, logs: &Logs, tickets: Vec<Ticket>) {
-        let records = logs.groups.iter().flat_map(|group| group.records.iter().map(move |record| (group, record)));
-        let mut tickets = tickets.into_iter().peekable();
-        for (item, (group, record)) in records.enumerate() {
-            let Some(ticket) = tickets.next_if(|ticket| ticket.item() == item) else { continue };
-            let view = AlertView { resource: &group.resource, record };
-            let key = event::dedup_key(self.dedup_by.as_ref(), view);
-            let is_over =
-                record.event_name == event_names::LANNER_INCIDENT && view.text(&INCIDENT_STATE) == Some(CLOSED);
-            let action = if is_over { Action::Resolve } else { Action::Trigger };
-            self.sender.line.add(key, action, &group.resource, record, ticket);
-        }
-        // Records that the bytes do not hold, though the request counts them.
-        tickets.for_each(|ticket| ticket.rejected("the request holds fewer records than it says"));
+    /// Puts a record into the line.
+    fn line_up(&self, resource: &Arc<Resource>, record: &LogRecord, ticket: Ticket) {
+        let view = AlertView { resource, record };
+        let key = event::dedup_key(self.dedup_by.as_ref(), view);
+        let is_over = record.event_name == event_names::LANNER_INCIDENT && view.text(&INCIDENT_STATE) == Some(CLOSED);
+        let action = if is_over { Action::Resolve } else { Action::Trigger };
+        self.sender.line.add(key, action, resource, record, ticket);
     }
 }
 
 #[async_trait]
 impl Exporter for PagerDutyExporter {
     async fn export(&self, request: &Request) -> Outcome {
-        if let Some(left) = self.sender.pause.for_engine() {
-            return Outcome::Retry { after: Some(left), reason: "PagerDuty asked to wait".to_owned() };
-        }
-        let logs = match request.logs() {
-            Ok(logs) => logs,
-            Err(error) => return Outcome::Reject { reason: error.to_string() },
-        };
-        match hand_over(request) {
-            Handover::Done(outcome) => outcome,
-            Handover::Open(tickets, waiting) => {
-                self.line_up(logs, tickets);
-                waiting.outcome().await
-            }
-        }
+        let line_up = |group: &LogGroup, record: &LogRecord, ticket| self.line_up(&group.resource, record, ticket);
+        handover::export(request, (&self.sender.pause, "PagerDuty"), line_up).await
     }
 
     async fn run(&self, drain: Drain) -> Result<(), BoxError> {
-        tokio::select! {
-            () = self.sender.run() => {}
-            // The last export has ended by now.
-            () = drain.requested() => {}
-        }
-        Ok(())
+        handover::until_drained(self.sender.run(), drain).await
     }
 }
 

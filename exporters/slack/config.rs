@@ -1,9 +1,9 @@
 //! The configuration of `slack`.
 
 use super::message::Look;
-use crate::http::{Addresses, Settings, Veil, join, proxy, target_url};
+use crate::http::{Addresses, Settings, Veil, client_settings, join, target_url};
 use http::{HeaderMap, HeaderValue, header};
-use lanner_conditions::{Field, FieldConfig, FieldList, TemplateConfig};
+use lanner_conditions::{Field, FieldConfig, TemplateConfig};
 use lanner_engine::{
     config::{Duration, Secret},
     net::tls::ClientTlsConfig,
@@ -141,9 +141,9 @@ impl Config {
         let target = self.check_target(cx);
         let headers = self.headers(cx);
         let line = self.text.as_ref().map(|text| text.compile("text", cx));
-        let fields = self.fields.as_ref().map(|fields| compile_fields(fields, cx));
-        let proxy = proxy(self.proxy_url.as_ref(), cx);
-        let tls = self.tls.check("tls", cx);
+        let fields = self.fields.as_ref().map(|fields| FieldConfig::compile_list(fields, "fields", cx));
+        let veil = Veil::of([&self.bot_token].into_iter().chain(&self.proxy_url));
+        let settings = client_settings(self.tls, self.proxy_url.as_ref(), self.allow_addresses, headers, cx);
         let look = Look {
             line: line.map_or(Some(None), |line| line.map(Some))?,
             fields: match fields {
@@ -153,14 +153,11 @@ impl Config {
         };
         let (interval, capacity) = times?;
         let target = target?;
-        let mut veil = Veil::of([&self.bot_token].into_iter().chain(&self.proxy_url));
+        let mut veil = veil;
         if let Target::Webhook(url) = &target {
             veil.hide_url(url);
         }
-        // The scheme decides about TLS.
-        let tls = tls?.required();
-        let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: self.allow_addresses };
-        Some(Plan { target, settings, veil, look, interval, capacity })
+        Some(Plan { target, settings: settings?, veil, look, interval, capacity })
     }
 
     fn check_times(&self, cx: &mut PlanCx<'_>) -> Option<(std::time::Duration, usize)> {
@@ -230,12 +227,4 @@ impl Config {
         }
         Some(headers)
     }
-}
-
-fn compile_fields(fields: &[FieldConfig], cx: &mut PlanCx<'_>) -> Option<FieldList> {
-    let list = FieldList::parse(fields.iter().map(|field| field.0.as_str()));
-    let report = |problems: Vec<(usize, lanner_conditions::Problem)>| {
-        problems.into_iter().for_each(|(place, problem)| cx.error(&format!("fields[{place}]"), problem));
-    };
-    list.map_err(report).ok()
 }

@@ -20,14 +20,14 @@ mod text;
 mod threads;
 
 use crate::{
-    handover::{Handover, Ticket, hand_over},
+    handover::{self, Ticket},
     http::Client,
     pause::Pause,
 };
 use client::{Api, CALL_LIMIT, WebApi, Webhook};
 use config::{Config, Plan, Target};
 use lanner_conditions::{Field, Seen};
-use lanner_engine::{prelude::*, semantics::event_names};
+use lanner_engine::{event::LogGroup, prelude::*, semantics::event_names};
 use line::{Line, Notice};
 use sender::{Cells, Sender};
 use std::{sync::Arc, time::Duration};
@@ -99,56 +99,29 @@ impl SlackExporter {
         Ok(Self { sender, thread_by })
     }
 
-    /// Puts the records that are open into the line.
-    fn line_up(&self, logs: &Logs, tickets: Vec<Ticket>) {
-        let records = logs.groups.iter().flat_map(|group| group.records.iter().map(move |record| (group, record)));
-        let mut tickets = tickets.into_iter().peekable();
-        for (item, (group, record)) in records.enumerate() {
-            let Some(ticket) = tickets.next_if(|ticket| ticket.item() == item) else { continue };
-            let is_report = record.event_name == event_names::LANNER_INCIDENT;
-            self.sender.line.add(record, is_report, ticket, |ticket| {
-                let seen = Seen { resource: &group.resource, record };
-                Notice {
-                    resource: Arc::clone(&group.resource),
-                    record: record.clone(),
-                    arrived: Instant::now(),
-                    thread: self.thread_by.as_ref().and_then(|field| field.text(seen)),
-                    is_report,
-                    tickets: vec![ticket],
-                }
-            });
-        }
-        // Records that the bytes do not hold, though the request counts them.
-        tickets.for_each(|ticket| ticket.rejected("the request holds fewer records than it says"));
+    /// Puts a record into the line.
+    fn line_up(&self, resource: &Arc<Resource>, record: &LogRecord, ticket: Ticket) {
+        let is_report = record.event_name == event_names::LANNER_INCIDENT;
+        self.sender.line.add(record, is_report, ticket, |ticket| Notice {
+            resource: Arc::clone(resource),
+            record: record.clone(),
+            arrived: Instant::now(),
+            thread: self.thread_by.as_ref().and_then(|field| field.text(Seen { resource, record })),
+            is_report,
+            tickets: vec![ticket],
+        });
     }
 }
 
 #[async_trait]
 impl Exporter for SlackExporter {
     async fn export(&self, request: &Request) -> Outcome {
-        if let Some(left) = self.sender.pause.for_engine() {
-            return Outcome::Retry { after: Some(left), reason: "Slack asked to wait".to_owned() };
-        }
-        let logs = match request.logs() {
-            Ok(logs) => logs,
-            Err(error) => return Outcome::Reject { reason: error.to_string() },
-        };
-        match hand_over(request) {
-            Handover::Done(outcome) => outcome,
-            Handover::Open(tickets, waiting) => {
-                self.line_up(logs, tickets);
-                waiting.outcome().await
-            }
-        }
+        let line_up = |group: &LogGroup, record: &LogRecord, ticket| self.line_up(&group.resource, record, ticket);
+        handover::export(request, (&self.sender.pause, "Slack"), line_up).await
     }
 
     async fn run(&self, drain: Drain) -> Result<(), BoxError> {
-        tokio::select! {
-            () = self.sender.run() => {}
-            // The last export has ended by now.
-            () = drain.requested() => {}
-        }
-        Ok(())
+        handover::until_drained(self.sender.run(), drain).await
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     sign::Signer,
     template::{Template, is_json},
 };
-use crate::http::{RetryStatuses, Settings, Veil, check_statuses, is_reserved, proxy, target_url};
+use crate::http::{RetryStatuses, Settings, Veil, check_statuses, client_settings, is_reserved, target_url};
 use http::{HeaderMap, HeaderValue};
 use lanner_engine::{config::Secret, net::client::Compression, prelude::*};
 use reqwest::{Method, Url};
@@ -67,7 +67,6 @@ impl Config {
             None => Some(None),
         };
         check_statuses(&self.retry_statuses, cx);
-        let proxy = proxy(self.proxy_url.as_ref(), cx);
         let mut headers = self.headers.check("headers", is_reserved, cx);
         if let (Some(token), Some(headers), Some(shape)) = (&self.token, &mut headers, &shape) {
             insert_token(token, shape.as_ref(), headers, cx)?;
@@ -78,16 +77,14 @@ impl Config {
         if let Some(url) = &url {
             veil.hide_url(url);
         }
-        // The scheme decides about TLS; `insecure` only says what a bare `host:port` of gRPC would mean.
-        let tls = self.tls.check("tls", cx)?.required();
-        let settings = Settings { tls, headers: headers?, proxy: proxy?, addresses: self.allow_addresses };
+        let settings = client_settings(self.tls, self.proxy_url.as_ref(), self.allow_addresses, headers, cx);
         let method = match self.method {
             HttpMethod::Post => Method::POST,
             HttpMethod::Put => Method::PUT,
             HttpMethod::Patch => Method::PATCH,
         };
         Some(Plan {
-            settings,
+            settings: settings?,
             url: url?,
             method,
             shape: shape?,

@@ -5,7 +5,7 @@ use super::{
     key::{Fields, MAX_FIELDS},
     window::{Rate, Shape},
 };
-use lanner_conditions::{Condition, ConditionConfig, FieldConfig, FieldList};
+use lanner_conditions::{Condition, ConditionConfig, FieldConfig};
 use lanner_engine::{config::Duration, prelude::*, stage::nanos};
 
 #[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
@@ -200,13 +200,7 @@ impl Config {
                 cx.error(&format!("group_by[{index}]"), TwiceNamed(name.0.clone()));
             }
         }
-        match FieldList::parse(self.group_by.iter().map(|name| name.0.as_str())) {
-            Ok(list) => Some(Fields::new(list)),
-            Err(problems) => {
-                problems.into_iter().for_each(|(index, problem)| cx.error(&format!("group_by[{index}]"), problem));
-                None
-            }
-        }
+        FieldConfig::compile_list(&self.group_by, "group_by", cx).map(Fields::new)
     }
 }
 
