@@ -3,8 +3,11 @@
 use super::incident::End;
 use lanner_engine::{
     prelude::*,
-    telemetry::{Counter, Gauge},
+    telemetry::{Counter, Gauge, Histogram},
 };
+
+/// Seconds; the defaults end an incident after five quiet minutes, or after an hour.
+const DURATIONS: &[f64] = &[1.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0, 14_400.0, 86_400.0];
 
 /// Every record taken is in one of the first five, once.
 pub struct Cells {
@@ -19,8 +22,8 @@ pub struct Cells {
     pub active: Gauge,
     pub bytes: Gauge,
     ended: [Counter; End::ALL.len()],
-    /// Incidents and their seconds by priority, and those without any.
-    by_priority: Vec<(&'static str, Counter, Counter)>,
+    /// Incidents and their durations by priority, and those without any.
+    by_priority: Vec<(&'static str, Counter, Histogram)>,
 }
 
 impl Cells {
@@ -44,7 +47,7 @@ impl Cells {
             let (help, times) =
                 ("Incidents closed, by highest priority.", "Time from first to last alert of closed incidents.");
             let incidents = telemetry.counter("security_incidents", help, "{incident}", &labels);
-            (word, incidents, telemetry.counter("security_incident_duration", times, "s", &labels))
+            (word, incidents, telemetry.histogram("security_incident_duration", times, "s", DURATIONS, &labels))
         };
         let words = Priority::ALL.into_iter().map(Priority::lower).chain(["unknown"]);
         Self {
@@ -65,9 +68,9 @@ impl Cells {
 
     /// Counts a closed incident.
     pub fn closed(&self, priority: &str, nanos: u64, end: End) {
-        if let Some((_, incidents, seconds)) = self.by_priority.iter().find(|(word, ..)| *word == priority) {
+        if let Some((_, incidents, durations)) = self.by_priority.iter().find(|(word, ..)| *word == priority) {
             incidents.add(1);
-            seconds.add((nanos + 500_000_000) / 1_000_000_000);
+            durations.record(nanos as f64 / 1e9);
         }
         if let Some((_, ended)) = End::ALL.iter().zip(&self.ended).find(|(known, _)| **known == end) {
             ended.add(1);

@@ -4,6 +4,7 @@
 //! name and labels gives the same cell, so a reload keeps its counts. Cells are made at build time from
 //! configuration, so their number is bounded by it; the few that are named by events are bounded by who makes them.
 
+use super::histogram::{Distribution, Histogram};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -61,6 +62,7 @@ pub enum MetricKind {
     /// Monotonic.
     Counter,
     Gauge,
+    Histogram,
 }
 
 /// A metric as it is exposed.
@@ -71,11 +73,14 @@ pub struct Metric {
     /// UCUM, for example `{record}`, `s`, `By`.
     pub unit: &'static str,
     pub kind: MetricKind,
-    /// Labels and value of each series.
-    pub series: Vec<(Vec<(&'static str, String)>, i64)>,
+    /// Labels and value of each series of a counter or gauge.
+    pub series: Vec<(Labels, i64)>,
+    /// The same of a histogram.
+    pub histograms: Vec<(Labels, Distribution)>,
 }
 
-type Labels = Vec<(&'static str, String)>;
+/// Names and values, as they were written.
+pub type Labels = Vec<(&'static str, String)>;
 
 #[derive(Debug)]
 struct Family {
@@ -83,12 +88,19 @@ struct Family {
     unit: &'static str,
     kind: MetricKind,
     series: BTreeMap<Labels, Arc<Cell>>,
+    histograms: BTreeMap<Labels, Histogram>,
 }
 
 impl Family {
+    fn new(help: &'static str, unit: &'static str, kind: MetricKind) -> Self {
+        Self { help, unit, kind, series: BTreeMap::new(), histograms: BTreeMap::new() }
+    }
+
     fn metric(&self, name: &'static str) -> Metric {
         let series = self.series.iter().map(|(labels, cell)| (labels.clone(), cell.0.load(Relaxed)));
-        Metric { name, help: self.help, unit: self.unit, kind: self.kind, series: series.collect() }
+        let histograms = self.histograms.iter().map(|(labels, histogram)| (labels.clone(), histogram.distribution()));
+        let (series, histograms) = (series.collect(), histograms.collect());
+        Metric { name, help: self.help, unit: self.unit, kind: self.kind, series, histograms }
     }
 }
 
@@ -119,6 +131,28 @@ impl Telemetry {
         Gauge(self.cell(name, help, unit, MetricKind::Gauge, labels))
     }
 
+    /// The histogram of this name and these labels. `bounds` are those of the first call with the name and labels; they grow.
+    pub fn histogram(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: &'static str,
+        bounds: &'static [f64],
+        labels: &[(&'static str, &str)],
+    ) -> Histogram {
+        let labels: Labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let mut families = self.0.lock();
+        let family = families.entry(name).or_insert_with(|| Family::new(help, unit, MetricKind::Histogram));
+        family.histograms.entry(labels).or_insert_with(|| Histogram::new(bounds)).clone()
+    }
+
+    /// The histograms of this name.
+    pub(super) fn histograms(&self, name: &str) -> Vec<(Labels, Histogram)> {
+        let families = self.0.lock();
+        let histograms = families.get(name).into_iter().flat_map(|family| &family.histograms);
+        histograms.map(|(labels, histogram)| (labels.clone(), histogram.clone())).collect()
+    }
+
     fn cell(
         &self,
         name: &'static str,
@@ -129,7 +163,7 @@ impl Telemetry {
     ) -> Arc<Cell> {
         let labels: Labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let mut families = self.0.lock();
-        let family = families.entry(name).or_insert_with(|| Family { help, unit, kind, series: BTreeMap::new() });
+        let family = families.entry(name).or_insert_with(|| Family::new(help, unit, kind));
         Arc::clone(family.series.entry(labels).or_default())
     }
 

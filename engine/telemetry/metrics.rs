@@ -131,6 +131,22 @@ impl Instruments {
             {
                 self.register(name, metric.kind, metric.help, metric.unit);
             }
+            self.attach(name);
+        }
+    }
+
+    /// Histograms tell their values themselves: the SDK has no instrument that reads them.
+    fn attach(&self, name: &'static str) {
+        let Some(metric) = self.telemetry.metric(name).filter(|metric| metric.kind == MetricKind::Histogram) else {
+            return;
+        };
+        for (labels, histogram) in self.telemetry.histograms(name) {
+            histogram.attach(|| {
+                let builder = self.meter.f64_histogram(name).with_description(metric.help).with_unit(metric.unit);
+                let instrument = builder.with_boundaries(histogram.bounds().to_vec()).build();
+                let labels: Vec<_> = labels.into_iter().map(|(name, value)| KeyValue::new(name, value)).collect();
+                Box::new(move |value| instrument.record(value, &labels))
+            });
         }
     }
 
@@ -153,6 +169,7 @@ impl Instruments {
                 let counter = self.meter.u64_observable_counter(name).with_description(help).with_unit(unit);
                 let _ = counter.with_callback(callback).build();
             }
+            MetricKind::Histogram => {}
             MetricKind::Gauge => {
                 let callback = move |observer: &dyn opentelemetry::metrics::AsyncInstrument<i64>| {
                     read(&mut |value, labels| observer.observe(value, labels));

@@ -7,6 +7,7 @@
 mod cells;
 mod config;
 mod health;
+mod histogram;
 mod lines;
 mod metrics;
 mod otlp;
@@ -19,4 +20,5 @@ mod tests;
 pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry};
 pub use config::{TelemetryConfig, TelemetryPlan};
 pub use health::{Health, Phase, Status};
+pub use histogram::{Distribution, Histogram};
 pub use running::{FLUSH, Running, start};

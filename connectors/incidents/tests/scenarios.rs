@@ -5,6 +5,7 @@ use crate::incidents::{Config, Incidents};
 use lanner_engine::{
     config::Duration as Span,
     prelude::*,
+    telemetry::Distribution,
     testing::{Mood, planning},
 };
 
@@ -53,7 +54,11 @@ async fn quiet_ends_an_incident_and_the_next_links_to_it() {
     bench.pass(62.0).await;
     assert_eq!(bench.own("security_incidents_active", ""), 0);
     assert_eq!(bench.own("security_incidents", "warning"), 1);
-    assert_eq!(bench.own("security_incident_duration", "warning"), 480);
+    let durations = bench.telemetry.metric("security_incident_duration").unwrap().histograms;
+    let of_warnings = durations.iter().find(|(labels, _)| labels.iter().any(|(_, value)| value == "warning"));
+    let (_, Distribution { buckets, sum, count }) = of_warnings.unwrap();
+    assert_eq!((*sum, *count), (480.0, 1));
+    assert!(buckets.contains(&(300.0, 0)) && buckets.contains(&(600.0, 1)), "{buckets:?}");
     assert_eq!(bench.own("lanner_incidents_ended", "quiet"), 1);
     bench.send(of_pod(900.0).batch()).await;
     let ids = trace_ids(&bench.capture);
