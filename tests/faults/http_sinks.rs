@@ -41,23 +41,25 @@ fn outputs(posted: &Posted) -> Vec<String> {
     posted.events().iter().map(|event| event["output"].as_str().unwrap().to_owned()).collect()
 }
 
+/// Waits until nothing waits and nothing is on its way.
+fn quiet(rig: &Rig) {
+    wait::until("the queue is empty", ARRIVAL, || {
+        (Lanner::metric(&rig.metrics_page(), "otelcol_exporter_queue_size", "") == 0.0).then_some(())
+    });
+}
+
 /// Cuts the answers to single events after so many bytes, each time in front of a queue that is empty.
 fn with_cuts(rig: &Rig, proxy: &FaultProxy, sender: &mut Sender, cuts: &[usize]) {
-    let quiet = || {
-        wait::until("the queue is empty", ARRIVAL, || {
-            (Lanner::metric(&rig.metrics_page(), "otelcol_exporter_queue_size", "") == 0.0).then_some(())
-        });
-    };
     sender.send_until_taken(ARRIVAL);
     for bytes in cuts {
-        quiet();
+        quiet(rig);
         proxy.set(Fault::CutAfter(*bytes));
         sender.send_until_taken(ARRIVAL);
     }
-    quiet();
+    quiet(rig);
     proxy.set(Fault::None);
     sender.send_until_taken(ARRIVAL);
-    quiet();
+    quiet(rig);
 }
 
 /// Scenario: D10: a webhook takes an event, and its answer is cut after so many bytes: none, in the head, in the body.
@@ -148,7 +150,7 @@ fn d12_a_dead_connection_of_a_webhook_is_replaced() {
     let lanner = rig.start();
     let mut sender = Sender::new(rig.door, rig.port, &oracle);
     sender.send_until_taken(ARRIVAL);
-    oracle.wait_for(&books, ARRIVAL);
+    quiet(&rig);
     let (open, start, before) = (proxy.open(), Instant::now(), proxy.connections());
     proxy.set(Fault::Blackhole);
     for _ in 0..20 {
@@ -156,6 +158,7 @@ fn d12_a_dead_connection_of_a_webhook_is_replaced() {
     }
     oracle.wait_for(&books, Duration::from_secs(30));
     let found = start.elapsed();
+    quiet(&rig);
     // Each of the four consumers may keep a connection for its next request.
     wait::until("the dead connections are closed", ARRIVAL, || (proxy.open() <= open + 4).then_some(()));
     println!("replaced after {found:.1?}, {} new connections, {} open", proxy.connections() - before, proxy.open());

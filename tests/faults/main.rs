@@ -16,6 +16,7 @@ mod http_sinks;
 mod kills;
 mod network;
 mod secrets;
+mod sqlite;
 
 /// Whether the long suite was asked for.
 fn long() -> bool {

@@ -34,7 +34,7 @@ pub struct Rig {
     /// The type of every exporter.
     pub kind: &'static str,
     /// How it is told a sink's port, in YAML's flow form.
-    pub target: fn(u16) -> String,
+    pub target: Box<dyn Fn(u16) -> String>,
     /// More keys of every exporter, in YAML's flow form.
     pub exporter: &'static str,
     /// More keys of every queue.
@@ -62,7 +62,7 @@ impl Rig {
             sinks: sinks.to_owned(),
             max_size_mib: 64,
             kind: "otlp_grpc",
-            target: |port| format!("endpoint: 'localhost:{port}', tls: {{insecure: true}}"),
+            target: Box::new(|port| format!("endpoint: 'localhost:{port}', tls: {{insecure: true}}")),
             exporter: "retry_on_failure: {initial_interval: 50ms, max_interval: 250ms}",
             queue: "num_consumers: 4",
         }
