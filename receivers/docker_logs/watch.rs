@@ -8,10 +8,11 @@
 //! the event stream, when events were missed, and every [`RECONCILE`].
 
 use super::{
+    checkpoints::Checkpoints,
     config::StartAt,
-    cursor::CursorStore,
     daemon::Backoff,
     follow::{Ended, Follower, Shared},
+    metrics::Metrics,
     select::{Candidate, Selection},
 };
 use futures_util::StreamExt;
@@ -25,7 +26,7 @@ use std::{
 use tokio::{
     sync::mpsc,
     task::{self, JoinSet},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
 /// How often the list of containers is read.
@@ -36,6 +37,8 @@ const GRACE: Duration = Duration::from_secs(600);
 const MAX_GONE: usize = 1000;
 /// Events waiting to be looked at; more only bring the next look at the list forward.
 const HINTS: usize = 1024;
+/// How often checkpoints are written.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two looks at the list that events ask for.
 const CALM: Duration = Duration::from_millis(200);
 
@@ -45,14 +48,12 @@ pub struct Watch {
     pub selection: Selection,
     pub start_at: StartAt,
     pub max_containers: usize,
-    store: CursorStore,
+    checkpoints: Arc<Checkpoints>,
     known: HashMap<String, State>,
     followers: JoinSet<Ended>,
     tasks: HashMap<task::Id, String>,
     /// What was there when Lanner started; none before the first look.
     initial: Option<HashSet<String>>,
-    /// Start of Lanner, in nanoseconds since 1970.
-    started: u64,
     /// Whether to look at the list as soon as a follower ends: a container waits for its place, or may have started
     /// again behind its back.
     look_after_end: bool,
@@ -79,18 +80,25 @@ enum Hint {
 
 impl Watch {
     /// Follows nothing yet.
-    pub fn new(shared: Arc<Shared>, selection: Selection, start_at: StartAt, max_containers: usize) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        checkpoints: Checkpoints,
+        selection: Selection,
+        start_at: StartAt,
+        max_containers: usize,
+    ) -> Self {
+        // Those of an earlier process count as gone until the list shows them.
+        let gone = |id| (id, State::Gone { since: Instant::now() });
         Self {
             shared,
             selection,
             start_at,
             max_containers,
-            store: CursorStore::default(),
-            known: HashMap::new(),
+            known: checkpoints.containers().into_iter().map(gone).collect(),
+            checkpoints: Arc::new(checkpoints),
             followers: JoinSet::new(),
             tasks: HashMap::new(),
             initial: None,
-            started: now_nanos(),
             look_after_end: false,
         }
     }
@@ -98,8 +106,11 @@ impl Watch {
     /// Runs until drained and every follower has delivered what it read.
     pub async fn run(mut self, drain: Drain) {
         let (hints, mut hinted) = mpsc::channel(HINTS);
-        let mut events = JoinSet::new();
-        events.spawn(listen(Arc::clone(&self.shared), self.started, hints, drain.clone()));
+        // Before anything is followed: a kill from now on must not make the next start the first one.
+        save(&self.checkpoints, &self.shared.metrics).await;
+        let mut beside = JoinSet::new();
+        beside.spawn(listen(Arc::clone(&self.shared), now_nanos(), hints, drain.clone()));
+        beside.spawn(save_regularly(Arc::clone(&self.checkpoints), self.shared.metrics.clone()));
         let mut next_look = Instant::now();
         let mut backoff = Backoff::default();
         loop {
@@ -138,6 +149,7 @@ impl Watch {
         while let Some(ended) = self.followers.join_next_with_id().await {
             self.ended(ended);
         }
+        save(&self.checkpoints, &self.shared.metrics).await;
     }
 
     /// Compares what is followed with the list of containers.
@@ -175,7 +187,7 @@ impl Watch {
     fn forget_absent(&mut self, present: &HashSet<String>) {
         let now = Instant::now();
         let mut gone = 0;
-        let Self { known, store, initial, .. } = self;
+        let Self { known, checkpoints, initial, .. } = self;
         known.retain(|id, state| {
             if present.contains(id) || matches!(state, State::Following) {
                 return true;
@@ -186,7 +198,7 @@ impl Watch {
             gone += 1;
             let keep = gone <= MAX_GONE && matches!(state, State::Gone { since } if now.duration_since(*since) < GRACE);
             if !keep {
-                store.remove(id);
+                checkpoints.remove(id);
             }
             keep
         });
@@ -216,9 +228,9 @@ impl Watch {
         }
         let id = candidate.id;
         let old = self.initial.as_ref().is_none_or(|initial| initial.contains(&id));
-        let floor = if old && self.start_at == StartAt::End { self.started } else { 0 };
+        let floor = if old && self.start_at == StartAt::End { self.checkpoints.started } else { 0 };
         let follower =
-            Follower { shared: Arc::clone(&self.shared), id: id.clone(), cursor: self.store.open(&id, floor) };
+            Follower { shared: Arc::clone(&self.shared), id: id.clone(), cursor: self.checkpoints.open(&id, floor) };
         tracing::debug!(container = candidate.name, "following");
         let task = self.followers.spawn(follower.follow(drain.child()));
         self.tasks.insert(task.id(), id.clone());
@@ -288,7 +300,24 @@ async fn listen(shared: Arc<Shared>, started: u64, hints: mpsc::Sender<Hint>, dr
     }
 }
 
-fn now_nanos() -> u64 {
+/// Writes the checkpoints for ever.
+async fn save_regularly(checkpoints: Arc<Checkpoints>, metrics: Metrics) {
+    loop {
+        sleep(SAVE_EVERY).await;
+        save(&checkpoints, &metrics).await;
+    }
+}
+
+/// Writes the checkpoints. One that fails is written with the next; until then a crash repeats more lines.
+async fn save(checkpoints: &Checkpoints, metrics: &Metrics) {
+    if let Err(error) = checkpoints.save().await {
+        metrics.checkpoint_failures.add(1);
+        tracing::warn!(error, "the checkpoints cannot be written; trying again");
+    }
+}
+
+/// The time, in nanoseconds since 1970.
+pub fn now_nanos() -> u64 {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }
