@@ -39,11 +39,11 @@ fn storage_is(rig: &Rig, status: &str) -> Duration {
 }
 
 /// A file system of its own, unmounted when dropped.
-struct Tmpfs(TempDir);
+pub struct Tmpfs(TempDir);
 
 impl Tmpfs {
     /// `None`, with a note, where this user may not mount.
-    fn mount(mib: u64) -> Option<Self> {
+    pub fn mount(mib: u64) -> Option<Self> {
         let dir = TempDir::new();
         let size = format!("size={mib}m,mode=0700");
         let mounted =
@@ -56,7 +56,7 @@ impl Tmpfs {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }

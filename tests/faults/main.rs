@@ -13,8 +13,12 @@ mod rig;
 mod attacks;
 mod disk;
 mod kills;
+mod labels;
+mod limits;
+mod names;
 mod network;
 mod secrets;
+mod soak;
 
 /// Whether the long suite was asked for.
 fn long() -> bool {

@@ -29,6 +29,8 @@ pub struct Rig {
     pub health: u16,
     /// Of sinks.
     pub sinks: Vec<u16>,
+    /// What the sinks are called.
+    pub host: &'static str,
     /// What the files of the queues may take.
     pub max_size_mib: u64,
     /// More keys of every exporter, in YAML's flow form.
@@ -56,6 +58,7 @@ impl Rig {
             metrics,
             health,
             sinks: sinks.to_owned(),
+            host: "localhost",
             max_size_mib: 64,
             exporter: "retry_on_failure: {initial_interval: 50ms, max_interval: 250ms}",
             queue: "num_consumers: 4",
@@ -73,7 +76,7 @@ impl Rig {
     }
 
     pub fn config(&self) -> String {
-        let Self { port, metrics, health, max_size_mib, exporter, queue, .. } = self;
+        let Self { port, metrics, health, host, max_size_mib, exporter, queue, .. } = self;
         let (receiver, ids) = match self.door {
             Door::Falco => (format!("falco_http: {{endpoint: 'localhost:{port}'}}"), "falco_http"),
             Door::Otlp => (format!("otlp: {{protocols: {{http: {{endpoint: 'localhost:{port}'}}}}}}"), "otlp"),
@@ -81,7 +84,7 @@ impl Rig {
         let exporters: String = (self.sinks.iter().enumerate())
             .map(|(index, sink)| {
                 format!(
-                    "  otlp_grpc/{index}: {{endpoint: 'localhost:{sink}', tls: {{insecure: true}}, {exporter}, sending_queue: {{storage: file_storage, {queue}}}}}\n"
+                    "  otlp_grpc/{index}: {{endpoint: '{host}:{sink}', tls: {{insecure: true}}, {exporter}, sending_queue: {{storage: file_storage, {queue}}}}}\n"
                 )
             })
             .collect();
