@@ -50,7 +50,7 @@ const PORTION: usize = 50;
 
 /// Containers, portions of each, and kills: more with `LANNER_FAULTS=long`.
 fn size() -> (usize, usize, usize) {
-    if std::env::var("LANNER_FAULTS").is_ok_and(|text| text == "long") { (20, 100, 8) } else { (4, 40, 3) }
+    if std::env::var("LANNER_FAULTS").is_ok_and(|text| text == "long") { (20, 60, 8) } else { (4, 40, 3) }
 }
 
 /// A line of a container: one in ten has 40 KiB, two in ten are equal.
@@ -111,15 +111,16 @@ fn c2_kills_of_the_reader() {
     let ((containers, portions, kills), state, sink) = (size(), TempDir::new(), OtlpSink::start());
     let config = followed(&daemon, &state.path().join("state"), &sink);
     let (each, all) = (portions * PORTION, containers * portions * PORTION);
+    let arrived = || sink.look(|received| distinct(received).len());
     let mut lanner = Lanner::start(&config);
     print_lines(&daemon, containers, portions);
     for kill in 1..=kills {
         let share = all * kill / (kills + 1);
-        wait::until("a share of the lines arrives", LONG, || (distinct(&sink.received()).len() >= share).then_some(()));
+        wait::until("a share of the lines arrives", LONG, || (arrived() >= share).then_some(()));
         lanner.kill();
         lanner = Lanner::start(&config);
     }
-    wait::until("all lines arrive", LONG, || (distinct(&sink.received()).len() >= all).then_some(()));
+    wait::until("all lines arrive", LONG, || (arrived() >= all).then_some(()));
     let ledger = lanner.stop();
     let row = ledger.row("logs -> otlp_grpc");
     assert_eq!((row.queued, row.rejected), (0, 0), "{}", row.text);
