@@ -4,7 +4,7 @@
 //! next; a container that is forgotten takes its checkpoint along, so that their number is that of the containers.
 //! Without a storage they live as long as the process.
 
-use super::cursor::Cursor;
+use super::{cursor::Cursor, metrics::Metrics};
 use lanner_engine::{
     component::{Change, Storage},
     prelude::*,
@@ -13,8 +13,11 @@ use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
+/// How often checkpoints are written.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
 const PREFIX: &str = "container/";
 /// Removals that wait for a storage that cannot be written.
 const MAX_REMOVED: usize = 10_000;
@@ -127,6 +130,14 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// The same, and counts a failure; until the next save a crash repeats more lines.
+    pub async fn save_or_tell(&self, metrics: &Metrics) {
+        if let Err(error) = self.save().await {
+            metrics.checkpoint_failures.add(1);
+            tracing::warn!(error, "the checkpoints cannot be written; trying again");
+        }
+    }
+
     fn unsaved(&self) -> Save {
         let state = self.state.lock();
         let key = |id: &str| format!("{PREFIX}{id}");
@@ -152,5 +163,13 @@ impl Checkpoints {
 impl Entry {
     fn new(cursor: Cursor) -> Self {
         Self { saved: cursor.moves(), cursor: Arc::new(Mutex::new(cursor)) }
+    }
+}
+
+/// Writes what has changed, once every [`SAVE_EVERY`], for ever. Cancel-safe.
+pub async fn save_regularly(checkpoints: Arc<Checkpoints>, metrics: Metrics) {
+    loop {
+        tokio::time::sleep(SAVE_EVERY).await;
+        checkpoints.save_or_tell(&metrics).await;
     }
 }

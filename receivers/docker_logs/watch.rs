@@ -8,11 +8,10 @@
 //! the event stream, when events were missed, and every [`RECONCILE`].
 
 use super::{
-    checkpoints::Checkpoints,
+    checkpoints::{self, Checkpoints},
     config::StartAt,
     daemon::Backoff,
     follow::{Ended, Follower, Shared},
-    metrics::Metrics,
     select::{Candidate, Selection},
 };
 use futures_util::StreamExt;
@@ -26,7 +25,7 @@ use std::{
 use tokio::{
     sync::mpsc,
     task::{self, JoinSet},
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep_until},
 };
 
 /// How often the list of containers is read.
@@ -37,8 +36,6 @@ const GRACE: Duration = Duration::from_secs(600);
 const MAX_GONE: usize = 1000;
 /// Events waiting to be looked at; more only bring the next look at the list forward.
 const HINTS: usize = 1024;
-/// How often checkpoints are written.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
 /// Least time between two looks at the list that events ask for.
 const CALM: Duration = Duration::from_millis(200);
 
@@ -107,10 +104,10 @@ impl Watch {
     pub async fn run(mut self, drain: Drain) {
         let (hints, mut hinted) = mpsc::channel(HINTS);
         // Before anything is followed: a kill from now on must not make the next start the first one.
-        save(&self.checkpoints, &self.shared.metrics).await;
+        self.checkpoints.save_or_tell(&self.shared.metrics).await;
         let mut beside = JoinSet::new();
         beside.spawn(listen(Arc::clone(&self.shared), now_nanos(), hints, drain.clone()));
-        beside.spawn(save_regularly(Arc::clone(&self.checkpoints), self.shared.metrics.clone()));
+        beside.spawn(checkpoints::save_regularly(Arc::clone(&self.checkpoints), self.shared.metrics.clone()));
         let mut next_look = Instant::now();
         let mut backoff = Backoff::default();
         loop {
@@ -149,7 +146,7 @@ impl Watch {
         while let Some(ended) = self.followers.join_next_with_id().await {
             self.ended(ended);
         }
-        save(&self.checkpoints, &self.shared.metrics).await;
+        self.checkpoints.save_or_tell(&self.shared.metrics).await;
     }
 
     /// Compares what is followed with the list of containers.
@@ -297,22 +294,6 @@ async fn listen(shared: Arc<Shared>, started: u64, hints: mpsc::Sender<Hint>, dr
             }
         }
         backoff.wait(&drain).await;
-    }
-}
-
-/// Writes the checkpoints for ever.
-async fn save_regularly(checkpoints: Arc<Checkpoints>, metrics: Metrics) {
-    loop {
-        sleep(SAVE_EVERY).await;
-        save(&checkpoints, &metrics).await;
-    }
-}
-
-/// Writes the checkpoints. One that fails is written with the next; until then a crash repeats more lines.
-async fn save(checkpoints: &Checkpoints, metrics: &Metrics) {
-    if let Err(error) = checkpoints.save().await {
-        metrics.checkpoint_failures.add(1);
-        tracing::warn!(error, "the checkpoints cannot be written; trying again");
     }
 }
 

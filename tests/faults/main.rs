@@ -14,9 +14,10 @@ mod attacks;
 mod disk;
 mod kills;
 mod labels;
-mod limits;
 mod names;
 mod network;
+mod pressure;
+mod rights;
 mod secrets;
 mod soak;
 
