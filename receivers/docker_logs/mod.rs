@@ -83,7 +83,8 @@ impl Receiver for Built {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { plan, endpoint, checkpoints, metrics } = *self;
         let mapping = records::Mapping::new(&plan.semantics, plan.non_json, plan.container_labels);
-        let shared = Shared::new(daemon::Daemon::new(endpoint), plan.streams, mapping, metrics, out);
+        let shared =
+            Shared::new(daemon::Daemon::new(endpoint), plan.streams, mapping, metrics, out, plan.storage.is_some());
         let watch =
             watch::Watch::new(Arc::new(shared), checkpoints, plan.selection, plan.start_at, plan.max_containers);
         watch.run(drain).await;

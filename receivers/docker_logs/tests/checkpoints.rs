@@ -5,7 +5,7 @@ use super::{
     reconnect::{NOW, Running, bodies, poll, uids, with_lines},
 };
 use crate::{
-    container::Stream,
+    container::{PART_BYTES, Stream},
     docker_logs::{
         Config, StartAt,
         checkpoints::Checkpoints,
@@ -59,6 +59,25 @@ async fn a_restart_goes_on() {
     let mut found = bodies(&running.stop().await);
     found.sort();
     assert_eq!(found, ["ends 1", "half a line", "new 0", "same", "short 0"]);
+}
+
+/// Scenario: Lanner stops in the middle of a long line, and starts again with its storage.
+/// Guarantee: the line arrives once and whole, with the second start.
+#[tokio::test]
+async fn a_stop_does_not_tear_a_line() {
+    let (engine, storage) = (FakeEngine::start(), MemoryStorage::default());
+    let full = "x".repeat(PART_BYTES);
+    let mut container = FakeContainer::running("falco");
+    container.write(1, NOW, &full);
+    container.write(2, NOW + 1, "behind\n");
+    engine.add("c1", container);
+    let running = start(&engine, &storage, StartAt::Beginning).await;
+    running.items(1).await;
+    assert_eq!(bodies(&running.stop().await), ["behind"]);
+    engine.write("c1", 1, NOW, "end\n");
+    let running = start(&engine, &storage, StartAt::Beginning).await;
+    running.items(1).await;
+    assert!(bodies(&running.stop().await) == [format!("{full}end")]);
 }
 
 /// Scenario: `start_at: end`; a container starts and ends while Lanner is away.
