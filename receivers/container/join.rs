@@ -2,7 +2,7 @@
 //!
 //! Promises: parts are joined per stream, whatever the other stream does in between; bytes are joined before they
 //! are decoded, so a character on a cut survives; a line that never ends is handed out, marked, once its container
-//! was quiet for [`IDLE`] or its stream ended; no line grows beyond `max_line` (usually [`MAX_LINE`]): the rest of it, up
+//! was quiet for [`IDLE`] (for [`CONTINUED`] where a part is certain to follow) or its stream ended; no line grows beyond `max_line` (usually [`MAX_LINE`]): the rest of it, up
 //! to the next line end, is left out and the line marked as cut.
 //!
 //! Measured with Docker 20.10: parts have 16384 bytes of content and share the time of their line. `json-file` replaces each
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 pub const MAX_LINE: usize = 1 << 20;
 /// How long an unfinished line waits for its next part.
 pub const IDLE: Duration = Duration::from_secs(1);
+/// The same behind a part that says that another one follows, by its length or by a mark.
+pub const CONTINUED: Duration = Duration::from_secs(60);
 
 /// One line of a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,12 +135,19 @@ impl Joiner {
 
     /// When an unfinished line has waited long enough, if there is one.
     pub fn idle_at(&self) -> Option<Instant> {
-        self.open.iter().flatten().map(|open| open.touched + IDLE).min()
+        self.open.iter().flatten().map(OpenLine::until).min()
     }
 
-    /// Hands out the unfinished lines that nothing was added to for [`IDLE`].
+    /// Leaves out a time in which nobody read, so that what waits to be read is not taken for quiet.
+    pub fn stalled(&mut self, time: Duration) {
+        for open in self.open.iter_mut().flatten() {
+            open.touched += time;
+        }
+    }
+
+    /// Hands out the unfinished lines that nothing was added to for long enough.
     pub fn flush_idle(&mut self, now: Instant, emit: impl FnMut(Line)) {
-        self.flush(|open| open.touched + IDLE <= now, emit);
+        self.flush(|open| open.until() <= now, emit);
     }
 
     /// Hands out all unfinished lines: the stream has ended.
@@ -172,6 +181,12 @@ impl OpenLine {
         self.last_part = content.len();
         self.parts += 1;
         self.touched = now;
+    }
+
+    /// When it has waited long enough.
+    fn until(&self) -> Instant {
+        let continues = self.told || self.last_part >= PART_BYTES;
+        self.touched + if continues { CONTINUED } else { IDLE }
     }
 
     fn close(self, stream: Stream, incomplete: bool) -> Line {

@@ -9,7 +9,7 @@ mod tests;
 mod unwrap;
 
 #[cfg(test)]
-pub use join::{IDLE, MAX_LINE};
+pub use join::{CONTINUED, IDLE, MAX_LINE};
 pub use join::{Joiner, Line};
 pub use part::{PART_BYTES, Part, Stream, parse_time};
 pub use unwrap::{Unwrapper, Whole, Wrapping};

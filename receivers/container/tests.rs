@@ -1,7 +1,8 @@
 //! Joining parts.
 
-use super::{IDLE, Joiner, Line, MAX_LINE, PART_BYTES, Part, Stream, Unwrapper, Whole, Wrapping};
+use super::{CONTINUED, IDLE, Joiner, Line, MAX_LINE, PART_BYTES, Part, Stream, Unwrapper, Whole, Wrapping};
 use bytes::Bytes;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The parts the daemon makes of a line.
@@ -85,6 +86,39 @@ fn a_line_without_an_end_comes_out_marked() {
     assert!(lines.is_empty());
     joiner.flush_idle(now + IDLE, |line| lines.push(line));
     assert!(lines[0].incomplete && joiner.oldest_open().is_none() && joiner.idle_at().is_none());
+}
+
+/// Scenario: a part of full size, and one that is marked as a part, each without the next for a while, as under a daemon that
+/// gets no time; and a short one, while nobody reads for a minute because the pipeline is busy.
+/// Guarantee: the line is not torn: the first two wait for long, the time in which nobody read is left out for the third; each
+/// comes out in the end.
+#[test]
+fn a_line_that_goes_on_is_not_torn() {
+    let full = Bytes::from("x".repeat(PART_BYTES));
+    let part = |content: &Bytes, told| Part {
+        stream: Stream::Stdout,
+        time: 1,
+        content: content.clone(),
+        ends_line: false,
+        told,
+        at: 0,
+    };
+    let short = Bytes::from_static(b"short");
+    for (part, stall, wait) in [
+        (part(&full, false), Duration::ZERO, CONTINUED),
+        (part(&short, true), Duration::ZERO, CONTINUED),
+        (part(&short, false), Duration::from_secs(60), Duration::from_secs(60) + IDLE),
+    ] {
+        let mut joiner = Joiner::new(false, "json-file");
+        let (now, mut lines) = (Instant::now(), Vec::new());
+        joiner.push(part, now, |line| lines.push(line));
+        joiner.stalled(stall);
+        joiner.flush_idle(now + wait - Duration::from_millis(1), |line| lines.push(line));
+        assert!(lines.is_empty());
+        assert_eq!(joiner.idle_at(), Some(now + wait));
+        joiner.flush_idle(now + wait, |line| lines.push(line));
+        assert!(lines.len() == 1 && lines[0].incomplete);
+    }
 }
 
 /// Scenario: the driver `local` leaves out the line end behind the last part.

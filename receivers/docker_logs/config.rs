@@ -22,7 +22,8 @@ pub struct Config {
     /// Which of the container's streams to read.
     #[schemars(length(min = 1))]
     pub streams: Vec<StreamName>,
-    /// Where to start with containers that are there when Lanner starts; later ones are read from their beginning.
+    /// Where to start with containers that are there when Lanner starts (with a storage: starts for the first time);
+    /// later ones are read from their beginning.
     pub start_at: StartAt,
     /// What to do with lines that are no Falco alert.
     pub non_json: NonJson,
@@ -33,6 +34,8 @@ pub struct Config {
     pub max_containers: usize,
     /// How alerts become records.
     pub semantics: MappingOptions,
+    /// Storage extension that keeps how far containers were read. Unset: a restart begins at `start_at` again.
+    pub storage: Option<ComponentId>,
 }
 
 /// Containers by name, image or label. `*` and `?` match any characters, `[..]` a set, `{a,b}` either.
@@ -80,6 +83,7 @@ impl Default for Config {
             container_labels: Vec::new(),
             max_containers: 100,
             semantics: MappingOptions::default(),
+            storage: None,
         }
     }
 }
@@ -96,6 +100,7 @@ pub struct Checked {
     pub container_labels: Vec<(String, Key)>,
     pub max_containers: usize,
     pub semantics: MappingOptions,
+    pub storage: Option<ComponentId>,
 }
 
 impl Config {
@@ -146,6 +151,7 @@ impl Config {
             container_labels: self.container_labels.into_iter().map(label).collect(),
             max_containers: self.max_containers,
             semantics: self.semantics,
+            storage: self.storage,
         })
     }
 }

@@ -10,11 +10,7 @@
 //! as the lines before it may come again.
 
 use crate::container::{Line, Stream};
-use parking_lot::Mutex;
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::collections::{HashMap, VecDeque};
 
 /// Must exceed the largest disorder of times; measured are a few milliseconds.
 pub const OVERLAP: u64 = 2_000_000_000;
@@ -37,6 +33,19 @@ impl LineKey {
         let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
         Self { time: line.time, stream: line.stream, digest: u64::from_le_bytes([a, b, c, d, e, f, g, h]) }
     }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (time, rest) = number(bytes)?;
+        let (digest, rest) = number(rest)?;
+        let stream = Stream::ALL.into_iter().find(|stream| rest == [*stream as u8])?;
+        Some(Self { time, stream, digest })
+    }
+}
+
+/// The number that `bytes` begin with, and what is behind it.
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((u64::from_le_bytes(*number), rest))
 }
 
 /// How far a container was read and accepted.
@@ -50,12 +59,19 @@ pub struct Cursor {
     hold: Option<u64>,
     /// What was accepted since the resume point, in order of arrival.
     accepted: VecDeque<LineKey>,
+    /// How often lines were accepted in this process.
+    moves: u64,
 }
+
+/// The first byte of a stored cursor.
+const FORMAT: u8 = 1;
+/// Bytes of a stored line: time, digest, stream.
+const KEY_BYTES: usize = 17;
 
 impl Cursor {
     /// A cursor for a container seen for the first time, reading from `floor` (nanoseconds since 1970) on.
     pub fn starting_at(floor: u64) -> Self {
-        Self { floor, watermark: 0, hold: None, accepted: VecDeque::new() }
+        Self { floor, watermark: 0, hold: None, accepted: VecDeque::new(), moves: 0 }
     }
 
     /// The `since` of the next connection.
@@ -69,6 +85,40 @@ impl Cursor {
         self.watermark
     }
 
+    /// How often lines were accepted in this process, to tell whether there is something to save.
+    pub fn moves(&self) -> u64 {
+        self.moves
+    }
+
+    /// The stored form: format, floor, watermark, hold (the largest number is none), then the lines.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + 3 * 8 + self.accepted.len() * KEY_BYTES);
+        bytes.push(FORMAT);
+        for number in [self.floor, self.watermark, self.hold.unwrap_or(u64::MAX)] {
+            bytes.extend(number.to_le_bytes());
+        }
+        for LineKey { time, stream, digest } in &self.accepted {
+            bytes.extend(time.to_le_bytes());
+            bytes.extend(digest.to_le_bytes());
+            bytes.push(*stream as u8);
+        }
+        bytes
+    }
+
+    /// Reads what [`Cursor::encode`] wrote; `None` when it is something else.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (format, rest) = bytes.split_first()?;
+        let (floor, rest) = number(rest)?;
+        let (watermark, rest) = number(rest)?;
+        let (hold, rest) = number(rest)?;
+        let keys = rest.chunks_exact(KEY_BYTES);
+        if *format != FORMAT || !keys.remainder().is_empty() || keys.len() > MAX_REMEMBERED {
+            return None;
+        }
+        let accepted = keys.map(LineKey::decode).collect::<Option<_>>()?;
+        Some(Self { floor, watermark, hold: Some(hold).filter(|hold| *hold != u64::MAX), accepted, moves: 0 })
+    }
+
     /// Notes accepted lines; `hold` is the time of the oldest line that was half read behind them. Returns how
     /// many lines were forgotten to stay within [`MAX_REMEMBERED`].
     pub fn accept(&mut self, keys: impl IntoIterator<Item = LineKey>, hold: Option<u64>) -> usize {
@@ -77,6 +127,7 @@ impl Cursor {
             self.accepted.push_back(key);
         }
         self.hold = hold;
+        self.moves += 1;
         let resume = self.resume_from();
         while self.accepted.front().is_some_and(|key| key.time < resume) {
             self.accepted.pop_front();
@@ -149,25 +200,5 @@ impl Replay {
     pub fn shows_gap(&mut self) -> bool {
         let first = !std::mem::replace(&mut self.gap_judged, true);
         first && self.expected > 0 && self.removed == 0
-    }
-}
-
-/// The cursors of all containers, in memory. The one place to make them durable.
-#[derive(Debug, Default)]
-pub struct CursorStore {
-    cursors: Mutex<HashMap<String, Arc<Mutex<Cursor>>>>,
-}
-
-impl CursorStore {
-    /// The cursor of a container; a new one starts at `floor`. It is shared with whoever follows the container.
-    pub fn open(&self, container: &str, floor: u64) -> Arc<Mutex<Cursor>> {
-        let mut cursors = self.cursors.lock();
-        let cursor = cursors.entry(container.to_owned());
-        Arc::clone(cursor.or_insert_with(|| Arc::new(Mutex::new(Cursor::starting_at(floor)))))
-    }
-
-    /// Forgets a container that is gone.
-    pub fn remove(&self, container: &str) {
-        self.cursors.lock().remove(container);
     }
 }

@@ -38,12 +38,22 @@ pub struct Shared {
     pub out: Consumer,
     /// In units of 1 KiB.
     pub buffer: Arc<Semaphore>,
+    /// Whether the next process goes on where this one ends.
+    pub resumes: bool,
 }
 
 impl Shared {
     /// Puts together what followers need.
-    pub fn new(daemon: Daemon, streams: Vec<Stream>, mapping: Mapping, metrics: Metrics, out: Consumer) -> Self {
-        Self { daemon, streams, mapping, metrics, out, buffer: Arc::new(Semaphore::new(BUFFER_BYTES / 1024)) }
+    pub fn new(
+        daemon: Daemon,
+        streams: Vec<Stream>,
+        mapping: Mapping,
+        metrics: Metrics,
+        out: Consumer,
+        resumes: bool,
+    ) -> Self {
+        let buffer = Arc::new(Semaphore::new(BUFFER_BYTES / 1024));
+        Self { daemon, streams, mapping, metrics, out, buffer, resumes }
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Metrics {
     pub possible_rotation_loss: Counter,
     /// Lines forgotten by a cursor at its bound.
     pub cursor_evictions: Counter,
+    /// Checkpoints that could not be written.
+    pub checkpoint_failures: Counter,
     /// Containers not read because there are too many.
     pub over_limit: Counter,
     /// Now minus the time of the line accepted last, in milliseconds.
@@ -86,6 +88,11 @@ impl Metrics {
                 "lanner.docker_logs.cursor_evictions",
                 "Lines forgotten by a full cursor; they may be repeated after a reconnect",
                 "{line}",
+            ),
+            checkpoint_failures: counter(
+                "lanner.docker_logs.checkpoint_failures",
+                "Times that the checkpoints could not be written",
+                "{failure}",
             ),
             over_limit: counter(
                 "lanner.docker_logs.over_limit",

@@ -73,9 +73,12 @@ impl Follower {
             tokio::select! {
                 biased;
                 () = drain.requested() => {
-                    decoder.finish(|event| events.push(event));
-                    let _ = intake.take(&mut events).await;
-                    intake.flush(None);
+                    // With a storage the next start reads the line again, whole.
+                    if !self.shared.resumes {
+                        decoder.finish(|event| events.push(event));
+                        let _ = intake.take(&mut events).await;
+                        intake.flush(None);
+                    }
                     let _ = intake.send().await;
                     return End::Drained;
                 }
@@ -138,7 +141,7 @@ struct Closed;
 impl ReadSide<'_> {
     /// Takes decoded events, sending whenever a chunk is full.
     async fn take(&mut self, events: &mut Vec<Event>) -> Result<(), Closed> {
-        let now = Instant::now();
+        let mut now = Instant::now();
         for event in events.drain(..) {
             match event {
                 Event::Part(part) => {
@@ -152,6 +155,7 @@ impl ReadSide<'_> {
             }
             if self.lines.len() >= CHUNK_LINES || self.bytes >= CHUNK_BYTES {
                 self.send().await?;
+                now = Instant::now();
             }
         }
         Ok(())
@@ -172,12 +176,15 @@ impl ReadSide<'_> {
         if self.lines.is_empty() {
             return Ok(());
         }
+        let began = Instant::now();
         let kib = (self.bytes / 1024 + 1).min(BUFFER_BYTES / 1024) as u32;
         let room = Arc::clone(self.buffer).acquire_many_owned(kib).await.map_err(|_| Closed)?;
         let lines = std::mem::take(&mut self.lines);
         self.bytes = 0;
         let chunk = Chunk { lines, hold: self.joiner.oldest_open(), _room: room };
-        self.chunks.send(chunk).await.map_err(|unsent| {
+        let sent = self.chunks.send(chunk).await;
+        self.joiner.stalled(began.elapsed());
+        sent.map_err(|unsent| {
             self.out.failed(unsent.0.lines.len() as u64, "stopped");
             Closed
         })

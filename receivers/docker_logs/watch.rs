@@ -8,8 +8,8 @@
 //! the event stream, when events were missed, and every [`RECONCILE`].
 
 use super::{
+    checkpoints::{self, Checkpoints},
     config::StartAt,
-    cursor::CursorStore,
     daemon::Backoff,
     follow::{Ended, Follower, Shared},
     select::{Candidate, Selection},
@@ -45,14 +45,12 @@ pub struct Watch {
     pub selection: Selection,
     pub start_at: StartAt,
     pub max_containers: usize,
-    store: CursorStore,
+    checkpoints: Arc<Checkpoints>,
     known: HashMap<String, State>,
     followers: JoinSet<Ended>,
     tasks: HashMap<task::Id, String>,
     /// What was there when Lanner started; none before the first look.
     initial: Option<HashSet<String>>,
-    /// Start of Lanner, in nanoseconds since 1970.
-    started: u64,
     /// Whether to look at the list as soon as a follower ends: a container waits for its place, or may have started
     /// again behind its back.
     look_after_end: bool,
@@ -79,18 +77,25 @@ enum Hint {
 
 impl Watch {
     /// Follows nothing yet.
-    pub fn new(shared: Arc<Shared>, selection: Selection, start_at: StartAt, max_containers: usize) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        checkpoints: Checkpoints,
+        selection: Selection,
+        start_at: StartAt,
+        max_containers: usize,
+    ) -> Self {
+        // Those of an earlier process count as gone until the list shows them.
+        let gone = |id| (id, State::Gone { since: Instant::now() });
         Self {
             shared,
             selection,
             start_at,
             max_containers,
-            store: CursorStore::default(),
-            known: HashMap::new(),
+            known: checkpoints.containers().into_iter().map(gone).collect(),
+            checkpoints: Arc::new(checkpoints),
             followers: JoinSet::new(),
             tasks: HashMap::new(),
             initial: None,
-            started: now_nanos(),
             look_after_end: false,
         }
     }
@@ -98,8 +103,11 @@ impl Watch {
     /// Runs until drained and every follower has delivered what it read.
     pub async fn run(mut self, drain: Drain) {
         let (hints, mut hinted) = mpsc::channel(HINTS);
-        let mut events = JoinSet::new();
-        events.spawn(listen(Arc::clone(&self.shared), self.started, hints, drain.clone()));
+        // Before anything is followed: a kill from now on must not make the next start the first one.
+        self.checkpoints.save_or_tell(&self.shared.metrics).await;
+        let mut beside = JoinSet::new();
+        beside.spawn(listen(Arc::clone(&self.shared), now_nanos(), hints, drain.clone()));
+        beside.spawn(checkpoints::save_regularly(Arc::clone(&self.checkpoints), self.shared.metrics.clone()));
         let mut next_look = Instant::now();
         let mut backoff = Backoff::default();
         loop {
@@ -138,6 +146,7 @@ impl Watch {
         while let Some(ended) = self.followers.join_next_with_id().await {
             self.ended(ended);
         }
+        self.checkpoints.save_or_tell(&self.shared.metrics).await;
     }
 
     /// Compares what is followed with the list of containers.
@@ -175,7 +184,7 @@ impl Watch {
     fn forget_absent(&mut self, present: &HashSet<String>) {
         let now = Instant::now();
         let mut gone = 0;
-        let Self { known, store, initial, .. } = self;
+        let Self { known, checkpoints, initial, .. } = self;
         known.retain(|id, state| {
             if present.contains(id) || matches!(state, State::Following) {
                 return true;
@@ -186,7 +195,7 @@ impl Watch {
             gone += 1;
             let keep = gone <= MAX_GONE && matches!(state, State::Gone { since } if now.duration_since(*since) < GRACE);
             if !keep {
-                store.remove(id);
+                checkpoints.remove(id);
             }
             keep
         });
@@ -216,9 +225,9 @@ impl Watch {
         }
         let id = candidate.id;
         let old = self.initial.as_ref().is_none_or(|initial| initial.contains(&id));
-        let floor = if old && self.start_at == StartAt::End { self.started } else { 0 };
+        let floor = if old && self.start_at == StartAt::End { self.checkpoints.started } else { 0 };
         let follower =
-            Follower { shared: Arc::clone(&self.shared), id: id.clone(), cursor: self.store.open(&id, floor) };
+            Follower { shared: Arc::clone(&self.shared), id: id.clone(), cursor: self.checkpoints.open(&id, floor) };
         tracing::debug!(container = candidate.name, "following");
         let task = self.followers.spawn(follower.follow(drain.child()));
         self.tasks.insert(task.id(), id.clone());
@@ -288,7 +297,8 @@ async fn listen(shared: Arc<Shared>, started: u64, hints: mpsc::Sender<Hint>, dr
     }
 }
 
-fn now_nanos() -> u64 {
+/// The time, in nanoseconds since 1970.
+pub fn now_nanos() -> u64 {
     let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -18,9 +18,9 @@ const ALERT: &str = r#"{"rule":"R","priority":"Error","time":"2026-01-01T00:00:0
 /// Longer than anything takes.
 const LONG: Duration = Duration::from_secs(60);
 
-/// How many reloads; `LANNER_FAULTS=full` for the long run.
+/// How many reloads; `make test-faults` sets `LANNER_FAULTS=long`.
 fn reloads() -> usize {
-    if std::env::var("LANNER_FAULTS").is_ok_and(|text| text == "full") { 1000 } else { 50 }
+    if std::env::var("LANNER_FAULTS").is_ok_and(|text| text == "long") { 1000 } else { 50 }
 }
 
 /// A process whose configuration can be written anew.

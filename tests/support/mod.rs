@@ -21,4 +21,5 @@ pub mod request_sink;
 pub mod scraped;
 pub mod storm;
 pub mod strace;
+pub mod surroundings;
 pub mod wait;

@@ -7,6 +7,7 @@ use super::wait;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    ops::Range,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -42,7 +43,13 @@ impl Oracle {
 
     /// The number of the next event, from 0.
     pub fn issue(&self) -> u64 {
-        self.issued.fetch_add(1, SeqCst)
+        self.issue_together(1).start
+    }
+
+    /// The numbers of the next events.
+    pub fn issue_together(&self, count: u64) -> Range<u64> {
+        let first = self.issued.fetch_add(count, SeqCst);
+        first..first + count
     }
 
     /// How many numbers were given out.

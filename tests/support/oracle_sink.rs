@@ -9,9 +9,12 @@ use lanner_proto::{
     common::v1::any_value::Value,
     logs::v1::LogRecord,
 };
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering::SeqCst},
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
 };
 use tonic::{Request, Response, Status, codec::CompressionEncoding, transport::server::TcpIncoming};
 
@@ -102,6 +105,11 @@ fn id(record: &LogRecord) -> String {
 impl OracleSink {
     /// Listens on this port; 0 is a free one.
     pub fn listen(port: u16, oracle: &Arc<Oracle>, books: &Books) -> Self {
+        Self::listen_at(Ipv4Addr::LOCALHOST, port, oracle, books)
+    }
+
+    /// The same at another address of this machine.
+    pub fn listen_at(address: Ipv4Addr, port: u16, oracle: &Arc<Oracle>, books: &Books) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let shared = Arc::new(Shared {
             oracle: Arc::clone(oracle),
@@ -115,7 +123,7 @@ impl OracleSink {
             .accept_compressed(CompressionEncoding::Gzip)
             .max_decoding_message_size(LARGEST);
         let port = runtime.block_on(async {
-            let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await.unwrap();
+            let listener = tokio::net::TcpListener::bind((address, port)).await.unwrap();
             let port = listener.local_addr().unwrap().port();
             let server = tonic::transport::Server::builder().add_service(service);
             tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));

@@ -135,6 +135,11 @@ impl OtlpSink {
         self.received.lock().unwrap().clone()
     }
 
+    /// Looks at everything so far, without a copy of it.
+    pub fn look<T>(&self, look: impl FnOnce(&[Received]) -> T) -> T {
+        look(&self.received.lock().unwrap())
+    }
+
     /// Every span so far.
     pub fn spans(&self) -> Vec<Span> {
         self.spans.lock().unwrap().clone()

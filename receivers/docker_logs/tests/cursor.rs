@@ -6,7 +6,7 @@ use crate::docker_logs::cursor::{Cursor, LineKey, MAX_REMEMBERED, OVERLAP, Verdi
 const SECOND: u64 = 1_000_000_000;
 const NOW: u64 = 1_000_000 * SECOND;
 
-fn line(time: u64, text: &str) -> Line {
+pub fn line(time: u64, text: &str) -> Line {
     let content = text.to_owned().into();
     Line { stream: Stream::Stdout, time, content, parts: 1, incomplete: false, cut: false, at: 0 }
 }

@@ -12,10 +12,10 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinHandle, time::timeout};
 
 const LONG: Duration = Duration::from_secs(30);
-const NOW: u64 = 1_795_352_284_000_000_000;
+pub const NOW: u64 = 1_795_352_284_000_000_000;
 
-struct Running {
-    capture: Capture,
+pub struct Running {
+    pub capture: Capture,
     telemetry: Telemetry,
     drain: Drain,
     task: JoinHandle<Result<(), BoxError>>,
@@ -26,7 +26,16 @@ impl Running {
         Self::start_with(engine, |_| ()).await
     }
 
-    async fn start_with(engine: &FakeEngine, change: impl FnOnce(&mut Config)) -> Self {
+    pub async fn start_with(engine: &FakeEngine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_in(engine, change, |cx| cx).await
+    }
+
+    /// In these surroundings.
+    pub async fn start_in(
+        engine: &FakeEngine,
+        change: impl FnOnce(&mut Config),
+        surroundings: impl FnOnce(BuildCx) -> BuildCx,
+    ) -> Self {
         let mut config = Config {
             endpoint: Some(engine.endpoint()),
             include: Filter { names: vec!["falco*".into()], ..Filter::default() },
@@ -39,31 +48,35 @@ impl Running {
         let plan = config.check(|path, problem| panic!("{path}: {problem}")).unwrap();
         let telemetry = Telemetry::default();
         let cx = BuildCx::new(Kind::Receiver, "docker_logs".parse().unwrap(), telemetry.clone(), Default::default());
-        let receiver = Box::new(plan).build(&cx).await.unwrap();
+        let receiver = Box::new(plan).build(&surroundings(cx)).await.unwrap();
         let (capture, drain) = (Capture::new(), Drain::new());
         let task = tokio::spawn(receiver.run(capture.consumer(), drain.clone()));
         Self { capture, telemetry, drain, task }
     }
 
-    async fn items(&self, count: usize) {
+    pub async fn items(&self, count: usize) {
         let waited = timeout(LONG, self.capture.items(count)).await;
         assert!(waited.is_ok(), "{} of {count} records came", self.capture.records().len());
     }
 
-    fn metric(&self, name: &str) -> i64 {
+    pub fn metric(&self, name: &str) -> i64 {
         let all = self.telemetry.snapshot();
         all.iter().filter(|metric| metric.name == name).flat_map(|metric| &metric.series).map(|(_, value)| value).sum()
     }
 
-    async fn stop(self) -> Capture {
+    pub async fn stop(self) -> Capture {
         self.drain.request();
         timeout(LONG, self.task).await.expect("the receiver drains").unwrap().unwrap();
         self.capture
     }
 }
 
-async fn poll(mut done: impl FnMut() -> bool) {
-    let polled = timeout(LONG, async {
+pub async fn poll(done: impl FnMut() -> bool) {
+    poll_for(LONG, done).await;
+}
+
+pub async fn poll_for(limit: Duration, mut done: impl FnMut() -> bool) {
+    let polled = timeout(limit, async {
         while !done() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -72,7 +85,7 @@ async fn poll(mut done: impl FnMut() -> bool) {
 }
 
 /// A container with these lines on stdout, a millisecond apart.
-fn with_lines(name: &str, lines: impl IntoIterator<Item = String>) -> FakeContainer {
+pub fn with_lines(name: &str, lines: impl IntoIterator<Item = String>) -> FakeContainer {
     let mut container = FakeContainer::running(name);
     for (index, line) in lines.into_iter().enumerate() {
         container.write(1, NOW + index as u64 * 1_000_000, &format!("{line}\n"));
@@ -80,11 +93,11 @@ fn with_lines(name: &str, lines: impl IntoIterator<Item = String>) -> FakeContai
     container
 }
 
-fn bodies(capture: &Capture) -> Vec<String> {
+pub fn bodies(capture: &Capture) -> Vec<String> {
     capture.records().iter().map(|record| record.body.as_str().unwrap_or_default().to_owned()).collect()
 }
 
-fn uids(capture: &Capture) -> BTreeMap<String, usize> {
+pub fn uids(capture: &Capture) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for record in capture.records() {
         let uid = record.attrs.get_str(&Key::intern("log.record.uid")).unwrap().to_owned();
