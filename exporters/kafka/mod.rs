@@ -1,6 +1,6 @@
 //! `kafka` sends logs, metrics and traces to Kafka.
 //!
-//! Flow: `message` groups the records of a request by key and writes each group as a message; `producer` sends them and
+//! Flow: `pack` groups the records of a request by key and writes each group as a message; `producer` sends them and
 //! settles what the brokers confirmed; here it is decided what a failure means.
 //!
 //! Promises
@@ -12,17 +12,21 @@
 //! - A topic that does not exist is waited for, for [`TOPIC_GRACE`]; what cannot be sent within [`MESSAGE_LIMIT`] goes back to
 //!   the queue.
 
+mod check;
 mod config;
 mod message;
+mod pack;
 mod producer;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-use config::{Config, Plan, Target};
+use check::{Plan, Target};
+use config::Config;
 use futures_util::future::join_all;
 use lanner_engine::{component::Settled, net::client::peer_text, prelude::*};
-use message::{Message, Packed, Packer};
+use message::Message;
+use pack::{Packed, Packer};
 use producer::{Producer, Sent};
 use std::{collections::VecDeque, time::Duration};
 use verdict::{Topics, Verdict};

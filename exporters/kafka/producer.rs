@@ -9,7 +9,7 @@
 //!
 //! The brokers tell repetitions of one client apart (idempotence); a new client, or a new attempt, is a new sender to them.
 
-use super::{config::Plan, message::Message};
+use super::{check::Plan, message::Message};
 use lanner_engine::{
     component::{Progress, Settled},
     net::{client::peer_text, kafka::Settings},

@@ -6,7 +6,7 @@
 //! - Nothing of the client blocks a task: fetching is asynchronous, and leaving the group happens on a thread of its own.
 //! - A problem is told once, to the log and to the health, until it is over.
 
-use super::config::{InitialOffset, Plan};
+use super::{check::Plan, config::InitialOffset};
 use lanner_engine::{
     net::client::peer_text,
     prelude::*,

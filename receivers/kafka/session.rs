@@ -8,8 +8,8 @@
 
 use super::{
     Metrics,
+    check::Plan,
     client::{Events, Member},
-    config::Plan,
     read::{Fetched, Read, read},
 };
 use bytes::Bytes;
