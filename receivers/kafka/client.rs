@@ -26,6 +26,8 @@ use tokio::sync::oneshot;
 const AHEAD_KIB: usize = 16 << 10;
 /// How often stored offsets are committed.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How often to look for topics and partitions that are new.
+const TOPICS_EVERY: Duration = Duration::from_secs(10);
 /// How long leaving the group may hold the end up.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -160,6 +162,8 @@ pub fn client_config(plan: &Plan) -> Result<ClientConfig, BoxError> {
         .set("heartbeat.interval.ms", plan.heartbeat.as_millis().to_string())
         // Partitions move one by one: what is on its way from the others is not read twice.
         .set("partition.assignment.strategy", "cooperative-sticky")
+        // A topic that comes later, or gets more partitions, is noticed then.
+        .set("topic.metadata.refresh.interval.ms", TOPICS_EVERY.as_millis().to_string())
         .set("enable.auto.offset.store", "false")
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", COMMIT_EVERY.as_millis().to_string())

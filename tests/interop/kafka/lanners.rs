@@ -74,6 +74,14 @@ service:
     }
 }
 
+impl Drop for Post {
+    fn drop(&mut self) {
+        if let Some(lanner) = self.running.as_ref().filter(|_| std::thread::panicking()) {
+            eprintln!("the log of a Lanner:\n{}", lanner.stderr());
+        }
+    }
+}
+
 /// Falco's alerts at `port`, to a topic; `more` keys of the exporter.
 pub fn front(port: u16, broker: &str, topic: &str, more: &str) -> [String; 3] {
     [

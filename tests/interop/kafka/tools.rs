@@ -30,11 +30,13 @@ pub struct Printed {
 pub fn produce(broker: &Broker, topic: &str, keyed: bool, lines: &[String]) {
     let mut producer = java("org.apache.kafka.tools.ConsoleProducer");
     producer.args(["--bootstrap-server", &broker.address(), "--topic", topic]);
-    producer.args(["--reader-property", &format!("parse.key={keyed}")]);
+    // Its three tries may be over before a new topic has its leaders.
+    producer.args(["--message-send-max-retries", "1000", "--reader-property", &format!("parse.key={keyed}")]);
     let mut running = producer.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     running.stdin.take().unwrap().write_all((lines.join("\n") + "\n").as_bytes()).unwrap();
     let output = running.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && !log.contains("ERROR"), "{log}");
 }
 
 /// The first `count` messages of a topic; all of them must be there.
