@@ -65,9 +65,9 @@ struct KafkaExporter {
 
 #[async_trait]
 impl ExporterPlan for Plan {
-    async fn build(self: Box<Self>, _: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
         Ok(Box::new(KafkaExporter {
-            producer: Producer::new(&self)?,
+            producer: Producer::new(&self, cx)?,
             targets: self.targets,
             key: self.key,
             max_message: self.max_message,
@@ -125,7 +125,10 @@ impl KafkaExporter {
         let verdict = self.topics.judge(&target.topic, sent);
         match &verdict {
             Verdict::Delivered | Verdict::TooLarge => {}
-            Verdict::Retry(reason) => drop(again.get_or_insert_with(|| reason.clone())),
+            Verdict::Retry(reason) => drop(again.get_or_insert_with(|| match self.producer.obstacle() {
+                Some(obstacle) => format!("{reason}: {obstacle}"),
+                None => reason.clone(),
+            })),
             Verdict::Reject(reason) => reject(request, &message.items, reason),
         }
         verdict
