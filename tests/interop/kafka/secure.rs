@@ -33,16 +33,16 @@ impl Access {
     }
 
     /// From Falco's port to a topic, and from there to the sink.
-    fn parts(&self, port: u16, sink: u16, topic: &str) -> [String; 3] {
+    fn parts(&self, port: u16, sink: u16) -> [String; 3] {
         let Self { broker, tls, auth } = self;
         let access = format!("brokers: ['{broker}'], tls: {{{tls}}}, auth: {{{auth}}}");
         [
             format!(
                 "falco_http: {{endpoint: 'localhost:{port}'}}, \
-                 kafka: {{{access}, initial_offset: earliest, logs: {{topics: [{topic}]}}}}"
+                 kafka: {{{access}, initial_offset: earliest, logs: {{topics: [alerts]}}}}"
             ),
             format!(
-                "kafka: {{{access}, {QUEUED}, logs: {{topic: {topic}}}}}, \
+                "kafka: {{{access}, {QUEUED}, logs: {{topic: alerts}}}}, \
                  otlp_grpc: {{endpoint: 'localhost:{sink}', tls: {{insecure: true}}, {QUEUED}}}"
             ),
             "logs/in: {receivers: [falco_http], exporters: [kafka]}, \
@@ -85,11 +85,11 @@ fn tls_and_passwords() {
             Access::sasl(&broker, "PLAIN", PASSWORD),
         ),
     ];
-    for (topic, wrong, right) in cases {
-        let (oracle, books) = (Oracle::new(300), Books::default());
-        let sink = OracleSink::listen(0, &oracle, &books);
-        let port = wait::free_port();
-        let parts = |access: &Access| access.parts(port, sink.port, topic);
+    let (oracle, books, port) = (Oracle::new(300), Books::default(), wait::free_port());
+    let sink = OracleSink::listen(0, &oracle, &books);
+    let parts = |access: &Access| access.parts(port, sink.port);
+    for (name, wrong, right) in cases {
+        let before = books.count();
         let [receivers, exporters, pipelines] = parts(wrong.as_ref().map_or(&right, |(access, _)| access));
         let mut post = Post::start(&receivers, &exporters, &pipelines);
         let mut sender = Sender::new(Door::Falco, port, &oracle);
@@ -98,18 +98,18 @@ fn tls_and_passwords() {
             for component in ["exporter", "receiver"] {
                 post.wait_for_line(&[words, &[component][..]].concat());
             }
-            assert_eq!(books.count(), 0);
+            assert_eq!(books.count(), before, "{name}");
             let ledger = post.stop();
             let row = ledger.row("logs/in -> kafka");
-            assert_eq!((row.accepted, row.queued), (ALERTS as u64, ALERTS as u64), "{topic}: {}", row.text);
+            assert_eq!((row.accepted, row.queued), (ALERTS as u64, ALERTS as u64), "{name}: {}", row.text);
             let [receivers, exporters, pipelines] = parts(&right);
             post.start_as(&receivers, &exporters, &pipelines);
         }
         oracle.wait_for(&books, ARRIVAL);
         post.stop();
         let verdict = oracle.judge(&books);
-        println!("{topic:>14}: {verdict}");
+        println!("{name:>14}: {verdict}");
         verdict.assert_clean();
-        assert_eq!((verdict.delivered, verdict.duplicates), (ALERTS as u64, 0), "{topic}");
+        assert_eq!((verdict.delivered, verdict.duplicates), (before + ALERTS as u64, 0), "{name}");
     }
 }
