@@ -18,8 +18,10 @@ test: deps
 test-faults: deps
 	scripts/faults.sh
 
-# Real OpenTelemetry SDKs and Collectors before and behind Lanner; needs Go and Python with pip, and says what it misses.
-test-interop: deps-build
+# Real OpenTelemetry SDKs and Collectors, a kube-apiserver's client and Apache Kafka around Lanner; needs Go, Python with pip, Java
+# and Maven, and says what it misses.
+test-interop:
+	scripts/install.sh build interop
 	scripts/interop.sh
 
 # Each fuzz target for so many seconds.

@@ -1,6 +1,6 @@
 //! `kafka` sends logs, metrics and traces to Kafka.
 //!
-//! Flow: `message` groups the records of a request by key and writes each group as a message; `producer` sends them and
+//! Flow: `pack` groups the records of a request by key and writes each group as a message; `producer` sends them and
 //! settles what the brokers confirmed; here it is decided what a failure means.
 //!
 //! Promises
@@ -12,17 +12,21 @@
 //! - A topic that does not exist is waited for, for [`TOPIC_GRACE`]; what cannot be sent within [`MESSAGE_LIMIT`] goes back to
 //!   the queue.
 
+mod check;
 mod config;
 mod message;
+mod pack;
 mod producer;
 #[cfg(test)]
 mod tests;
 mod verdict;
 
-use config::{Config, Plan, Target};
+use check::{Plan, Target};
+use config::Config;
 use futures_util::future::join_all;
 use lanner_engine::{component::Settled, net::client::peer_text, prelude::*};
-use message::{Message, Packed, Packer};
+use message::Message;
+use pack::{Packed, Packer};
 use producer::{Producer, Sent};
 use std::{collections::VecDeque, time::Duration};
 use verdict::{Topics, Verdict};
@@ -61,9 +65,9 @@ struct KafkaExporter {
 
 #[async_trait]
 impl ExporterPlan for Plan {
-    async fn build(self: Box<Self>, _: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
+    async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
         Ok(Box::new(KafkaExporter {
-            producer: Producer::new(&self)?,
+            producer: Producer::new(&self, cx)?,
             targets: self.targets,
             key: self.key,
             max_message: self.max_message,
@@ -121,7 +125,10 @@ impl KafkaExporter {
         let verdict = self.topics.judge(&target.topic, sent);
         match &verdict {
             Verdict::Delivered | Verdict::TooLarge => {}
-            Verdict::Retry(reason) => drop(again.get_or_insert_with(|| reason.clone())),
+            Verdict::Retry(reason) => drop(again.get_or_insert_with(|| match self.producer.obstacle() {
+                Some(obstacle) => format!("{reason}: {obstacle}"),
+                None => reason.clone(),
+            })),
             Verdict::Reject(reason) => reject(request, &message.items, reason),
         }
         verdict

@@ -9,10 +9,13 @@
 //!
 //! The brokers tell repetitions of one client apart (idempotence); a new client, or a new attempt, is a new sender to them.
 
-use super::{config::Plan, message::Message};
+use super::{check::Plan, message::Message};
 use lanner_engine::{
     component::{Progress, Settled},
-    net::{client::peer_text, kafka::Settings},
+    net::{
+        client::peer_text,
+        kafka::{Obstacle, Obstacles, Settings},
+    },
     prelude::*,
 };
 use parking_lot::Mutex;
@@ -48,8 +51,12 @@ pub struct OnItsWay {
     _room: OwnedSemaphorePermit,
 }
 
-/// What the client calls back.
-struct Events;
+/// What the client calls back, and what is known to be in its way.
+#[derive(Clone)]
+struct Events {
+    exporter: Arc<str>,
+    obstacles: Arc<Obstacles>,
+}
 
 impl ClientContext for Events {
     fn log(&self, level: RDKafkaLogLevel, _: &str, text: &str) {
@@ -57,7 +64,12 @@ impl ClientContext for Events {
     }
 
     fn error(&self, error: KafkaError, text: &str) {
-        tracing::debug!(%error, text = peer_text(text.as_bytes()), "Kafka's client");
+        let text = peer_text(text.as_bytes());
+        tracing::debug!(%error, text, "Kafka's client");
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        if let Some(obstacle) = self.obstacles.meet(code as i32, text) {
+            tracing::warn!(exporter = &*self.exporter, reason = %obstacle, "nothing can be sent to Kafka; trying on");
+        }
     }
 }
 
@@ -68,6 +80,9 @@ impl ProducerContext for Events {
         let OnItsWay { progress, items, report, _room } = *sent;
         let sent = match result {
             Ok(_) => {
+                if self.obstacles.pass() {
+                    tracing::info!(exporter = &*self.exporter, "messages are sent to Kafka again");
+                }
                 items.iter().for_each(|item| progress.settle(*item, Settled::Delivered));
                 Sent::Delivered
             }
@@ -92,6 +107,7 @@ impl Drop for Running {
 /// Sends messages.
 pub struct Producer {
     config: ClientConfig,
+    events: Events,
     client: Mutex<Arc<Running>>,
     room: Arc<Semaphore>,
     room_kib: usize,
@@ -102,11 +118,17 @@ impl Producer {
     ///
     /// # Errors
     /// The client cannot be made, for example because a certificate cannot be read.
-    pub fn new(plan: &Plan) -> Result<Self, BoxError> {
+    pub fn new(plan: &Plan, cx: &BuildCx) -> Result<Self, BoxError> {
         let room_kib = ROOM_KIB.max(4 * plan.max_message / 1024);
         let config = client_config(plan, room_kib);
-        let client = Mutex::new(Arc::new(connect(&config)?));
-        Ok(Self { config, client, room: Arc::new(Semaphore::new(room_kib)), room_kib })
+        let events = Events { exporter: cx.id.as_str().into(), obstacles: Arc::default() };
+        let client = Mutex::new(Arc::new(connect(&config, &events)?));
+        Ok(Self { config, events, client, room: Arc::new(Semaphore::new(room_kib)), room_kib })
+    }
+
+    /// What is in the way of the brokers, as far as the client has told.
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        self.events.obstacles.now()
     }
 
     /// Sends a message to `topic` and waits for its confirmation. Dropped, the message may still arrive, and then is settled.
@@ -149,7 +171,7 @@ impl Producer {
         let mut client = self.client.lock();
         let fatal = client.0.as_ref().and_then(|client| client.client().fatal_error());
         let Some((cause, text)) = fatal else { return };
-        match connect(&self.config) {
+        match connect(&self.config, &self.events) {
             Ok(fresh) => {
                 tracing::warn!(%code, %cause, text = peer_text(text.as_bytes()), "Kafka's client failed; there is a new one");
                 drop(mem::replace(&mut *client, Arc::new(fresh)));
@@ -159,8 +181,8 @@ impl Producer {
     }
 }
 
-fn connect(config: &ClientConfig) -> Result<Running, KafkaError> {
-    Ok(Running(Some(Client::from_config_and_context(config, Events)?)))
+fn connect(config: &ClientConfig, events: &Events) -> Result<Running, KafkaError> {
+    Ok(Running(Some(Client::from_config_and_context(config, events.clone())?)))
 }
 
 fn client_config(plan: &Plan, room_kib: usize) -> ClientConfig {

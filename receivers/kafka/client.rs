@@ -4,15 +4,14 @@
 //! - Offsets are stored by hand, after the pipelines have the messages; the client commits what is stored, every second, when
 //!   partitions are taken away, and at the end. What is not stored is fetched again.
 //! - Nothing of the client blocks a task: fetching is asynchronous, and leaving the group happens on a thread of its own.
-//! - A problem is told once, to the log and to the health, until it is over.
+//! - A problem is told once, to the log and to the health, until another one comes or it is over.
 
-use super::config::{InitialOffset, Plan};
+use super::{check::Plan, config::InitialOffset};
 use lanner_engine::{
-    net::client::peer_text,
+    net::{client::peer_text, kafka::Obstacles},
     prelude::*,
     telemetry::{Health, Status},
 };
-use parking_lot::Mutex;
 use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
@@ -26,6 +25,8 @@ use tokio::sync::oneshot;
 const AHEAD_KIB: usize = 16 << 10;
 /// How often stored offsets are committed.
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// How often to look for topics and partitions that are new.
+const TOPICS_EVERY: Duration = Duration::from_secs(10);
 /// How long leaving the group may hold the end up.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -37,39 +38,22 @@ struct Told {
     health: Health,
     /// As the health of components is named.
     name: String,
-    /// The problem that was told last and is not over.
-    trouble: Mutex<Option<String>>,
+    obstacles: Obstacles,
 }
 
 impl Events {
     /// For the receiver that is being built.
     pub fn new(cx: &BuildCx) -> Self {
         let name = format!("{}:{}", Kind::Receiver, cx.id);
-        Self(Arc::new(Told { health: cx.health.clone(), name, trouble: Mutex::default() }))
-    }
-
-    /// Something does not work, and is tried again.
-    pub fn trouble(&self, error: &KafkaError) {
-        let code = error.rdkafka_error_code();
-        let permanent = code.is_some_and(|code| {
-            matches!(code, Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::Authentication)
-        });
-        let text = peer_text(code.map_or_else(|| error.to_string(), |code| code.to_string()).as_bytes());
-        let mut told = self.0.trouble.lock();
-        if told.as_ref() == Some(&text) {
-            return;
-        }
-        tracing::warn!(reason = text, "no messages from Kafka; trying on");
-        *told = Some(text.clone());
-        let status = if permanent { Status::Permanent(text) } else { Status::Recoverable(text) };
-        self.0.health.report(&self.0.name, status);
+        Self(Arc::new(Told { health: cx.health.clone(), name, obstacles: Obstacles::default() }))
     }
 
     /// A message came.
     pub fn well(&self) {
-        if self.0.trouble.lock().take().is_some() {
-            tracing::info!("messages from Kafka again");
-            self.0.health.report(&self.0.name, Status::Ok);
+        let Told { health, name, obstacles } = &*self.0;
+        if obstacles.pass() {
+            tracing::info!(component = name, "messages from Kafka again");
+            health.report(name, Status::Ok);
         }
     }
 }
@@ -79,8 +63,19 @@ impl ClientContext for Events {
         tracing::debug!(text = peer_text(text.as_bytes()), "Kafka's client");
     }
 
+    /// Something does not work, and is tried again. The client calls this for everything that fetching gives as an error.
     fn error(&self, error: KafkaError, text: &str) {
-        tracing::debug!(%error, text = peer_text(text.as_bytes()), "Kafka's client");
+        let Told { health, name, obstacles } = &*self.0;
+        let text = peer_text(text.as_bytes());
+        tracing::debug!(%error, text, "Kafka's client");
+        let code = error.rdkafka_error_code().unwrap_or(Code::Fail);
+        let Some(obstacle) = obstacles.meet(code as i32, text) else { return };
+        let reason = obstacle.to_string();
+        tracing::warn!(component = name, reason, "no messages from Kafka; trying on");
+        health.report(
+            name,
+            if obstacle.is_permanent() { Status::Permanent(reason) } else { Status::Recoverable(reason) },
+        );
     }
 }
 
@@ -160,6 +155,8 @@ pub fn client_config(plan: &Plan) -> Result<ClientConfig, BoxError> {
         .set("heartbeat.interval.ms", plan.heartbeat.as_millis().to_string())
         // Partitions move one by one: what is on its way from the others is not read twice.
         .set("partition.assignment.strategy", "cooperative-sticky")
+        // A topic that comes later, or gets more partitions, is noticed then.
+        .set("topic.metadata.refresh.interval.ms", TOPICS_EVERY.as_millis().to_string())
         .set("enable.auto.offset.store", "false")
         .set("enable.auto.commit", "true")
         .set("auto.commit.interval.ms", COMMIT_EVERY.as_millis().to_string())

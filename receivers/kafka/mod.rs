@@ -12,6 +12,7 @@
 //! ```
 //! This file joins, and joins again when the client has failed.
 
+mod check;
 mod client;
 pub mod config;
 mod read;
@@ -20,8 +21,9 @@ mod session;
 pub(crate) mod tests;
 
 use crate::counters::ByReason;
+use check::Plan;
 use client::{Events, Member};
-use config::{Config, Plan};
+use config::Config;
 use lanner_engine::{
     prelude::*,
     telemetry::{Counter, Gauge},

@@ -6,7 +6,7 @@
 //! - OTLP in protobuf stays the bytes that it is; several messages become one request.
 //! - The id of a plain record is made of topic, partition and offset: the same whenever the message is read again.
 
-use super::config::{Plan, Reading};
+use super::check::{Plan, Reading};
 use crate::{
     container::Whole,
     formats::{Records, Source},

@@ -8,8 +8,8 @@
 
 use super::{
     Metrics,
+    check::Plan,
     client::{Events, Member},
-    config::Plan,
     read::{Fetched, Read, read},
 };
 use bytes::Bytes;
@@ -105,7 +105,9 @@ impl Session<'_> {
                     messages.push(message);
                 }
                 Err(error) => {
-                    self.trouble(&error)?;
+                    if is_the_end(&error) {
+                        return Err(End::Failed);
+                    }
                     if messages.is_empty() {
                         sleep(TROUBLE_PAUSE).await;
                     }
@@ -114,11 +116,6 @@ impl Session<'_> {
             }
         }
         Ok(messages)
-    }
-
-    fn trouble(&self, error: &KafkaError) -> Result<(), End> {
-        self.events.trouble(error);
-        if matches!(error, KafkaError::MessageConsumptionFatal(_)) { Err(End::Failed) } else { Ok(()) }
     }
 
     async fn deliver(&mut self, messages: &[Fetched]) -> Result<(), Stopped> {
@@ -173,11 +170,8 @@ impl Session<'_> {
                         // Of a partition that is ours only now.
                         self.pause();
                     }
-                    Err(error) => {
-                        // A client that has failed is noticed again by whoever gathers next.
-                        let _ = self.trouble(&error);
-                        sleep(TROUBLE_PAUSE).await;
-                    }
+                    // A client that has failed is noticed again by whoever gathers next.
+                    Err(_) => sleep(TROUBLE_PAUSE).await,
                 },
             }
         };
@@ -233,6 +227,11 @@ impl Session<'_> {
         let newest = messages.iter().map(|message| message.time).max().unwrap_or(0);
         self.metrics.lag(newest);
     }
+}
+
+/// Whether the client cannot go on. It has told the problem itself.
+fn is_the_end(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageConsumptionFatal(_))
 }
 
 fn fetched(message: &BorrowedMessage<'_>) -> Fetched {

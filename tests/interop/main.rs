@@ -1,4 +1,4 @@
-//! Lanner between counterparts that are not ours: a real Collector, the SDK for Python.
+//! Lanner between counterparts that are not ours: a real Collector, a real Kafka, the SDK for Python.
 //!
 //! `cargo test` leaves this program out, because it needs what the `run.sh` of each folder prepares; `make test-interop`
 //! runs it, and a counterpart that is not there makes it fail.
@@ -10,6 +10,7 @@ mod support;
 
 mod canonical;
 mod collector;
+mod kafka;
 mod python;
 mod requests;
 mod sender;

@@ -155,6 +155,12 @@ impl Books {
         self.0.lock().unwrap().counts.values().max().copied().unwrap_or(0)
     }
 
+    /// What came more than once.
+    pub fn twice(&self) -> BTreeSet<u64> {
+        let seen = self.0.lock().unwrap();
+        seen.counts.iter().filter(|(_, count)| **count > 1).map(|(number, _)| *number).collect()
+    }
+
     pub fn has(&self, number: u64) -> bool {
         self.0.lock().unwrap().counts.contains_key(&number)
     }

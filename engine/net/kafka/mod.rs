@@ -1,15 +1,18 @@
-//! Kafka from the Collector's keys: what the exporter and the receiver `kafka` share about connections.
+//! Kafka from the Collector's keys: what the exporter and the receiver `kafka` share about connections and their
+//! problems.
 //!
 //! Promises: what is checked here needs no Kafka client, so that the engine is built without one; secrets stay secrets up to the
 //! client; a key that the client cannot honour is an error and never ignored.
 
 mod auth;
 mod names;
+mod obstacle;
 #[cfg(test)]
 mod tests;
 
 pub use auth::{AuthConfig, Mechanism, SaslConfig};
 pub use names::{InvalidBroker, InvalidTopic, check_topic};
+pub use obstacle::{Obstacle, Obstacles};
 
 use super::tls::ClientTlsConfig;
 use crate::config::{PlanCx, Secret};

@@ -73,3 +73,25 @@ fn weak_and_incomplete_connections() {
     let (settings, findings) = check(&connection(&brokers, &AuthConfig::default(), Some(&tls)), Ability::Plaintext);
     assert!(findings.is_empty() && settings.is_some_and(|s| s.iter().any(|(_, v)| v.expose() == "plaintext")));
 }
+
+/// Scenario: what the client tells when a certificate is not trusted and when it is, when a password is wrong, and when brokers
+/// are just away.
+/// Guarantee: each problem is told once, with the key to look at; a reason is not hidden by "all brokers are down", which
+/// follows each; after something got through all is news again.
+#[test]
+fn obstacles_are_told_once() {
+    let obstacles = Obstacles::default();
+    let meet =
+        |code, text: &str| obstacles.meet(code, text.to_owned()).map(|told| (told.is_permanent(), told.to_string()));
+    let (down, tls, login, right) = (-187, -181, -169, 30);
+    let (permanent, told) = meet(down, "1/1 brokers are down").unwrap();
+    assert!(!permanent && told.starts_with("1/1 brokers are down; check `brokers`"), "{told}");
+    let (permanent, told) = meet(tls, "certificate verify failed (after 3ms)").unwrap();
+    assert!(permanent && told.contains("; check `tls`"), "{told}");
+    assert_eq!((meet(down, "1/1 brokers are down"), meet(tls, "certificate verify failed (after 4ms)")), (None, None));
+    assert!(obstacles.now().unwrap().to_string().contains("after 3ms"));
+    assert!(meet(login, "invalid credentials").is_some_and(|(_, told)| told.contains("; check `auth.sasl`")));
+    assert!(meet(right, "not authorized").is_some_and(|(permanent, _)| permanent));
+    assert!(obstacles.pass() && !obstacles.pass() && obstacles.now().is_none());
+    assert!(meet(down, "1/1 brokers are down").is_some());
+}

@@ -5,7 +5,7 @@ mod plans;
 #[path = "../../../tests/support/kafka_cluster.rs"]
 mod kafka_cluster;
 
-use super::config::{Config, Plan};
+use super::{check::Plan, config::Config};
 use crate::testing::build_cx;
 use kafka_cluster::{Cluster, Received};
 use lanner_engine::{component::Outcome, prelude::*, testing::planning};
