@@ -15,6 +15,7 @@ pub mod load;
 pub mod oracle;
 pub mod oracle_sink;
 pub mod otlp_sink;
+pub mod port;
 pub mod prometheus;
 pub mod request_sink;
 pub mod scraped;

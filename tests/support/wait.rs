@@ -1,11 +1,9 @@
 //! Bounded polling, for what another process does.
 
-use std::{
-    collections::BTreeSet,
-    net::TcpListener,
-    sync::Mutex,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+/// A port for a program that a test starts.
+pub use super::port::free as free_port;
 
 /// Polls until `check` gives something, for at most `limit`.
 ///
@@ -19,16 +17,5 @@ pub fn until<T>(what: &str, limit: Duration, mut check: impl FnMut() -> Option<T
         }
         assert!(Instant::now() < end, "{what}: not within {limit:?}");
         std::thread::park_timeout(Duration::from_millis(20));
-    }
-}
-
-/// A port that is free now and was not given to anybody in this program before.
-pub fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    loop {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        if GIVEN.lock().unwrap().insert(port) {
-            return port;
-        }
     }
 }
