@@ -2,6 +2,10 @@
 
 #[path = "../tests/support/data.rs"]
 pub mod data;
+#[path = "../tests/support/stopwatch.rs"]
+mod stopwatch;
+
+pub use stopwatch::Stopwatch;
 
 use lanner_engine::net::tls::ServerTlsConfig;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
