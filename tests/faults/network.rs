@@ -9,6 +9,7 @@ use crate::{
         load::{Door, Load, Sender},
         oracle::{Books, Oracle},
         oracle_sink::OracleSink,
+        stopwatch::Stopwatch,
         wait,
     },
 };
@@ -73,7 +74,7 @@ fn d8_an_outage_is_waited_out() {
         (Instant::now() >= end && oracle.count() >= enough).then_some(())
     });
     let (waiting, grown) = (oracle.count(), lanner.rss_kib().saturating_sub(before));
-    let back = Instant::now();
+    let back = Stopwatch::start();
     let sink = OracleSink::listen(port, &oracle, &books);
     wait::until("what waited has arrived", ARRIVAL, || (books.count() >= waiting).then_some(()));
     let drained = back.elapsed();
@@ -111,7 +112,7 @@ fn d11_a_slow_sink_delays_nobody_else() {
     let enough = if long() { 20_000 } else { 1000 };
     wait::until("there was load", ARRIVAL, || (oracle.count() >= enough).then_some(()));
     load.stop();
-    let end = Instant::now();
+    let end = Stopwatch::start();
     books[1..].iter().for_each(|books| oracle.wait_for(books, ARRIVAL));
     let late = end.elapsed();
     assert!(books[0].count() < enough / 2, "one sink is slow: it has {}", books[0].count());
@@ -142,7 +143,7 @@ fn d12_a_dead_connection_is_replaced() {
     sender.send_until_taken(ARRIVAL);
     oracle.wait_for(&books, ARRIVAL);
     proxy.set(Fault::Blackhole);
-    let (start, before) = (Instant::now(), proxy.connections());
+    let (start, before) = (Stopwatch::start(), proxy.connections());
     for _ in 0..20 {
         sender.send_until_taken(ARRIVAL);
     }
