@@ -31,7 +31,9 @@ pub struct Rig {
     pub sinks: Vec<u16>,
     /// What the files of the queues may take.
     pub max_size_mib: u64,
-    /// More keys of every exporter, in YAML's flow form.
+    /// More keys of the receiver `falco_http`, in YAML's flow form.
+    pub receiver: &'static str,
+    /// More keys of every exporter.
     pub exporter: &'static str,
     /// More keys of every queue.
     pub queue: &'static str,
@@ -57,6 +59,7 @@ impl Rig {
             health,
             sinks: sinks.to_owned(),
             max_size_mib: 64,
+            receiver: "",
             exporter: "retry_on_failure: {initial_interval: 50ms, max_interval: 250ms}",
             queue: "num_consumers: 4",
         }
@@ -73,9 +76,9 @@ impl Rig {
     }
 
     pub fn config(&self) -> String {
-        let Self { port, metrics, health, max_size_mib, exporter, queue, .. } = self;
+        let Self { port, metrics, health, max_size_mib, receiver: more, exporter, queue, .. } = self;
         let (receiver, ids) = match self.door {
-            Door::Falco => (format!("falco_http: {{endpoint: 'localhost:{port}'}}"), "falco_http"),
+            Door::Falco => (format!("falco_http: {{endpoint: 'localhost:{port}', {more}}}"), "falco_http"),
             Door::Otlp => (format!("otlp: {{protocols: {{http: {{endpoint: 'localhost:{port}'}}}}}}"), "otlp"),
         };
         let exporters: String = (self.sinks.iter().enumerate())
