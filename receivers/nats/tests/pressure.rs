@@ -33,7 +33,8 @@ async fn a_held_message_is_not_delivered_again() {
     // is longer than a host keeps a processor from it.
     let client = server.client().await;
     let body = json!({"batch": 1, "expires": 13_000_000_000u64}).to_string();
-    let answer = client.request("$JS.API.CONSUMER.MSG.NEXT.FALCO.lanner", body.into()).await.unwrap();
+    let request = async_nats::Request::new().payload(body.into()).timeout(Some(super::SOON));
+    let answer = client.send_request("$JS.API.CONSUMER.MSG.NEXT.FALCO.lanner", request).await.unwrap();
     assert_eq!(answer.status.map(|status| status.as_u16()), Some(408), "{answer:?}");
     running.capture.set(Mood::Taking);
     items(&running, 1).await;
