@@ -2,6 +2,8 @@
 
 #[path = "../tests/support/data.rs"]
 pub mod data;
+#[path = "../tests/support/port.rs"]
+pub mod port;
 #[path = "../tests/support/stopwatch.rs"]
 mod stopwatch;
 

@@ -1,7 +1,7 @@
 //! Scenarios of `prometheus`: real OTLP in, real sockets out, and a real Prometheus that scrapes.
 
 use super::*;
-use crate::testing::Stopwatch;
+use crate::testing::{Stopwatch, port};
 use lanner_engine::{
     component::Request,
     config::{Duration as Span, ListenAddress},

@@ -4,6 +4,8 @@ mod alerts;
 mod certificates;
 #[path = "../../tests/support/data.rs"]
 pub mod data;
+#[path = "../../tests/support/port.rs"]
+pub mod port;
 mod requests;
 mod scratch;
 mod sink;

@@ -3,9 +3,7 @@
 //! It listens on a free port of the loopback interface, belongs to no cluster, keeps its data in a folder of its own and is
 //! killed, by its id, when dropped.
 
-#[path = "port.rs"]
-mod port;
-
+use super::port;
 use std::{
     net::SocketAddr,
     path::PathBuf,

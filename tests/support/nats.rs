@@ -10,9 +10,7 @@
     reason = "shared by tests; what fails there ends the test"
 )]
 
-#[path = "port.rs"]
-mod port;
-
+use super::port;
 use serde_json::{Value as Json, json};
 use std::{
     net::Ipv4Addr,

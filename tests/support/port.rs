@@ -3,7 +3,7 @@
 //! Promises: a port that is given out was free, is given to nobody else on this machine while this program runs, and is none
 //! that the kernel gives to outgoing connections or to whoever asks for any port: those it takes from 32768 upwards, and one
 //! that is free now may be somebody's source port before the program under test has bound it. Crates include this file with
-//! `#[path]`.
+//! `#[path]`, once, and have it beside the servers that they include, which say `super::port`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with the place")]
 
