@@ -103,12 +103,16 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/port.rs"]
+mod port;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::net::TcpStream;
 
     fn free() -> SocketAddr {
-        std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+        SocketAddr::from(([127, 0, 0, 1], port::free()))
     }
 
     /// Scenario: a graph with a listener ends, a client connects, and the next graph has the same address.

@@ -7,15 +7,20 @@ pub mod data;
 #[path = "../../tests/support/fault_proxy.rs"]
 #[allow(dead_code, reason = "these tests need some of its faults")]
 pub mod fault_proxy;
+#[path = "../../tests/support/port.rs"]
+pub mod port;
 mod requests;
 mod scratch;
 mod sink;
+#[path = "../../tests/support/stopwatch.rs"]
+mod stopwatch;
 
 pub use alerts::{alert_request, alerts, broken_request, falco, hostile, hostile_each, records, request_of};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;
 pub use sink::{Answer, Sink, Stuck, answer, body, cut_body, endless_body};
+pub use stopwatch::Stopwatch;
 
 use lanner_engine::prelude::*;
 

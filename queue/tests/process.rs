@@ -93,7 +93,7 @@ fn d1_kill_under_load() {
     let (mut confirmed, mut settled) = (BTreeSet::new(), BTreeSet::new());
     let (started, mut random, mut done) = (Instant::now(), fastrand::Rng::with_seed(1), 0);
     while done < rounds && (done < 5 || started.elapsed() < LONGEST) {
-        kill_one(&dir.log(), done, random.u64(1..120), &mut confirmed, &mut settled);
+        kill_one(&dir.log(), done, random.usize(1..400), &mut confirmed, &mut settled);
         done += 1;
     }
     let (kept, drained, found) = runtime.block_on(async {
@@ -119,7 +119,7 @@ fn d1_kill_under_load() {
 fn kill_one(
     dir: &Path,
     round: u64,
-    after: u64,
+    after: usize,
     confirmed: &mut BTreeSet<(u64, u64)>,
     settled: &mut BTreeSet<(u64, u64)>,
 ) {
@@ -131,7 +131,7 @@ fn kill_one(
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut ready = None;
+    let (mut ready, mut said) = (false, 0);
     // The child is read to its end, so that nothing it said before the kill is missed.
     while let Some(Ok(line)) = lines.next() {
         // The first lines are those of the test harness, and one of them lacks its end.
@@ -139,17 +139,18 @@ fn kill_one(
         let words: Vec<&str> = line.split(' ').collect();
         let id = (words[1].parse().unwrap(), words[2].parse().unwrap());
         match words[0] {
-            "ready" => ready = Some(Instant::now()),
+            "ready" => ready = true,
             "confirmed" => drop(confirmed.insert(id)),
             _ => drop(settled.insert(id)),
         }
-        if ready.is_some_and(|ready| ready.elapsed() >= Duration::from_millis(after)) {
+        said += 1;
+        if ready && said >= after {
             // SIGKILL; killing again does no harm.
             child.kill().unwrap();
         }
     }
     let status = child.wait().unwrap();
-    assert!(ready.is_some() && status.code().is_none(), "the child ended by itself: {status}");
+    assert!(ready && status.code().is_none(), "the child ended by itself: {status}");
 }
 
 /// Everything that waits, with how often it is there.

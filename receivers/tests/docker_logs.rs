@@ -220,7 +220,9 @@ async fn start_at_decides_about_the_past() {
     let new = Running::start(&daemon, "past-", keep).await;
     all.items(2).await;
     new.streaming().await;
-    std::fs::write(go.join("go"), "after\n").unwrap();
+    // At once: a file that is there and still empty would be printed as nothing.
+    std::fs::write(go.join("fresh"), "after\n").unwrap();
+    std::fs::rename(go.join("fresh"), go.join("go")).unwrap();
     all.items(3).await;
     new.items(1).await;
     daemon.docker(&["rm", "--force", "past-running", "past-ended"]);

@@ -10,6 +10,8 @@
 
 #[path = "apiserver/mod.rs"]
 mod apiserver;
+#[path = "../../tests/support/port.rs"]
+mod port;
 #[path = "apiserver/sink.rs"]
 mod sink;
 
@@ -26,7 +28,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use sink::Sink;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -78,11 +80,10 @@ impl Cluster {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
         let identity = (params.signed_by(&key, &issuer).unwrap().pem(), key.serialize_pem());
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         Self {
             ca,
             identity,
-            address: free.local_addr().unwrap(),
+            address: (Ipv4Addr::LOCALHOST, port::free()).into(),
             sink: Arc::new(sink),
             telemetry: Default::default(),
             running: None,

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "tests, helpers included")]
 
+#[path = "../../tests/support/port.rs"]
+mod port;
+
 use async_trait::async_trait;
 use lanner_engine::{
     component::{Admission, Factory, Intake, Planned},
@@ -75,7 +78,7 @@ fn peak() -> Option<usize> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_body_takes_little_memory() {
     const ROUNDS: usize = 100;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = port::free();
     let trial = plan_body(&Factory::receiver::<K8sAudit>(), &format!("endpoint: localhost:{port}"));
     let Some(Planned::Receiver(plan)) = trial.planned else { panic!("{}", trial.rendered()) };
     let cx = BuildCx::new(Kind::Receiver, "k8s_audit".parse().unwrap(), Default::default(), Default::default());

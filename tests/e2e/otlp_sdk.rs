@@ -16,8 +16,11 @@ use opentelemetry_otlp::{
     Compression, LogExporter, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithHttpConfig, WithTonicConfig,
 };
 use opentelemetry_sdk::{Resource, logs::SdkLoggerProvider, metrics::SdkMeterProvider, trace::SdkTracerProvider};
+use std::time::Duration;
 
 const COUNT: usize = 600;
+/// Longer than the SDK takes to send everything; by itself it gives up after five seconds.
+const LONG: Duration = Duration::from_secs(60);
 
 /// How the SDK sends.
 #[derive(Clone, Copy, Debug)]
@@ -129,9 +132,9 @@ fn send(way: Way, grpc: u16, http: u16) {
         span.set_status(Status::error("contained"));
         span.end();
     }
-    logs.shutdown().unwrap();
-    metrics.shutdown().unwrap();
-    traces.shutdown().unwrap();
+    logs.shutdown_with_timeout(LONG).unwrap();
+    metrics.shutdown_with_timeout(LONG).unwrap();
+    traces.shutdown_with_timeout(LONG).unwrap();
 }
 
 fn counts(requests: &Requests) -> [usize; 3] {

@@ -1,7 +1,7 @@
 //! A sink that goes away and comes back (D8, in small).
 
 use crate::support::{curl, lanner::Lanner, otlp_sink::OtlpSink, wait};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 fn alerts(from: usize, count: usize) -> String {
     (from..from + count)
@@ -17,7 +17,7 @@ fn alerts(from: usize, count: usize) -> String {
 /// Guarantee: every accepted alert arrives, none twice (nothing was cut in mid-answer here), and the ledger closes.
 #[test]
 fn d8_everything_accepted_arrives_after_an_outage() {
-    let (port, sink_port) = (wait::free_port(), wait::free_port());
+    let (port, sink_port, own) = (wait::free_port(), wait::free_port(), wait::free_port());
     let lanner = Lanner::start(&format!(
         "receivers: {{falco_http: {{endpoint: 'localhost:{port}'}}}}
 exporters:
@@ -26,7 +26,7 @@ exporters:
     tls: {{insecure: true}}
     retry_on_failure: {{initial_interval: 100ms, max_interval: 500ms}}
 service:
-  telemetry: {{metrics: {{level: none}}}}
+  telemetry: {{metrics: {{readers: [{{pull: {{exporter: {{prometheus: {{host: localhost, port: {own}}}}}}}}}]}}}}
   pipelines: {{logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}}}
 "
     ));
@@ -35,6 +35,11 @@ service:
     (0..20).for_each(|batch| post(batch * 10, 10));
     let sink = OtlpSink::listen(sink_port);
     let mut received = sink.wait_for(200);
+    // The sink goes when Lanner has every answer: a request whose answer is cut is rightly sent again.
+    wait::until("200 are answered", Duration::from_secs(60), || {
+        let page = format!("http://localhost:{own}/metrics");
+        (Lanner::metric(&page, "otelcol_exporter_sent_log_records", "") == 200.0).then_some(())
+    });
     drop(sink);
     (20..40).for_each(|batch| post(batch * 10, 10));
     let sink = OtlpSink::listen(sink_port);

@@ -3,6 +3,7 @@
 use crate::support::{
     lanner::{Lanner, TempDir},
     otlp_sink::OtlpSink,
+    stopwatch::Stopwatch,
     wait,
 };
 use rusqlite::{Connection, types::FromSql};
@@ -21,6 +22,8 @@ use std::{
 /// How often Lanner is killed.
 const KILLS: usize = 12;
 const SENDERS: usize = 4;
+/// How long Falco's requests are held.
+const HOLD: Duration = Duration::from_millis(1500);
 /// Alerts of a request.
 const BATCH: usize = 10;
 
@@ -159,14 +162,18 @@ fn x8_a_stalled_database_does_not_stop_others() {
     let (dir, port, sink) = (TempDir::new(), wait::free_port(), OtlpSink::start());
     let path = dir.path().join("events.db");
     let other = format!("exporters:\n  otlp_grpc: {{endpoint: '{}', tls: {{insecure: true}}}}\n", sink.endpoint());
+    // Held for as long as it takes, and timed here: Falco's own hold goes by the clock of the machine.
     let config = config(port, dir.path())
+        .replace(&format!("endpoint: 'localhost:{port}'"), &format!("endpoint: 'localhost:{port}', hold: 30s"))
         .replace("exporters:\n", &other)
         .replace("exporters: [sqlite]", "exporters: [sqlite, otlp_grpc]");
     let lanner = Lanner::start(&config);
     let holder = Connection::open(&path).unwrap();
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     for round in 0..30 {
+        let watch = Stopwatch::start();
         assert!(post(port, &alerts(round * BATCH)), "alerts {round}");
+        assert!(watch.elapsed() < HOLD, "alerts {round}: {:?}", watch.elapsed());
     }
     sink.wait_for(30 * BATCH);
     let there: i64 = ask(&path, "SELECT count(*) FROM events");

@@ -8,13 +8,11 @@ use crate::{
         load::{Door, Load, Sender},
         oracle::{Books, Oracle},
         oracle_sink::{Mood, OracleSink},
+        stopwatch::Stopwatch,
         strace, wait,
     },
 };
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
 /// The bound of D1 for a start.
 const READY: Duration = Duration::from_secs(2);
@@ -37,12 +35,12 @@ fn d1_kill_under_load() {
     let load = Load::start(rig.door, rig.port, &oracle, SENDERS, RATE);
     let mut starts = Vec::new();
     for round in 0..rounds {
-        let started = Instant::now();
+        let started = Stopwatch::start();
         let lanner = rig.start();
         starts.push(started.elapsed());
         // From a kill in the middle of the first acknowledgements to one in the midst of steady work.
-        let moment = Duration::from_millis(50 + round * 379 % 700);
-        std::thread::park_timeout(moment);
+        let enough = oracle.count() + 1 + round * 379 % 1000;
+        wait::until("events are acknowledged", ARRIVAL, || (oracle.count() >= enough).then_some(()));
         lanner.kill();
     }
     let lanner = rig.start();

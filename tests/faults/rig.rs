@@ -31,6 +31,8 @@ pub struct Rig {
     pub sinks: Vec<u16>,
     /// What the files of the queues may take.
     pub max_size_mib: u64,
+    /// More keys of the receiver `falco_http`, in YAML's flow form.
+    pub receiver: &'static str,
     /// The type of every exporter.
     pub kind: &'static str,
     /// How it is told a sink's port, in YAML's flow form.
@@ -63,6 +65,7 @@ impl Rig {
             max_size_mib: 64,
             kind: "otlp_grpc",
             target: Box::new(|port| format!("endpoint: 'localhost:{port}', tls: {{insecure: true}}")),
+            receiver: "",
             exporter: "retry_on_failure: {initial_interval: 50ms, max_interval: 250ms}",
             queue: "num_consumers: 4",
         }
@@ -79,9 +82,9 @@ impl Rig {
     }
 
     pub fn config(&self) -> String {
-        let Self { port, metrics, health, max_size_mib, kind, target, exporter, queue, .. } = self;
+        let Self { port, metrics, health, max_size_mib, receiver: more, kind, target, exporter, queue, .. } = self;
         let (receiver, ids) = match self.door {
-            Door::Falco => (format!("falco_http: {{endpoint: 'localhost:{port}'}}"), "falco_http"),
+            Door::Falco => (format!("falco_http: {{endpoint: 'localhost:{port}', {more}}}"), "falco_http"),
             Door::Otlp => (format!("otlp: {{protocols: {{http: {{endpoint: 'localhost:{port}'}}}}}}"), "otlp"),
         };
         let exporters: String = (self.sinks.iter().enumerate())

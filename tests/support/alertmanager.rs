@@ -3,8 +3,9 @@
 //! It listens on a free port of the loopback interface, belongs to no cluster, keeps its data in a folder of its own and is
 //! killed, by its id, when dropped.
 
+use super::port;
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -42,7 +43,7 @@ impl AlertmanagerServer {
     /// Starts a server; returns once it is ready. `None` where there is no such program.
     pub async fn start() -> Option<Self> {
         program()?;
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
+        let port = port::free();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let folder = std::env::temp_dir().join(format!("lanner-alertmanager-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder");

@@ -126,7 +126,8 @@ impl Dockerd {
     fn stop(&mut self) {
         let pid = self.child.id().to_string();
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
-        let deadline = Instant::now() + Duration::from_secs(20);
+        // The shells in its containers do not listen to it, and get ten seconds.
+        let deadline = Instant::now() + Duration::from_secs(60);
         while self.child.try_wait().is_ok_and(|status| status.is_none()) && Instant::now() < deadline {
             park_timeout(Duration::from_millis(50));
         }

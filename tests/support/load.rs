@@ -1,6 +1,6 @@
 //! Senders of the oracle's events: each has one request in flight and a new connection after each failure.
 
-use super::{connection::Connection, oracle::Oracle, wait};
+use super::{connection::Connection, oracle::Oracle, stopwatch::Stopwatch, wait};
 use lanner_proto::{
     collector::logs::v1::ExportLogsServiceRequest,
     common::v1::{AnyValue, any_value::Value},
@@ -105,8 +105,15 @@ impl Sender {
 /// Senders in the background. Stopped when dropped.
 pub struct Load {
     over: Arc<AtomicBool>,
-    /// Each gives the numbers of what was acknowledged, in order.
-    threads: Vec<JoinHandle<Vec<u64>>>,
+    threads: Vec<JoinHandle<Sent>>,
+}
+
+/// What a sender has sent.
+pub struct Sent {
+    /// The numbers of what was acknowledged, in order.
+    pub taken: Vec<u64>,
+    /// The longest time to an answer, as the machine gave it.
+    pub slowest: Duration,
 }
 
 /// After a failed attempt.
@@ -120,23 +127,25 @@ impl Load {
         let thread = |_| {
             let (over, mut sender) = (Arc::clone(&over), Sender::new(door, port, oracle));
             std::thread::spawn(move || {
-                let (mut next, mut taken) = (Instant::now(), Vec::new());
+                let (mut next, mut taken, mut slowest) = (Instant::now(), Vec::new(), Duration::ZERO);
                 while !over.load(SeqCst) {
+                    let watch = Stopwatch::start();
                     let sent = sender.send();
+                    slowest = slowest.max(watch.elapsed());
                     let pause = if sent.is_some() { Duration::ZERO } else { BREATH };
                     taken.extend(sent);
                     next = (next + gap).max(Instant::now() + pause);
                     std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
                 }
-                taken
+                Sent { taken, slowest }
             })
         };
         let threads = (0..senders).map(thread).collect();
         Self { over, threads }
     }
 
-    /// Returns when every sender has its last answer: what was acknowledged to each, in order.
-    pub fn stop(mut self) -> Vec<Vec<u64>> {
+    /// Returns when every sender has its last answer.
+    pub fn stop(mut self) -> Vec<Sent> {
         self.over.store(true, SeqCst);
         self.threads.drain(..).map(|thread| thread.join().unwrap()).collect()
     }

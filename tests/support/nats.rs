@@ -10,13 +10,12 @@
     reason = "shared by tests; what fails there ends the test"
 )]
 
+use super::port;
 use serde_json::{Value as Json, json};
 use std::{
-    collections::BTreeSet,
-    net::{Ipv4Addr, TcpListener},
+    net::Ipv4Addr,
     path::PathBuf,
     process::Stdio,
-    sync::Mutex,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -70,20 +69,6 @@ fn program() -> Option<&'static str> {
         eprintln!("SKIPPED: nats-server is not installed");
     }
     found
-}
-
-/// A free port below those that the kernel gives to outgoing connections, which could take it while the server is away.
-fn free_port() -> u16 {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
-    let start = std::process::id() as u16;
-    let candidates = (0..10_000u16).map(|step| 20_000 + start.wrapping_add(step.wrapping_mul(7919)) % 12_000);
-    for port in candidates {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        if free && GIVEN.lock().unwrap().insert(port) {
-            return port;
-        }
-    }
-    panic!("no free port");
 }
 
 impl NatsServer {
@@ -210,7 +195,7 @@ impl Drop for NatsServer {
 
 /// A free port and a folder.
 fn place() -> (u16, PathBuf) {
-    let port = free_port();
+    let port = port::free();
     let folder = std::env::temp_dir().join(format!("lanner-nats-{}-{port}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     (port, folder)

@@ -6,7 +6,7 @@ use std::{
     net::TcpStream,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     thread::JoinHandle,
     time::Duration,
@@ -20,6 +20,7 @@ const GAP: Duration = Duration::from_millis(2);
 /// Running senders.
 pub struct Storm {
     over: Arc<AtomicBool>,
+    accepted: Arc<AtomicU64>,
     senders: Vec<JoinHandle<Sent>>,
 }
 
@@ -38,13 +39,18 @@ impl Storm {
     /// So many senders, each on a connection that it keeps as long as it may. With `until_refused` a sender ends at the
     /// first connection that is refused.
     pub fn start(port: u16, senders: usize, until_refused: bool) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let (over, accepted) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let sender = |name: usize| {
-            let over = Arc::clone(&over);
-            std::thread::spawn(move || send(port, name, until_refused, &over))
+            let (over, accepted) = (Arc::clone(&over), Arc::clone(&accepted));
+            std::thread::spawn(move || send(port, name, until_refused, &over, &accepted))
         };
         let senders = (0..senders).map(sender).collect();
-        Self { over, senders }
+        Self { over, accepted, senders }
+    }
+
+    /// How many alerts were answered 200 so far.
+    pub fn accepted(&self) -> u64 {
+        self.accepted.load(Relaxed)
     }
 
     /// Ends the senders.
@@ -79,7 +85,7 @@ impl Sent {
     }
 }
 
-fn send(port: u16, name: usize, until_refused: bool, over: &AtomicBool) -> Sent {
+fn send(port: u16, name: usize, until_refused: bool, over: &AtomicBool, accepted: &AtomicU64) -> Sent {
     let (mut sent, mut connection, mut number) = (Sent::default(), None::<TcpStream>, 0_u64);
     while !over.load(Relaxed) {
         let stream = match connection.take() {
@@ -101,6 +107,7 @@ fn send(port: u16, name: usize, until_refused: bool, over: &AtomicBool) -> Sent 
         match post(&stream, &body, number) {
             Some((200, keep)) => {
                 sent.accepted.insert(body);
+                accepted.fetch_add(1, Relaxed);
                 number += 1;
                 connection = keep.then_some(stream);
             }

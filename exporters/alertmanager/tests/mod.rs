@@ -9,7 +9,7 @@ use super::{
     Alertmanager,
     config::{Config, Plan},
 };
-use crate::testing::{Sink, build_cx};
+use crate::testing::{Sink, build_cx, port};
 use lanner_engine::{prelude::*, testing::planning};
 use serde_json::{Value as Json, json};
 

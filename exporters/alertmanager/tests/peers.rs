@@ -75,7 +75,7 @@ async fn what_fires_is_sent_again() {
         answer(200, "")
     })
     .await;
-    let config = json!({"endpoints": endpoints(&[&sink]), "resend_interval": "1s", "resolve_after": "10s"});
+    let config = json!({"endpoints": endpoints(&[&sink]), "resend_interval": "1s", "resolve_after": "60s"});
     let exporter: Arc<dyn Exporter> = exporter(config).await.into();
     assert_eq!(exporter.export(&alert_request(&[alert("A", "x")])).await, Outcome::Delivered);
     let drain = Drain::new();

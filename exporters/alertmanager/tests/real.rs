@@ -10,14 +10,14 @@ fn has(alerts: &[Json], rule: &str) -> bool {
     alerts.iter().any(|alert| alert["labels"]["alertname"] == rule)
 }
 
-/// Scenario: alerts, a hostile one among them, with the shortest life; then a restart, which forgets everything.
+/// Scenario: alerts, a hostile one among them, with a short life; then a restart, which forgets everything.
 /// Guarantee: all are active with their labels and annotations; after the restart they are active again without a new event;
 /// without another one they end.
 #[tokio::test]
 async fn alerts_appear_survive_a_restart_and_end() {
     let Some(mut server) = AlertmanagerServer::start().await else { return };
     let config = json!({
-        "endpoints": [format!("http://{}", server.address)], "resend_interval": "1s", "resolve_after": "12s",
+        "endpoints": [format!("http://{}", server.address)], "resend_interval": "1s", "resolve_after": "25s",
     });
     let exporter: Arc<dyn Exporter> = exporter(config).await.into();
     let drain = Drain::new();

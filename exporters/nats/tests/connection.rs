@@ -57,12 +57,13 @@ async fn the_connection_comes_back() {
 async fn only_an_acknowledgement_counts() {
     let Some(server) = NatsServer::start().await else { return };
     let client = server.client().await;
-    let exporter = exporter(&server, json!({"subject": "one", "ack_timeout": "300ms"})).await;
+    let impatient = exporter(&server, json!({"subject": "one", "ack_timeout": "300ms"})).await;
+    let exporter = exporter(&server, json!({"subject": "one", "ack_timeout": "30s"})).await;
     let silent = client.subscribe("one").await.unwrap();
     // Its answer says that the server has seen what was sent before.
     let known = async || drop(super::server::ask(&client, "INFO", &Json::Null).await);
     known().await;
-    assert_retry(&export(&*exporter).await, "no answer within 300ms");
+    assert_retry(&export(&*impatient).await, "no answer within 300ms");
     drop(silent);
 
     let (mut chatty, answering) = (client.subscribe("one").await.unwrap(), client.clone());
@@ -219,17 +220,17 @@ async fn tls_is_mutual_where_asked_for() {
                 "tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", verify: {verify} }}"
             ))
             .await;
-        let with = async |scheme: &str, tls: &Json| {
+        let with = async |scheme: &str, tls: &Json, patience: &str| {
             let servers = [format!("{scheme}://127.0.0.1:{}", server.port)];
-            let config = json!({"subject": "one", "servers": servers, "tls": tls, "ack_timeout": "2s"});
+            let config = json!({"subject": "one", "servers": servers, "tls": tls, "ack_timeout": patience});
             export(&*built(config, &build_cx()).await).await
         };
         for tls in good {
-            assert_eq!(with("tls", tls).await, Outcome::Delivered);
-            assert_eq!(with("nats", tls).await, Outcome::Delivered);
+            assert_eq!(with("tls", tls, "30s").await, Outcome::Delivered);
+            assert_eq!(with("nats", tls, "30s").await, Outcome::Delivered);
         }
         for tls in bad {
-            assert_retry(&with("tls", tls).await, "no connection to NATS");
+            assert_retry(&with("tls", tls, "2s").await, "no connection to NATS");
         }
     }
 }
@@ -252,9 +253,9 @@ async fn tls_is_not_given_up() {
 async fn drain_ends_it() {
     let Some(mut server) = NatsServer::start().await else { return };
     server.make_stream("ONE", &["one"], json!({})).await;
-    for away in [false, true] {
+    for (away, patience) in [(false, "30s"), (true, "200ms")] {
         let exporter: Arc<dyn Exporter> =
-            exporter(&server, json!({"subject": "one", "ack_timeout": "200ms"})).await.into();
+            exporter(&server, json!({"subject": "one", "ack_timeout": patience})).await.into();
         if away {
             server.kill().await;
         }

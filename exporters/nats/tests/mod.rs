@@ -7,7 +7,7 @@ mod subjects;
 mod x7;
 
 use super::{Nats, Plan, config::Config};
-use crate::testing::build_cx;
+use crate::testing::{build_cx, port};
 use lanner_engine::{prelude::*, testing::planning};
 use serde_json::{Value as Json, json};
 use server::NatsServer;

@@ -26,9 +26,11 @@ impl Folder {
         Self(path)
     }
 
-    /// Writes a file.
+    /// Writes a file, at once: the processor may be reading just now. A name with a dot in front is no rule file.
     pub fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.0.join(name), text).unwrap();
+        let fresh = self.0.join(".fresh");
+        std::fs::write(&fresh, text).unwrap();
+        std::fs::rename(fresh, self.0.join(name)).unwrap();
     }
 
     /// Takes a file away.

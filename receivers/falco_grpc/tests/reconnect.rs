@@ -4,10 +4,12 @@ use super::{
     fake_falco::{FakeFalco, alert},
     running::{Running, config},
 };
-use crate::falco_grpc::{Config, Method};
+use crate::{
+    falco_grpc::{Config, Method},
+    testing::Stopwatch,
+};
 use lanner_engine::{telemetry::Status, testing::Mood};
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// The bound of F3.
 const BACK: Duration = Duration::from_secs(5);
@@ -24,7 +26,7 @@ async fn an_ok_is_no_reason_to_stay_away() {
     falco.push(alert(0));
     lanner.items(1).await;
     falco.end_streams();
-    let start = Instant::now();
+    let start = Stopwatch::start();
     falco.push(alert(1));
     lanner.items(2).await;
     assert!(start.elapsed() < BACK);
@@ -44,7 +46,7 @@ async fn a_cut_is_a_gap() {
         lanner.items(1).await;
         if method == Method::Sub {
             falco.cut();
-            let start = Instant::now();
+            let start = Stopwatch::start();
             falco.push(alert(1));
             lanner.items(2).await;
             assert!(start.elapsed() < BACK);
@@ -60,7 +62,7 @@ async fn a_cut_is_a_gap() {
         tokio::time::timeout(super::SOON, lanner.capture.waiting(1)).await.unwrap();
         super::pressure::at_rest(&falco).await;
         falco.cut();
-        let start = Instant::now();
+        let start = Stopwatch::start();
         lanner.capture.set(Mood::Taking);
         falco.push(alert(20_000));
         while !lanner.numbers().contains(&20_000) {
@@ -93,7 +95,7 @@ async fn a_restart_is_survived() {
     assert!(matches!(status, Status::Recoverable(_)));
     falco.push(alert(1));
     falco.listen();
-    let start = Instant::now();
+    let start = Stopwatch::start();
     lanner.items(2).await;
     assert!(start.elapsed() < BACK, "{:?}", start.elapsed());
     lanner.status(|status| *status == Status::Ok).await;

@@ -9,6 +9,7 @@ mod restart;
 pub(crate) mod server;
 
 use super::Nats;
+use crate::testing::port;
 use lanner_engine::{
     component::Factory,
     testing::{Mood, receiver::Running},

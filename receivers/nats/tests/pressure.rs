@@ -26,13 +26,15 @@ async fn it_is_acknowledged_after_it_was_taken() {
 #[tokio::test]
 async fn a_held_message_is_not_delivered_again() {
     let Some(server) = server().await else { return };
-    let mut running = stuck(&server, json!({"encoding": "text", "hold": "300ms", "ack_wait": "900ms"})).await;
+    let mut running = stuck(&server, json!({"encoding": "text", "hold": "300ms", "ack_wait": "4s"})).await;
     fill(&server, ["one"]).await;
     timeout(super::SOON, running.capture.waiting(1)).await.unwrap();
-    // Another member of the consumer waits four seconds for it.
+    // Another member of the consumer waits 13 seconds for it. The receiver has over two seconds to show that it lives, which
+    // is longer than a host keeps a processor from it.
     let client = server.client().await;
-    let body = json!({"batch": 1, "expires": 4_000_000_000u64}).to_string();
-    let answer = client.request("$JS.API.CONSUMER.MSG.NEXT.FALCO.lanner", body.into()).await.unwrap();
+    let body = json!({"batch": 1, "expires": 13_000_000_000u64}).to_string();
+    let request = async_nats::Request::new().payload(body.into()).timeout(Some(super::SOON));
+    let answer = client.send_request("$JS.API.CONSUMER.MSG.NEXT.FALCO.lanner", request).await.unwrap();
     assert_eq!(answer.status.map(|status| status.as_u16()), Some(408), "{answer:?}");
     running.capture.set(Mood::Taking);
     items(&running, 1).await;
