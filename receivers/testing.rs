@@ -4,10 +4,6 @@
 pub mod data;
 #[path = "../tests/support/port.rs"]
 pub mod port;
-#[path = "../tests/support/stopwatch.rs"]
-mod stopwatch;
-
-pub use stopwatch::Stopwatch;
 
 use lanner_engine::net::tls::ServerTlsConfig;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};

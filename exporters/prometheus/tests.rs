@@ -1,7 +1,7 @@
 //! Scenarios of `prometheus`: real OTLP in, real sockets out, and a real Prometheus that scrapes.
 
 use super::*;
-use crate::testing::{Stopwatch, port};
+use crate::testing::port;
 use lanner_engine::{
     component::Request,
     config::{Duration as Span, ListenAddress},
@@ -189,7 +189,7 @@ async fn x9_series_are_bounded_and_scrapes_quick() {
     assert_eq!(bench.own("lanner_prometheus_points", "series_limit") as usize, rejected);
     assert_eq!(bench.own("lanner_prometheus_points", ""), many as i64);
     assert_eq!(bench.own("lanner_prometheus_series", ""), 2000);
-    let begin = Stopwatch::start();
+    let begin = std::time::Instant::now();
     let page = bench.scrape().await;
     let took = begin.elapsed();
     println!("scrape of 2000 series: {took:?}, {} bytes", page.len());

@@ -12,15 +12,12 @@ pub mod port;
 mod requests;
 mod scratch;
 mod sink;
-#[path = "../../tests/support/stopwatch.rs"]
-mod stopwatch;
 
 pub use alerts::{alert_request, alerts, broken_request, falco, hostile, hostile_each, records, request_of};
 pub use certificates::Authority;
 pub use requests::{logs, metrics, traces};
 pub use scratch::Scratch;
 pub use sink::{Answer, Sink, Stuck, answer, body, cut_body, endless_body};
-pub use stopwatch::Stopwatch;
 
 use lanner_engine::prelude::*;
 

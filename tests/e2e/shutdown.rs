@@ -4,11 +4,10 @@ use crate::support::{
     curl,
     lanner::{Lanner, TempDir},
     otlp_sink::OtlpSink,
-    stopwatch::Stopwatch,
     storm::Storm,
     wait,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ALERT: &str = r#"{"rule":"R","priority":"Error","time":"2026-01-01T00:00:00Z","output":"o","output_fields":{}}"#;
 
@@ -45,7 +44,7 @@ fn d14_a_dead_sink_does_not_hold_the_drain_beyond_its_deadline() {
     let port = wait::free_port();
     let mut lanner = Lanner::start(&config(port, &format!("localhost:{}", wait::free_port())));
     assert_eq!(curl::post(&format!("http://localhost:{port}/"), ALERT.as_bytes(), &[]).0, 200);
-    let started = Stopwatch::start();
+    let started = Instant::now();
     lanner.signal("INT");
     let (status, stderr) = lanner.wait(Duration::from_secs(20));
     assert!(status.success(), "{status}");
@@ -70,7 +69,7 @@ fn d14_sigterm_with_a_dead_sink() {
     let mut lanner = Lanner::start_with(dir, &args);
     let storm = Storm::start(port, 4, true);
     wait::until("alerts wait", Duration::from_secs(30), || (storm.accepted() > 100).then_some(()));
-    let asked = Stopwatch::start();
+    let asked = Instant::now();
     lanner.signal("TERM");
     let (status, stderr) = lanner.wait(Duration::from_secs(20));
     assert!(status.success(), "{status}:\n{stderr}");
@@ -95,7 +94,7 @@ fn a_second_signal_exits() {
     assert_eq!(curl::post(&format!("http://localhost:{port}/"), ALERT.as_bytes(), &[]).0, 200);
     lanner.signal("TERM");
     wait::until("the drain begins", Duration::from_secs(5), || lanner.stderr().contains("Stopping").then_some(()));
-    let started = Stopwatch::start();
+    let started = Instant::now();
     lanner.signal("TERM");
     let (status, _) = lanner.wait(Duration::from_secs(5));
     assert_eq!(status.code(), Some(143));

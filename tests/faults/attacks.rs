@@ -2,12 +2,12 @@
 
 use crate::{
     long,
-    support::{connection::Connection, lanner::Lanner, otlp_sink::OtlpSink, stopwatch::Stopwatch, wait},
+    support::{connection::Connection, lanner::Lanner, otlp_sink::OtlpSink, wait},
 };
 use std::{
     io::{Read, Write},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 const MIB: usize = 1 << 20;
@@ -49,7 +49,7 @@ service:
 
     /// A good alert passes: to the end of the pipeline, and soon.
     fn probe(&self) -> Duration {
-        let (start, before) = (Stopwatch::start(), self.sink.received().len());
+        let (start, before) = (Instant::now(), self.sink.received().len());
         let alert =
             br#"{"rule":"Good","priority":"Notice","time":"2026-01-01T00:00:00Z","output":"fine","output_fields":{}}"#;
         assert_eq!(post(self.falco, "/", "", alert), Some(200));
@@ -92,7 +92,7 @@ fn s1_bombs_at_every_door() {
         (doors.audit, "/k8s-audit", "gzip, gzip", gzip(&gigabyte), 415),
     ];
     for (port, path, encoding, bomb, expected) in &bombs {
-        let start = Stopwatch::start();
+        let start = Instant::now();
         let status = post(*port, path, &format!("Content-Encoding: {encoding}\r\n"), bomb);
         let (took, more) = (start.elapsed(), doors.lanner.peak_rss_kib().saturating_sub(before));
         println!("{path} {encoding}: {} KiB, {status:?} after {took:.0?}, {more} KiB more", bomb.len() >> 10);
@@ -138,7 +138,7 @@ fn s2_s14_odd_json_at_every_door() {
         for frame in &frames {
             for value in &values {
                 let body = frame.replace('@', value);
-                let start = Stopwatch::start();
+                let start = Instant::now();
                 let status = post(port, path, "", body.as_bytes());
                 let status = status.unwrap_or_else(|| panic!("{path}: no answer to {:.200}", body));
                 assert!((200..500).contains(&status), "{path}: {status} to {:.200}", body);
@@ -190,7 +190,7 @@ fn flood(port: u16, time: Duration, mut next: impl FnMut(u32) -> Vec<u8>) -> (bo
         is_told_to_go(&said)
     });
     let hello = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &frame(SETTINGS, 0, 0, &[])].concat();
-    let (watch, mut sent, mut closed) = (Stopwatch::start(), 0, stream.write_all(&hello).is_err());
+    let (watch, mut sent, mut closed) = (Instant::now(), 0, stream.write_all(&hello).is_err());
     while !closed && watch.elapsed() < time {
         let many: Vec<u8> = (0..64).flat_map(|index| next(sent + index)).collect();
         match stream.write_all(&many) {

@@ -8,11 +8,13 @@ use crate::{
         load::{Door, Load, Sender},
         oracle::{Books, Oracle},
         oracle_sink::{Mood, OracleSink},
-        stopwatch::Stopwatch,
         strace, wait,
     },
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// The bound of D1 for a start.
 const READY: Duration = Duration::from_secs(2);
@@ -35,7 +37,7 @@ fn d1_kill_under_load() {
     let load = Load::start(rig.door, rig.port, &oracle, SENDERS, RATE);
     let mut starts = Vec::new();
     for round in 0..rounds {
-        let started = Stopwatch::start();
+        let started = Instant::now();
         let lanner = rig.start();
         starts.push(started.elapsed());
         // From a kill in the middle of the first acknowledgements to one in the midst of steady work.

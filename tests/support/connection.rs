@@ -1,6 +1,5 @@
 //! A keep-alive HTTP/1.1 connection that posts one body at a time.
 
-use super::stopwatch::Stopwatch;
 use std::{
     io::{self, Read, Write},
     net::TcpStream,
@@ -9,8 +8,6 @@ use std::{
 
 /// Falco waits for ever; a test does not.
 const LIMIT: Duration = Duration::from_secs(10);
-/// How often it looks whether it has waited long enough.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// One connection to a receiver on this machine. After an error it is of no use.
 pub struct Connection {
@@ -28,12 +25,9 @@ impl Connection {
         let length = body.len();
         let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Content-Length: {length}\r\n\r\n");
         self.stream.write_all(&[head.as_bytes(), body].concat())?;
-        let (mut text, mut part, watch) = (String::new(), [0; 1024], Stopwatch::start());
+        let (mut text, mut part) = (String::new(), [0; 1024]);
         while !is_whole(&text) {
-            let read = match self.stream.read(&mut part) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock && watch.elapsed() < LIMIT => continue,
-                read => read?,
-            };
+            let read = self.stream.read(&mut part)?;
             if read == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
@@ -49,7 +43,7 @@ impl Connection {
 fn connect(port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(LOOK))?;
+    stream.set_read_timeout(Some(LIMIT))?;
     Ok(stream)
 }
 

@@ -1,7 +1,6 @@
-//! A Falco as its HTTP output sends: one connection, one alert at a time, and no eye for statuses. Its load and what it sees
-//! of answers are measured in the time that the machine gives: what is promised to Falco is promised by the program.
+//! A Falco as its HTTP output sends: one connection, one alert at a time, and no eye for statuses.
 
-use super::{connection::Connection, stopwatch::Stopwatch};
+use super::connection::Connection;
 use std::time::{Duration, Instant};
 
 /// On a busy machine a Falco catches up with what it owes, but not with more than this.
@@ -19,10 +18,8 @@ pub struct Falco {
 pub struct Seen {
     pub accepted: u64,
     pub refused: u64,
-    /// How long every answer took, in order.
+    /// Of every answer, in order.
     pub times: Vec<Duration>,
-    /// The same by the clock of the wall: never less.
-    pub by_clock: Vec<Duration>,
 }
 
 impl Falco {
@@ -43,61 +40,43 @@ impl Falco {
         self.connection.post("/", headers, body.as_bytes()).unwrap()
     }
 
-    /// Posts an alert every `gap` for so long, each after the answer to the one before.
-    pub fn storm(mut self, gap: Duration, time: Duration) -> Seen {
-        let (mut seen, mut next, storm) = (Seen::default(), Duration::ZERO, Stopwatch::start());
-        loop {
-            let now = storm.elapsed();
-            if now >= time {
-                return seen;
-            }
-            if now < next {
-                std::thread::park_timeout(next - now);
-                continue;
-            }
-            let (watch, start) = (Stopwatch::start(), Instant::now());
+    /// Posts an alert every `gap` until `end`, each after the answer to the one before.
+    pub fn storm(mut self, gap: Duration, end: Instant) -> Seen {
+        let (mut seen, mut next) = (Seen::default(), Instant::now());
+        while Instant::now() < end {
+            let start = Instant::now();
             match self.alert() {
                 200 => seen.accepted += 1,
                 503 => seen.refused += 1,
                 other => panic!("answered {other}"),
             }
-            seen.times.push(watch.elapsed());
-            seen.by_clock.push(start.elapsed());
-            next = (next + gap).max(storm.elapsed().saturating_sub(OWED));
+            seen.times.push(start.elapsed());
+            next += gap;
+            std::thread::park_timeout(next.saturating_duration_since(Instant::now()));
+            next = next.max(Instant::now() - OWED);
         }
+        seen
     }
 }
 
 /// Several Falcos that share `rate` alerts a second for this time.
 pub fn storm(port: u16, falcos: u64, rate: u64, time: Duration) -> Seen {
-    let gap = Duration::from_micros(1_000_000 * falcos / rate);
+    let (gap, end) = (Duration::from_micros(1_000_000 * falcos / rate), Instant::now() + time);
     let falcos: Vec<_> =
-        (0..falcos).map(|name| std::thread::spawn(move || Falco::connect(port, name).storm(gap, time))).collect();
+        (0..falcos).map(|name| std::thread::spawn(move || Falco::connect(port, name).storm(gap, end))).collect();
     falcos.into_iter().map(|falco| falco.join().unwrap()).fold(Seen::default(), Seen::and)
 }
 
 impl Seen {
     fn and(mut self, other: Self) -> Self {
-        self.accepted += other.accepted;
-        self.refused += other.refused;
         self.times.extend(other.times);
-        self.by_clock.extend(other.by_clock);
-        self
+        Self { accepted: self.accepted + other.accepted, refused: self.refused + other.refused, times: self.times }
     }
 
     /// The time within which `permille` of a thousand answers came.
     pub fn within(&self, permille: usize) -> Duration {
-        rank(&self.times, permille)
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        times[(times.len() * permille / 1000).min(times.len() - 1)]
     }
-
-    /// The same by the clock of the wall.
-    pub fn within_by_clock(&self, permille: usize) -> Duration {
-        rank(&self.by_clock, permille)
-    }
-}
-
-fn rank(times: &[Duration], permille: usize) -> Duration {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    times[(times.len() * permille / 1000).min(times.len() - 1)]
 }

@@ -1,6 +1,6 @@
 //! Senders of the oracle's events: each has one request in flight and a new connection after each failure.
 
-use super::{connection::Connection, oracle::Oracle, stopwatch::Stopwatch, wait};
+use super::{connection::Connection, oracle::Oracle, wait};
 use lanner_proto::{
     collector::logs::v1::ExportLogsServiceRequest,
     common::v1::{AnyValue, any_value::Value},
@@ -112,7 +112,7 @@ pub struct Load {
 pub struct Sent {
     /// The numbers of what was acknowledged, in order.
     pub taken: Vec<u64>,
-    /// The longest time to an answer, as the machine gave it.
+    /// The longest time to an answer.
     pub slowest: Duration,
 }
 
@@ -129,7 +129,7 @@ impl Load {
             std::thread::spawn(move || {
                 let (mut next, mut taken, mut slowest) = (Instant::now(), Vec::new(), Duration::ZERO);
                 while !over.load(SeqCst) {
-                    let watch = Stopwatch::start();
+                    let watch = Instant::now();
                     let sent = sender.send();
                     slowest = slowest.max(watch.elapsed());
                     let pause = if sent.is_some() { Duration::ZERO } else { BREATH };

@@ -20,7 +20,6 @@ pub mod port;
 pub mod prometheus;
 pub mod request_sink;
 pub mod scraped;
-pub mod stopwatch;
 pub mod storm;
 pub mod strace;
 pub mod surroundings;

@@ -5,14 +5,11 @@ use super::{
     fake_falco::{FakeFalco, alert},
     running::Running,
 };
-use crate::{
-    falco_grpc::{client::WINDOW, session::BATCH},
-    testing::Stopwatch,
-};
+use crate::falco_grpc::{client::WINDOW, session::BATCH};
 use lanner_engine::testing::Mood;
 use prost::Message;
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// More than this many small alerts can not be on their way: a batch, the window, and what the server's side of the
 /// connection holds (hyper's send buffer of up to 400 KiB and tonic's of 32 KiB).
@@ -21,13 +18,13 @@ pub const ON_THE_WAY: usize = BATCH + ((WINDOW as usize + (400 << 10) + (32 << 1
 /// Waits until the server cannot write any more. A server that can writes at once, so that a third of a second without a
 /// change means rest.
 pub async fn at_rest(falco: &FakeFalco) {
-    let (mut written, mut since) = (falco.written(), Stopwatch::start());
-    let start = Stopwatch::start();
+    let (mut written, mut since) = (falco.written(), Instant::now());
+    let start = Instant::now();
     while since.elapsed() < Duration::from_millis(300) {
         assert!(start.elapsed() < SOON, "the server goes on writing");
         tokio::time::sleep(Duration::from_millis(10)).await;
         if falco.written() != written {
-            (written, since) = (falco.written(), Stopwatch::start());
+            (written, since) = (falco.written(), Instant::now());
         }
     }
 }
@@ -65,7 +62,7 @@ async fn a_quiet_stop_is_quick() {
     let lanner = Running::of(&falco).await;
     falco.push(alert(0));
     lanner.items(1).await;
-    let (start, telemetry) = (Stopwatch::start(), lanner.telemetry.clone());
+    let (start, telemetry) = (Instant::now(), lanner.telemetry.clone());
     lanner.stop().await;
     assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
     let gaps = telemetry.metric("lanner.falco_grpc.gaps").unwrap();
@@ -100,7 +97,7 @@ async fn a_stuck_pipeline_does_not_hold_the_stop() {
     lanner.capture.set(Mood::Stuck);
     falco.push(alert(0));
     timeout(SOON, lanner.capture.waiting(1)).await.unwrap();
-    let (start, telemetry) = (Stopwatch::start(), lanner.telemetry.clone());
+    let (start, telemetry) = (Instant::now(), lanner.telemetry.clone());
     lanner.stop().await;
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
     let gaps = telemetry.metric("lanner.falco_grpc.gaps").unwrap();

@@ -4,12 +4,10 @@ use super::{
     fake_falco::{FakeFalco, alert},
     running::{Running, config},
 };
-use crate::{
-    falco_grpc::{Config, Method},
-    testing::Stopwatch,
-};
+use crate::falco_grpc::{Config, Method};
 use lanner_engine::{telemetry::Status, testing::Mood};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// The bound of F3.
 const BACK: Duration = Duration::from_secs(5);
@@ -26,7 +24,7 @@ async fn an_ok_is_no_reason_to_stay_away() {
     falco.push(alert(0));
     lanner.items(1).await;
     falco.end_streams();
-    let start = Stopwatch::start();
+    let start = Instant::now();
     falco.push(alert(1));
     lanner.items(2).await;
     assert!(start.elapsed() < BACK);
@@ -46,7 +44,7 @@ async fn a_cut_is_a_gap() {
         lanner.items(1).await;
         if method == Method::Sub {
             falco.cut();
-            let start = Stopwatch::start();
+            let start = Instant::now();
             falco.push(alert(1));
             lanner.items(2).await;
             assert!(start.elapsed() < BACK);
@@ -62,7 +60,7 @@ async fn a_cut_is_a_gap() {
         tokio::time::timeout(super::SOON, lanner.capture.waiting(1)).await.unwrap();
         super::pressure::at_rest(&falco).await;
         falco.cut();
-        let start = Stopwatch::start();
+        let start = Instant::now();
         lanner.capture.set(Mood::Taking);
         falco.push(alert(20_000));
         while !lanner.numbers().contains(&20_000) {
@@ -95,7 +93,7 @@ async fn a_restart_is_survived() {
     assert!(matches!(status, Status::Recoverable(_)));
     falco.push(alert(1));
     falco.listen();
-    let start = Stopwatch::start();
+    let start = Instant::now();
     lanner.items(2).await;
     assert!(start.elapsed() < BACK, "{:?}", start.elapsed());
     lanner.status(|status| *status == Status::Ok).await;

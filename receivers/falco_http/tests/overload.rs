@@ -1,7 +1,7 @@
 //! A full pipeline, and stopping.
 
 use super::*;
-use crate::{falco_http::config::Overload, testing::Stopwatch};
+use crate::falco_http::config::Overload;
 use lanner_engine::{config, testing::Mood};
 use tokio::time::timeout;
 
@@ -16,13 +16,13 @@ async fn an_alert_is_held_then_counted_as_lost() {
     let door = Door::open(holding(300)).await;
     let mut wire = door.connect().await;
     door.capture.set(Mood::Busy);
-    let (start, watch) = (Instant::now(), Stopwatch::start());
+    let start = Instant::now();
     wire.send(&post(ALERT)).await;
     let answer = wire.answer().await;
-    let (after, given) = (start.elapsed(), watch.elapsed());
+    let after = start.elapsed();
     assert_eq!(answer.status, 503);
     assert!(answer.head.contains("retry-after: 1\r\n"), "{}", answer.head);
-    assert!(after >= Duration::from_millis(200) && given < Duration::from_millis(1500), "{after:?}, {given:?}");
+    assert!(after >= Duration::from_millis(200) && after < Duration::from_millis(1500), "{after:?}");
     assert_eq!(door.counted("lanner_receiver_lost_requests", "held_too_long"), 1);
     assert!(door.capture.records().is_empty());
 }
@@ -34,7 +34,7 @@ async fn a_blocking_exporter_does_not_hold_longer() {
     let door = Door::open(holding(300)).await;
     door.capture.set(Mood::Stuck);
     let mut wire = door.connect().await;
-    let start = Stopwatch::start();
+    let start = Instant::now();
     wire.send(&post(ALERT)).await;
     assert_eq!(wire.answer().await.status, 503);
     assert!(start.elapsed() < Duration::from_millis(1500), "{:?}", start.elapsed());
