@@ -28,6 +28,7 @@ use lanner_engine::{component::Settled, net::client::peer_text, prelude::*};
 use message::Message;
 use pack::{Packed, Packer};
 use producer::{Producer, Sent};
+use rdkafka::error::RDKafkaErrorCode::MessageTimedOut as TIMED_OUT;
 use std::{collections::VecDeque, time::Duration};
 use verdict::{Topics, Verdict};
 
@@ -122,10 +123,12 @@ impl KafkaExporter {
         request: &Request,
         again: &mut Option<String>,
     ) -> Verdict {
+        // The client's own limit hides what kept it from the brokers.
+        let obstacle = (sent == Sent::Failed(TIMED_OUT)).then(|| self.producer.obstacle()).flatten();
         let verdict = self.topics.judge(&target.topic, sent);
         match &verdict {
             Verdict::Delivered | Verdict::TooLarge => {}
-            Verdict::Retry(reason) => drop(again.get_or_insert_with(|| match self.producer.obstacle() {
+            Verdict::Retry(reason) => drop(again.get_or_insert_with(|| match obstacle {
                 Some(obstacle) => format!("{reason}: {obstacle}"),
                 None => reason.clone(),
             })),

@@ -67,7 +67,8 @@ impl ClientContext for Events {
         let text = peer_text(text.as_bytes());
         tracing::debug!(%error, text, "Kafka's client");
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-        if let Some(obstacle) = self.obstacles.meet(code as i32, text) {
+        // Brokers close connections that nobody uses, and an exporter may have nothing to send.
+        if let Some(obstacle) = self.obstacles.meet(code as i32, text).filter(Obstacle::is_permanent) {
             tracing::warn!(exporter = &*self.exporter, reason = %obstacle, "nothing can be sent to Kafka; trying on");
         }
     }
@@ -80,7 +81,7 @@ impl ProducerContext for Events {
         let OnItsWay { progress, items, report, _room } = *sent;
         let sent = match result {
             Ok(_) => {
-                if self.obstacles.pass() {
+                if self.obstacles.pass().is_some_and(|obstacle| obstacle.is_permanent()) {
                     tracing::info!(exporter = &*self.exporter, "messages are sent to Kafka again");
                 }
                 items.iter().for_each(|item| progress.settle(*item, Settled::Delivered));

@@ -51,7 +51,7 @@ impl Events {
     /// A message came.
     pub fn well(&self) {
         let Told { health, name, obstacles } = &*self.0;
-        if obstacles.pass() {
+        if obstacles.pass().is_some() {
             tracing::info!(component = name, "messages from Kafka again");
             health.report(name, Status::Ok);
         }

@@ -1,7 +1,7 @@
 //! What keeps a client from the brokers, in words that name the key to look at.
 //!
-//! Promises: a problem is news once, until another one comes or it is over; that all brokers are away, which the client says
-//! after everything else as well, never hides the reason.
+//! Promises: a problem is news once, until another one comes or it is over; what the client says after everything else as
+//! well, such as that all brokers are down, never takes the place of the reason.
 
 use parking_lot::Mutex;
 use std::fmt;
@@ -33,6 +33,15 @@ impl Kind {
             // Of topics, groups, the cluster.
             29..=31 => Self::Right,
             _ => Self::Other,
+        }
+    }
+
+    /// Whether somebody who was told of this need not be told of `next`.
+    fn covers(self, next: Self) -> bool {
+        match next {
+            Self::Unreachable => true,
+            Self::Other => self != Self::Unreachable,
+            Self::Tls | Self::Login | Self::Right => self == next,
         }
     }
 }
@@ -74,7 +83,7 @@ impl Obstacles {
     pub fn meet(&self, code: i32, text: String) -> Option<Obstacle> {
         let kind = Kind::of(code);
         let mut now = self.0.lock();
-        if now.as_ref().is_some_and(|now| now.kind == kind || kind == Kind::Unreachable) {
+        if now.as_ref().is_some_and(|now| now.kind.covers(kind)) {
             return None;
         }
         let obstacle = Obstacle { kind, text };
@@ -87,8 +96,8 @@ impl Obstacles {
         self.0.lock().clone()
     }
 
-    /// Something got through. Whether anything was in the way.
-    pub fn pass(&self) -> bool {
-        self.0.lock().take().is_some()
+    /// Something got through. What was in the way, if anything was.
+    pub fn pass(&self) -> Option<Obstacle> {
+        self.0.lock().take()
     }
 }
