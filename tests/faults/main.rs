@@ -14,13 +14,9 @@ mod attacks;
 mod disk;
 mod http_sinks;
 mod kills;
-mod labels;
-mod names;
 mod network;
-mod pressure;
-mod rights;
+mod nightly;
 mod secrets;
-mod soak;
 mod sqlite;
 
 /// Whether the long suite was asked for.
