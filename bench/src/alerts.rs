@@ -63,6 +63,17 @@ pub fn requests(authority: &str) -> Vec<Bytes> {
         .collect()
 }
 
+/// The same request as an alert that no other is: with this number, below 10^9, as the nanoseconds of its time.
+pub fn numbered(request: &[u8], number: u64) -> Vec<u8> {
+    let mut request = request.to_vec();
+    // The nanoseconds are the last digits of an alert, in front of `Z"}`.
+    let end = request.len().saturating_sub(3);
+    if let Some(digits) = request.get_mut(end.saturating_sub(9)..end) {
+        digits.copy_from_slice(format!("{:09}", number % 1_000_000_000).as_bytes());
+    }
+    request
+}
+
 /// Xorshift: the same alerts in every run.
 fn next(seed: &mut u64) -> u64 {
     *seed ^= *seed << 13;

@@ -1,11 +1,14 @@
 //! The load: keep-alive connections, each with one request on its way, over plain sockets so that it costs little.
 
-use crate::{Error, alerts};
+use crate::{Error, alerts::numbered};
 use bytes::Bytes;
 use std::{
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 use tokio::{
@@ -15,6 +18,18 @@ use tokio::{
 
 /// An answer that is not there by then after the end of the load is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The number of the next alert that is to be like no other.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// What is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alerts {
+    /// Some thousand, again and again.
+    Repeated,
+    /// Each once.
+    Unique,
+}
 
 /// What became of the requests.
 #[derive(Clone, Debug, Default)]
@@ -38,13 +53,13 @@ impl Sent {
 }
 
 /// Sends over so many connections for as long as `length`.
-pub async fn send(address: SocketAddr, connections: usize, length: Duration) -> Result<Sent, Error> {
-    let requests: Arc<[Bytes]> = alerts::requests(&address.to_string()).into();
+pub async fn send(address: SocketAddr, connections: usize, alerts: Alerts, length: Duration) -> Result<Sent, Error> {
+    let requests: Arc<[Bytes]> = crate::alerts::requests(&address.to_string()).into();
     let end = Instant::now() + length;
     let connections: Vec<_> = (0..connections)
         .map(|index| {
             let start = index * requests.len() / connections;
-            tokio::spawn(connection(address, Arc::clone(&requests), start, end))
+            tokio::spawn(connection(address, (Arc::clone(&requests), alerts), start, end))
         })
         .collect();
     let mut sum = Sent::default();
@@ -57,7 +72,12 @@ pub async fn send(address: SocketAddr, connections: usize, length: Duration) -> 
     Ok(sum)
 }
 
-async fn connection(address: SocketAddr, requests: Arc<[Bytes]>, start: usize, end: Instant) -> Sent {
+async fn connection(
+    address: SocketAddr,
+    (requests, alerts): (Arc<[Bytes]>, Alerts),
+    start: usize,
+    end: Instant,
+) -> Sent {
     let mut sent = Sent::default();
     let talk = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -68,7 +88,10 @@ async fn connection(address: SocketAddr, requests: Arc<[Bytes]>, start: usize, e
             if start >= end {
                 break;
             }
-            stream.write_all(request).await?;
+            match alerts {
+                Alerts::Repeated => stream.write_all(request).await?,
+                Alerts::Unique => stream.write_all(&numbered(request, NEXT.fetch_add(1, Relaxed))).await?,
+            }
             if succeeded(&mut stream, &mut answer).await? {
                 sent.accepted += 1;
             } else {

@@ -14,6 +14,7 @@
 //!
 //! Scenario `durable_queue`, `lanner-bench queues`: the same with the queue on disk, beside the queue in memory; see `queues.rs`.
 //! Scenario `audit_rules`, `lanner-bench rules`: what judging an audit event by Falco's rules costs; see `rules.rs`.
+//! Scenario `sqlite`, `lanner-bench sqlite`: how many alerts a second go into a database; see `sqlite.rs`.
 
 mod alerts;
 mod floor;
@@ -25,6 +26,7 @@ mod queues;
 mod report;
 mod rules;
 mod sink;
+mod sqlite;
 
 use clap::{Parser, Subcommand};
 use measure::{CONNECTIONS, Setup};
@@ -59,6 +61,7 @@ enum Role {
     Sink,
     Queues(queues::Args),
     Rules(rules::Args),
+    Sqlite(sqlite::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Some(Role::Sink) => sink::run(),
         Some(Role::Queues(queues)) => queues::run(queues, &args.lanner, Duration::from_secs(args.seconds), args.rounds),
         Some(Role::Rules(rules)) => rules::run(rules, Duration::from_secs(args.seconds), args.rounds),
+        Some(Role::Sqlite(sqlite)) => sqlite::run(sqlite, &args.lanner, Duration::from_secs(args.seconds), args.rounds),
         None => compare(&args),
     };
     match done {
@@ -84,7 +88,7 @@ fn compare(args: &Args) -> Result<(), Error> {
     let length = Duration::from_secs(args.seconds);
     println!("falco_post: one alert per POST, {} per measurement, {pinning}", report::seconds(length));
     println!("{}", report::HEAD);
-    let setup = Setup { program: &args.lanner, connections: CONNECTIONS, storage: None, length };
+    let setup = Setup { program: &args.lanner, connections: CONNECTIONS, storage: None, exporter: None, length };
     let mut floors = Vec::new();
     let mut lanners = Vec::new();
     for round in 1..=args.rounds {

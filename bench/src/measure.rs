@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    load::{self, Sent},
+    load::{self, Alerts, Sent},
     pinning::Pinning,
     process::{Counting, Process},
 };
@@ -29,7 +29,18 @@ pub struct Setup<'a> {
     pub connections: usize,
     /// Where the sending queue keeps what waits; in memory without.
     pub storage: Option<&'a Path>,
+    /// An exporter of one's own instead of `otlp_grpc` to the counting sink.
+    pub exporter: Option<&'a dyn Exporter>,
     pub length: Duration,
+}
+
+/// Where events go, and how many have come.
+pub trait Exporter {
+    /// Its type and its keys, in YAML's flow form.
+    fn config(&self) -> (&'static str, String);
+
+    /// How many events are there.
+    fn count(&self) -> Result<u64, Error>;
 }
 
 /// What was measured.
@@ -41,6 +52,8 @@ pub struct Measured {
     pub peak_memory: u64,
     /// How long was sent.
     pub length: Duration,
+    /// From the first request to the last event at its destination.
+    pub took: Duration,
 }
 
 impl Measured {
@@ -65,36 +78,48 @@ pub fn floor(pinning: &Pinning, length: Duration) -> Result<Measured, Error> {
     command.arg("floor");
     let mut floor = Counting::start(command)?;
     let address = local(floor.port);
-    send(address, CONNECTIONS, warm_up(length))?;
+    send(address, CONNECTIONS, Alerts::Repeated, warm_up(length))?;
     let before = (floor.count()?, floor.process.cpu()?);
-    let sent = send(address, CONNECTIONS, length)?;
+    let start = Instant::now();
+    let sent = send(address, CONNECTIONS, Alerts::Repeated, length)?;
     Ok(Measured {
         sent,
         delivered: floor.count()? - before.0,
         cpu: floor.process.cpu()? - before.1,
         peak_memory: floor.process.peak_memory()?,
         length,
+        took: start.elapsed(),
     })
 }
 
-/// Measures Lanner, `falco_http` to `otlp_grpc`.
+/// Measures Lanner, `falco_http` to `otlp_grpc` or to what the setup says.
 pub fn lanner(pinning: &Pinning, setup: &Setup<'_>) -> Result<Measured, Error> {
-    let Setup { program, connections, storage, length } = *setup;
+    let Setup { program, connections, storage, exporter, length } = *setup;
     let mut command = Command::new(env::current_exe()?);
     command.arg("sink");
     let mut sink = Counting::start(command)?;
     let address = local(free_port()?);
-    let config = Config::write(address, local(sink.port), storage)?;
+    let otlp = || {
+        ("otlp_grpc", format!("endpoint: 'http://{}', compression: none, tls: {{insecure: true}}", local(sink.port)))
+    };
+    let config = Config::write(address, exporter.map_or_else(otlp, Exporter::config), storage)?;
+    // A database has an event that comes again once.
+    let alerts = if exporter.is_some() { Alerts::Unique } else { Alerts::Repeated };
+    let mut count = || match exporter {
+        Some(exporter) => exporter.count(),
+        None => sink.count(),
+    };
     let mut command = pinning.peer(program);
     command.args(["run", "--config"]).arg(&config.0).stdout(Stdio::null()).stderr(Stdio::null());
     let mut lanner = Process::start(command)?;
     wait_for(&mut lanner, address)?;
-    let warm = send(address, connections, warm_up(length))?;
-    let arrived = arrived(&mut sink, warm.accepted)?;
-    let before = lanner.cpu()?;
-    let sent = send(address, connections, length)?;
-    let delivered = self::arrived(&mut sink, arrived + sent.accepted)? - arrived;
-    Ok(Measured { sent, delivered, cpu: lanner.cpu()? - before, peak_memory: lanner.peak_memory()?, length })
+    let warm = send(address, connections, alerts, warm_up(length))?;
+    let arrived = arrived(&mut count, warm.accepted)?;
+    let (before, start) = (lanner.cpu()?, Instant::now());
+    let sent = send(address, connections, alerts, length)?;
+    let delivered = self::arrived(&mut count, arrived + sent.accepted)? - arrived;
+    let took = start.elapsed();
+    Ok(Measured { sent, delivered, cpu: lanner.cpu()? - before, peak_memory: lanner.peak_memory()?, length, took })
 }
 
 fn warm_up(length: Duration) -> Duration {
@@ -110,8 +135,8 @@ fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind(local(0))?.local_addr()?.port())
 }
 
-fn send(address: SocketAddr, connections: usize, length: Duration) -> Result<Sent, Error> {
-    tokio::runtime::Runtime::new()?.block_on(load::send(address, connections, length))
+fn send(address: SocketAddr, connections: usize, alerts: Alerts, length: Duration) -> Result<Sent, Error> {
+    tokio::runtime::Runtime::new()?.block_on(load::send(address, connections, alerts, length))
 }
 
 fn wait_for(peer: &mut Process, address: SocketAddr) -> Result<(), Error> {
@@ -126,12 +151,12 @@ fn wait_for(peer: &mut Process, address: SocketAddr) -> Result<(), Error> {
 }
 
 /// Waits until the sink has `expected` records, or nothing new comes. How many it has.
-fn arrived(sink: &mut Counting, expected: u64) -> Result<u64, Error> {
-    let mut count = sink.count()?;
+fn arrived(sink: &mut impl FnMut() -> Result<u64, Error>, expected: u64) -> Result<u64, Error> {
+    let mut count = sink()?;
     let mut last = Instant::now();
     while count < expected && last.elapsed() < SILENCE {
         pause();
-        let now = sink.count()?;
+        let now = sink()?;
         if now != count {
             (count, last) = (now, Instant::now());
         }
@@ -148,11 +173,11 @@ fn pause() {
 struct Config(PathBuf);
 
 impl Config {
-    fn write(receiver: SocketAddr, sink: SocketAddr, storage: Option<&Path>) -> Result<Self, Error> {
+    fn write(receiver: SocketAddr, (exporter, keys): (&str, String), storage: Option<&Path>) -> Result<Self, Error> {
         let path = env::temp_dir().join(format!("lanner-bench-{}.yaml", std::process::id()));
         let (queue, extensions, listed) = match storage {
             Some(directory) => (
-                "    sending_queue: {storage: file_storage}\n",
+                ", sending_queue: {storage: file_storage}",
                 format!("extensions:\n  file_storage:\n    directory: {}\n", directory.display()),
                 "  extensions: [file_storage]\n",
             ),
@@ -160,8 +185,8 @@ impl Config {
         };
         let text = format!(
             "receivers:\n  falco_http:\n    endpoint: {receiver}\n\
-             exporters:\n  otlp_grpc:\n    endpoint: http://{sink}\n    compression: none\n    tls: {{insecure: true}}\n{queue}{extensions}\
-             service:\n  telemetry: {{metrics: {{level: none}}}}\n{listed}  pipelines:\n    logs: {{receivers: [falco_http], exporters: [otlp_grpc]}}\n"
+             exporters:\n  {exporter}: {{{keys}{queue}}}\n{extensions}\
+             service:\n  telemetry: {{metrics: {{level: none}}}}\n{listed}  pipelines:\n    logs: {{receivers: [falco_http], exporters: [{exporter}]}}\n"
         );
         fs::write(&path, text)?;
         Ok(Self(path))

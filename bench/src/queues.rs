@@ -34,10 +34,11 @@ pub struct Args {
 }
 
 /// A new folder, removed when dropped.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new(parent: &Path, round: u32) -> Result<Self, Error> {
+    /// A folder of this round, below `parent`.
+    pub fn new(parent: &Path, round: u32) -> Result<Self, Error> {
         let path = fs::canonicalize(parent)?.join(format!("lanner-bench-{}-{round}", std::process::id()));
         fs::create_dir(&path)?;
         Ok(Self(path))
@@ -59,14 +60,16 @@ pub fn run(args: &Args, program: &Path, length: Duration, rounds: u32) -> Result
     println!("round  queue      alerts/s  CPU s/million  answer p50 ms  p99 ms  lost  RSS peak MiB");
     let (mut memory, mut disk, mut syncs) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=rounds {
-        let measured = measure::lanner(&pinning, &Setup { program, connections, storage: None, length })?;
+        let measured =
+            measure::lanner(&pinning, &Setup { program, connections, storage: None, exporter: None, length })?;
         println!("{}", line(round, "memory", &measured));
         memory.push(measured);
         let folder = Folder::new(&args.directory, round)?;
         syncs.push(bare_sync(&folder.0)?);
         // The folder of the state must be its own, so that only this user can read it.
         let state = folder.0.join("state");
-        let measured = measure::lanner(&pinning, &Setup { program, connections, storage: Some(&state), length })?;
+        let measured =
+            measure::lanner(&pinning, &Setup { program, connections, storage: Some(&state), exporter: None, length })?;
         println!("{}", line(round, "disk", &measured));
         disk.push(measured);
     }
