@@ -128,15 +128,14 @@ pub(super) async fn dispatch(attempts: &Attempts, taken: Taken, stop: &Stop) {
 fn settle_told_apart(attempts: &Attempts, part: Taken, request: &Request) -> (usize, Option<Taken>) {
     let Some(progress) = request.told_apart() else { return (0, Some(part)) };
     let standing = progress.standing();
-    match part.settle_told_apart(&standing) {
-        Ok(open) => {
-            let rejected = standing.rejected.len();
-            attempts.rejected_some(rejected, &standing.reason);
-            attempts.count(standing.delivered + rejected, rejected);
-            (standing.delivered, open)
-        }
-        Err(whole) => (0, Some(whole)),
+    let (settled, open) = part.settle_told_apart(&standing);
+    if !settled {
+        return (0, open);
     }
+    let rejected = standing.rejected.len();
+    attempts.rejected_some(rejected, &standing.reason);
+    attempts.count(standing.delivered + rejected, rejected);
+    (standing.delivered, open)
 }
 
 /// Repeats attempts until a part is over.

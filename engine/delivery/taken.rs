@@ -3,6 +3,8 @@
 //! Promise: every item is counted once, as delivered or as rejected, and only then is no longer queued. What is dropped
 //! unsettled stays in the log, or counts as rejected where there is none.
 
+mod parts;
+
 use super::{
     budget::Reserved,
     ledger::{DestinationAccount, reason},
@@ -14,7 +16,7 @@ use crate::{
     component::Standing,
     event::{OtlpRequest, otlp},
 };
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::{ops::Range, sync::Arc};
 use tokio::time::Instant;
 
@@ -118,134 +120,23 @@ impl Taken {
         self.queue.put_back(returned);
     }
 
-    /// Parts of at most so many items and bytes (0 is no limit), so that `batch.max_size` holds. One item that is
-    /// larger than the limit stays whole.
-    pub(super) fn split(self, max_items: usize, max_bytes: usize) -> SmallVec<[Self; 1]> {
-        let over = |limit: usize, size: usize| limit != 0 && size > limit;
-        if !over(max_items, self.request.items) && !over(max_bytes, self.request.bytes.len()) {
-            return smallvec![self];
-        }
-        match otlp::split(&self.request, max_items, max_bytes) {
-            Ok(requests) => self.divide(requests),
-            // Not splittable means not OTLP inside; the sink will say so.
-            Err(_) => smallvec![self],
-        }
-    }
-
-    /// Itself as several requests that hold the same items in the same order.
-    fn divide(mut self, requests: Vec<OtlpRequest>) -> SmallVec<[Self; 1]> {
-        let mut owners = std::mem::take(&mut self.parts).into_iter();
-        let mut current = owners.next();
-        let mut taken = SmallVec::new();
-        for request in requests {
-            let mut parts = SmallVec::new();
-            let mut missing = request.items;
-            while missing > 0 {
-                let Some((account, items)) = current.take() else { break };
-                let some = items.min(missing);
-                missing -= some;
-                parts.push((Arc::clone(&account), some));
-                current = if items > some { Some((account, items - some)) } else { owners.next() };
-            }
-            // The room of all goes with the first part: it is given back a little early, but exactly once.
-            let units = std::mem::take(&mut self.units);
-            let memory = std::mem::take(&mut self.memory);
-            let (queue, settling, arrived) = (Arc::clone(&self.queue), self.settling.clone(), self.arrived);
-            taken.push(Self { queue, request, parts, units, arrived, settling, memory });
-        }
-        taken
-    }
-
-    /// Its halves; itself when there is nothing to halve.
-    pub(super) fn halves(self) -> SmallVec<[Self; 1]> {
-        match self.request.items {
-            0 | 1 => smallvec![self],
-            items => self.split(items.div_ceil(2), 0),
-        }
-    }
-
-    /// The record at this place alone (of metrics, the metric), and then what is left.
-    pub(super) fn one_alone(self, at: usize) -> SmallVec<[Self; 3]> {
-        let mut pieces = SmallVec::new();
-        let (mut before, mut from) = (SmallVec::<[Self; 1]>::new(), self);
-        if at > 0 {
-            before = from.first_apart(at);
-            // There is always one.
-            let Some(last) = before.pop() else { return pieces };
-            from = last;
-        }
-        pieces.extend(from.first_apart(1));
-        pieces.extend(before);
-        pieces
-    }
-
-    /// The first items, at most so many, and the rest if there is one.
-    fn first_apart(self, items: usize) -> SmallVec<[Self; 1]> {
-        match otlp::split_first(&self.request, items) {
-            Ok(requests) if requests.len() > 1 => self.divide(requests),
-            _ => smallvec![self],
-        }
-    }
-
-    /// The items that `wanted` says, and the others; one of them is `None` when the other is all. The room that they hold
-    /// stays with the second.
-    ///
-    /// # Errors
-    /// It cannot be taken apart there, and is given back as it is: it is not readable, or a metric's points are on both sides.
-    fn part_by(mut self, wanted: impl Fn(usize) -> bool) -> Result<(Option<Self>, Option<Self>), Self> {
-        let count = (0..self.request.items).filter(|item| wanted(*item)).count();
-        if count == 0 {
-            return Ok((None, Some(self)));
-        }
-        if count == self.request.items {
-            return Ok((Some(self), None));
-        }
-        let picked = otlp::pick(&self.request, &wanted);
-        let (Ok(picked), Ok(left)) = (picked, otlp::pick(&self.request, |item| !wanted(item))) else {
-            return Err(self);
-        };
-        if (picked.items, left.items) != (count, self.request.items - count) {
-            return Err(self);
-        }
-        let (mut start, mut own, mut others) = (0, Parts::new(), Parts::new());
-        for (account, items) in std::mem::take(&mut self.parts) {
-            let range = start..start + items;
-            start = range.end;
-            let some = range.filter(|item| wanted(*item)).count();
-            if some > 0 {
-                own.push((Arc::clone(&account), some));
-            }
-            if items > some {
-                others.push((account, items - some));
-            }
-        }
-        let part = Self {
-            queue: Arc::clone(&self.queue),
-            request: picked,
-            parts: own,
-            units: 0,
-            arrived: self.arrived,
-            settling: self.settling.clone(),
-            memory: Vec::new(),
-        };
-        (self.request, self.parts) = (left, others);
-        Ok((Some(part), Some(self)))
-    }
-
-    /// Settles the items that an exporter has told apart, and gives back those that are still open, if there are any.
-    ///
-    /// # Errors
-    /// It cannot be taken apart, and nothing is settled.
-    pub(super) fn settle_told_apart(self, standing: &Standing) -> Result<Option<Self>, Self> {
+    /// Settles the items that an exporter has told apart, and gives back those that are still open, if there are any. Says
+    /// whether it could: what cannot be taken apart comes back whole, with nothing settled.
+    pub(super) fn settle_told_apart(mut self, standing: &Standing) -> (bool, Option<Self>) {
         let open = |item: usize| standing.open.binary_search(&item).is_ok();
-        let (settled, left) = self.part_by(|item| !open(item))?;
-        if let Some(settled) = settled {
-            // Their numbers among the settled ones: without the open ones in front of them.
-            let place = |item: &usize| item - standing.open.partition_point(|open| open < item);
-            let refused = Refused::These(standing.rejected.iter().map(place).collect());
-            settled.settle(&refused, reason::PARTIAL, &standing.reason);
-        }
-        Ok(left)
+        let (settled, left) = match standing.open.len() {
+            0 => (self, None),
+            count if count == self.request.items => return (true, Some(self)),
+            _ => match self.take_out(|item| !open(item)) {
+                Some(settled) => (settled, Some(self)),
+                None => return (false, Some(self)),
+            },
+        };
+        // Their numbers among the settled ones: without the open ones in front of them.
+        let place = |item: &usize| item - standing.open.partition_point(|open| open < item);
+        let refused = Refused::These(standing.rejected.iter().map(place).collect());
+        settled.settle(&refused, reason::PARTIAL, &standing.reason);
+        (true, left)
     }
 
     /// The queue it came from.
