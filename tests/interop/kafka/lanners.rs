@@ -9,9 +9,9 @@ use std::{process::Command, time::Duration};
 /// For a start.
 const READY: Duration = Duration::from_secs(60);
 
-/// Every exporter of these tests: on disk, and quick to try again.
-pub const QUEUED: &str =
-    "sending_queue: {storage: file_storage}, retry_on_failure: {initial_interval: 100ms, max_interval: 500ms}";
+/// Every exporter of these tests: on disk, quick to try again, and patient with a busy machine, which is sent nothing twice.
+pub const QUEUED: &str = "timeout: 60s, sending_queue: {storage: file_storage}, \
+     retry_on_failure: {initial_interval: 100ms, max_interval: 500ms}";
 
 /// A Lanner that can be killed and started again.
 pub struct Post {
