@@ -204,7 +204,7 @@ fn splits_the_engines_keys() {
 /// Scenario: S15: anchors, merge keys, duplicate keys, tabs, deep nesting, an alias bomb.
 /// Guarantee: what YAML means is read; what is wrong is a finding with its line; nothing grows without bound.
 #[test]
-fn reads_yaml_within_bounds() {
+fn s15_reads_yaml_within_bounds() {
     let trial = plan_body(&TRANSFORM, "headers: &h {test: merge, a: b}\nrules: [&r {name: x}, {<<: *r, weight: 2}]\n");
     assert!(trial.findings.is_empty(), "{}", trial.rendered());
     assert_eq!(seen("merge").rules[1].weight, 2);
@@ -223,7 +223,7 @@ fn reads_yaml_within_bounds() {
 /// Scenario: a receiver that listens on all interfaces without TLS.
 /// Guarantee: a warning, and the plan is made all the same.
 #[test]
-fn warns_about_an_open_door() {
+fn s8_warns_about_an_open_door() {
     let trial = plan_body(&TRANSFORM, "endpoint: 0.0.0.0:2801\n");
     assert!(trial.planned.is_some());
     assert_eq!(

@@ -382,7 +382,7 @@ async fn a_cancelled_request_is_nowhere() {
 /// Scenario: D25: the sink rejects a request, takes part of another, and the exporter panics over a third.
 /// Guarantee: rejected items are counted by reason; the panic costs an attempt, not the items.
 #[tokio::test(start_paused = true)]
-async fn counts_what_the_sink_will_never_take() {
+async fn d25_counts_what_the_sink_will_never_take() {
     let sink = Scripted::new([
         Outcome::Refuse { reason: "bad".into() },
         Outcome::Partial { rejected: 2, reason: "two are bad".into() },

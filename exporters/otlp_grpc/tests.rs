@@ -196,7 +196,7 @@ async fn ok_with_an_unreadable_message_is_delivered_and_counted() {
 /// Scenario: a proxy answers with plain HTTP, the reply is cut, the reply never ends, the server hangs up (S4, D10).
 /// Guarantee: only what may pass is tried again; an endless reply is given up.
 #[tokio::test]
-async fn replies_that_are_no_grpc() {
+async fn s4_replies_that_are_no_grpc() {
     for (status, again) in [(200, true), (503, true), (429, true), (401, false), (404, false), (500, false)] {
         let sink = Sink::start(move |_| {
             let mut answer = Response::new(body("<html>login</html>"));

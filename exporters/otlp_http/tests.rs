@@ -144,7 +144,7 @@ async fn s9_an_echo_does_not_leak() {
 /// Scenario: partial success, a warning, an unreadable reply, a reply of another type, an endless and a cut one (S4).
 /// Guarantee: what the sink took is delivered once; what cannot be read is counted.
 #[tokio::test]
-async fn replies_of_success() {
+async fn s4_replies_of_success() {
     let reply = |rejected, text: &str| {
         let partial = PartialSuccess { rejected, error_message: text.into() };
         ExportResponse { partial_success: Some(partial) }.encode_to_vec()

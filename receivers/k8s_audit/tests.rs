@@ -48,7 +48,7 @@ async fn takes_every_shape() {
 /// Scenario: K4: 400 items, one of them broken in each of several ways.
 /// Guarantee: 200, 399 events, one plain record, counted; the neighbours are untouched.
 #[tokio::test]
-async fn one_bad_item_costs_one_item() {
+async fn k4_one_bad_item_costs_one_item() {
     let door = Door::open(Config::default()).await;
     for (bad, reason) in [
         ("{\"kind\":0}", "not_event"),
@@ -123,7 +123,7 @@ async fn refusals_have_their_status() {
 /// Scenario: K5: an attacker sends an event with the Audit-ID of another; the API server repeats the batch.
 /// Guarantee: both are kept with ids of their own, and counted as one collision of the cluster.
 #[tokio::test]
-async fn a_borrowed_audit_id_suppresses_nothing() {
+async fn k5_a_borrowed_audit_id_suppresses_nothing() {
     let door = Door::open(Config::default()).await;
     let borrowed = EVENT.replace("jane", "mallory");
     for _ in 0..2 {
@@ -189,7 +189,7 @@ async fn parallel_posts_on_one_connection() {
 /// Scenario: tokens for every cluster and for one.
 /// Guarantee: 401 without a known token, 403 for another cluster's, 200 otherwise.
 #[tokio::test]
-async fn tokens_let_in_whom_they_should() {
+async fn s7_tokens_let_in_whom_they_should() {
     let token = |token: &str, cluster: Option<&str>| config::TokenConfig {
         token: Some(token.to_owned().into()),
         token_file: None,

@@ -180,7 +180,7 @@ async fn a_terminal_is_read_as_well() {
 /// Scenario: C1: a container runs, is restarted, and is removed and created again under its name.
 /// Guarantee: every line of all three lives arrives once.
 #[tokio::test(flavor = "multi_thread")]
-async fn restart_and_recreation_go_on() {
+async fn c1_restart_and_recreation_go_on() {
     let Some(daemon) = engine().await else { return };
     let running = Running::start(&daemon, "again", keep).await;
     let command = "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done; sleep 600";
@@ -234,7 +234,7 @@ async fn start_at_decides_about_the_past() {
 /// meanwhile.
 /// Guarantee: every line that the daemon keeps arrives once, as soon as there is room.
 #[tokio::test(flavor = "multi_thread")]
-async fn short_lives_and_a_busy_pipeline() {
+async fn c1_short_lives_and_a_busy_pipeline() {
     let Some(daemon) = engine().await else { return };
     let running = Running::start(&daemon, "short", keep).await;
     running.capture.set(Mood::Busy);
@@ -251,7 +251,7 @@ async fn short_lives_and_a_busy_pipeline() {
 /// Scenario: C6: a container's logging driver keeps nothing.
 /// Guarantee: it is reported as unreadable, once, and the daemon is not asked again and again.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_unreadable_container_is_reported() {
+async fn c6_an_unreadable_container_is_reported() {
     let Some(daemon) = engine().await else { return };
     let running = Running::start(&daemon, "mute", keep).await;
     daemon.run("mute", &["--log-driver", "none"], "echo hidden; sleep 600");
@@ -264,7 +264,7 @@ async fn an_unreadable_container_is_reported() {
 /// Scenario: C1: the daemon itself is restarted; it starts the container again, which writes the same lines once more.
 /// Guarantee: the streams resume, and every line of both lives arrives once.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_daemon_restart_is_survived() {
+async fn c1_a_daemon_restart_is_survived() {
     let Some(mut daemon) = spawn_blocking(Dockerd::start).await.unwrap() else { return };
     let running = Running::start(&daemon, "lasting", keep).await;
     let command = "i=0; while [ $i -lt 100 ]; do echo line $i; i=$((i+1)); done; sleep 600";

@@ -76,7 +76,7 @@ fn peak() -> Option<usize> {
 /// Guarantee: 200, every event is a record, resident memory grows by less than 64 MiB, and the room asked for covers
 /// no more than that and is given back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_large_body_takes_little_memory() {
+async fn k3_a_large_body_takes_little_memory() {
     const ROUNDS: usize = 100;
     let port = port::free();
     let trial = plan_body(&Factory::receiver::<K8sAudit>(), &format!("endpoint: localhost:{port}"));

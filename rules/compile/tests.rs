@@ -77,7 +77,7 @@ fn expressions_are_posix() {
 /// Scenario: regular expressions without end: small ones, large ones, and such as are refused.
 /// Guarantee: what they take together is bounded, and from there on none is compiled.
 #[test]
-fn regular_expressions_are_bounded_together() {
+fn s16_regular_expressions_are_bounded_together() {
     let schema = schema();
     for (pattern, most) in [("x", 1700), ("[a-z]{50}{9}", 250), ("(([a-z]{100}){100}){100}", 150)] {
         let mut compiler = Compiler::new(&schema);

@@ -12,6 +12,7 @@ mod rig;
 
 mod attacks;
 mod disk;
+mod hostile_names;
 mod http_sinks;
 mod kills;
 mod network;

@@ -88,7 +88,7 @@ async fn a_panic_ends_one_connection() {
 /// Scenario: one connection more than allowed.
 /// Guarantee: it is closed and counted; the others go on.
 #[tokio::test]
-async fn connections_are_capped() {
+async fn s6_connections_are_capped() {
     let (server, address, telemetry) = bind(Limits { max_connections: 1, ..Limits::default() });
     let client = async {
         let mut first = TcpStream::connect(address).await.unwrap();
@@ -212,7 +212,7 @@ fn in_memory(limits: Limits) -> (tokio::io::DuplexStream, oneshot::Receiver<Dura
 /// Scenario: S6: a client sends one byte of its request head every 5 s, on a paused clock.
 /// Guarantee: cut between one and two header timeouts.
 #[tokio::test(start_paused = true)]
-async fn a_dripping_head_is_cut_off() {
+async fn s6_a_dripping_head_is_cut_off() {
     let (mut client, after) = in_memory(Limits::default());
     let drip = async {
         for byte in GET {

@@ -16,7 +16,7 @@ fn names(sink: &Sink) -> Vec<String> {
 /// Scenario: an HA pair, both up; then one of them is away (X6).
 /// Guarantee: both get everything; what one has is delivered, and the other's failures are counted.
 #[tokio::test]
-async fn every_peer_gets_everything() {
+async fn x6_every_peer_gets_everything() {
     let (a, b) = (Sink::start(|_| answer(200, "")).await, Sink::start(|_| answer(200, "")).await);
     let cx = build_cx();
     let pair = built(json!({"endpoints": endpoints(&[&a, &b])}), &cx).await;
@@ -50,7 +50,7 @@ async fn without_any_peer_it_is_tried_again() {
 /// Scenario: one alert of fifty is refused with 400 by both peers (X6).
 /// Guarantee: the other 49 are delivered, that one is rejected; it ends after a bounded number of requests.
 #[tokio::test]
-async fn one_bad_alert_takes_nobody_along() {
+async fn x6_one_bad_alert_takes_nobody_along() {
     let script = |request: &http::Request<bytes::Bytes>| {
         let bad = String::from_utf8_lossy(request.body()).contains("Rule-17\"");
         answer(if bad { 400 } else { 200 }, "invalid label set")
@@ -67,7 +67,7 @@ async fn one_bad_alert_takes_nobody_along() {
 /// Scenario: an alert is delivered to a peer that then loses its memory; paused time goes on.
 /// Guarantee: it is sent again at each interval with the same labels and end, until it has ended.
 #[tokio::test]
-async fn what_fires_is_sent_again() {
+async fn x6_what_fires_is_sent_again() {
     let seen = Arc::<Mutex<Vec<Json>>>::default();
     let keep = Arc::clone(&seen);
     let sink = Sink::start(move |request| {

@@ -66,7 +66,7 @@ async fn x5_answers() {
 /// Scenario: nothing listens; the server hangs up; a body without end; a server that repeats the event (S4, S9).
 /// Guarantee: the first three are tried again; the routing key is in no reason.
 #[tokio::test]
-async fn s9_failures_and_echoes() {
+async fn s4_s9_failures_and_echoes() {
     let gone = Sink::start(|_| answer(202, "")).await;
     let nobody = gone.address;
     gone.stop().await;

@@ -121,7 +121,7 @@ async fn x1_retry_after_reaches_the_engine() {
 /// Scenario: nothing listens; the server hangs up; it sends a body without end (S4).
 /// Guarantee: each is tried again, none is read without end.
 #[tokio::test]
-async fn failures_of_the_connection_are_tried_again() {
+async fn s4_failures_of_the_connection_are_tried_again() {
     let gone = Sink::start(|_| answer(200, "ok")).await;
     let nobody = gone.address;
     gone.stop().await;

@@ -185,7 +185,7 @@ async fn names_are_judged_by_their_addresses() {
 /// Scenario: an endless reply, with success and with an error (S4); bytes that are no OTLP.
 /// Guarantee: what was taken is delivered; memory is bounded; bytes that cannot be read are rejected.
 #[tokio::test]
-async fn odd_replies_and_odd_requests() {
+async fn s4_odd_replies_and_odd_requests() {
     for status in [200, 400] {
         let sink = Sink::start(move |_| {
             let mut answer = Response::new(endless_body());

@@ -47,7 +47,7 @@ fn read_with_reconnects(log: &[Line], step: usize) -> Vec<(Line, u64)> {
 /// Scenario: 50 equal lines with one time, the connection dropped after every line, every two, and so on.
 /// Guarantee: exactly 50 lines, with the ordinals 0 to 49.
 #[test]
-fn equal_lines_are_counted_not_folded() {
+fn c3_equal_lines_are_counted_not_folded() {
     let log = vec![line(NOW, "same"); 50];
     for step in 1..=50 {
         let ordinals: Vec<u64> = read_with_reconnects(&log, step).into_iter().map(|(_, ordinal)| ordinal).collect();
@@ -58,7 +58,7 @@ fn equal_lines_are_counted_not_folded() {
 /// Scenario: C3: times go back and forth within the overlap, with a reconnect at every place.
 /// Guarantee: every line once, in the order of the log.
 #[test]
-fn disorder_drops_nothing() {
+fn c3_disorder_drops_nothing() {
     let log: Vec<Line> =
         (0..200u64).map(|index| line(NOW + index * 10_000_000 - index % 7 * 50_000_000, &index.to_string())).collect();
     for step in 1..=20 {

@@ -109,7 +109,7 @@ fn long_text_of_the_daemon_cut_anywhere_changes_nothing() {
 /// Scenario: unknown stream numbers, absurd lengths, a frame without a time (C5).
 /// Guarantee: the damage is named, and what came before it stays.
 #[test]
-fn damage_is_named() {
+fn c5_damage_is_named() {
     let good = frame(1, format!("{STAMP} one\n").as_bytes());
     let cases = [
         (vec![0, 0, 0, 0, 0, 0, 0, 1, b'x'], Damaged::UnknownStream(0)),

@@ -191,7 +191,7 @@ async fn an_early_end_and_a_refusal_are_survived() {
 /// Scenario: C4: while nobody was connected the log was rotated, so that the lines known before are gone.
 /// Guarantee: the new lines arrive, and the possible loss is counted, once.
 #[tokio::test]
-async fn lines_rotated_away_are_suspected() {
+async fn c4_lines_rotated_away_are_suspected() {
     let engine = FakeEngine::start();
     let mut container = with_lines("falco", ["one".into(), "two".into()]);
     container.replies = [Reply::End].into();
@@ -212,7 +212,7 @@ async fn lines_rotated_away_are_suspected() {
 /// (404).
 /// Guarantee: the first is reported once and not asked again, not even after a start event; the second is no error.
 #[tokio::test]
-async fn what_cannot_be_read_is_left_alone() {
+async fn c6_what_cannot_be_read_is_left_alone() {
     let engine = FakeEngine::start();
     let mut mute = FakeContainer::running("falco-mute");
     mute.replies = [Reply::Status(501)].into();

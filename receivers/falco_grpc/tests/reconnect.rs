@@ -36,7 +36,7 @@ async fn an_ok_is_no_reason_to_stay_away() {
 /// Guarantee: Lanner is back within 5 s; every alert that it had read is delivered, once; each break counts as a gap, and
 /// what is missing is what was on the way: at most a window and what the server had taken out of its queue.
 #[tokio::test]
-async fn a_cut_is_a_gap() {
+async fn f3_a_cut_is_a_gap() {
     for method in [Method::Sub, Method::Get] {
         let falco = FakeFalco::listening();
         let lanner = Running::start(Config { method, ..config(falco.endpoint()) }).await;
@@ -82,7 +82,7 @@ async fn a_cut_is_a_gap() {
 /// Scenario: Falco is killed, is away for a while, and starts again.
 /// Guarantee: Lanner says what is missing, is back within 5 s of the start, and is well again.
 #[tokio::test]
-async fn a_restart_is_survived() {
+async fn f3_a_restart_is_survived() {
     let falco = FakeFalco::listening();
     let lanner = Running::of(&falco).await;
     falco.push(alert(0));

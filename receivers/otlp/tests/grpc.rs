@@ -185,7 +185,7 @@ const GRPC: (&str, &str) = ("content-type", "application/grpc");
 /// Scenario: requests that are damaged, compressed in an unknown way, for unknown methods, or no gRPC at all.
 /// Guarantee: each gets the status of the table, never one that makes the sender repeat it, and is counted.
 #[tokio::test]
-async fn what_is_wrong_gets_its_status() {
+async fn o1_what_is_wrong_gets_its_status() {
     let door = Door::open().await;
     let good = framed(0, &logs(1).encode_to_vec());
     let proto = [("content-type", "application/grpc+proto;v=1")];

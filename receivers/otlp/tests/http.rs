@@ -80,7 +80,7 @@ async fn takes_every_signal_as_it_is() {
 /// Guarantee: the status of the table; the body is a `google.rpc.Status` in the request's encoding; Retry-After is
 /// there exactly when the request is to be sent again; each is counted.
 #[tokio::test]
-async fn every_refusal_has_its_status() {
+async fn o1_every_refusal_has_its_status() {
     let door = Door::configured(GrpcConfig::default(), HttpConfig::default(), Signals::LOGS.and(Signals::TRACES));
     let good = |kind: &str| if kind == JSON { b"{}".to_vec() } else { logs(1).encode_to_vec() };
     for kind in [PROTOBUF, JSON] {

@@ -42,7 +42,7 @@ const BAD: [usize; 3] = [0, 700, 4999];
 /// Guarantee: success with `rejected` 3 and the reason, so that the sender does not send the others twice; exactly the
 /// others are taken; the three are counted; room is given back.
 #[tokio::test]
-async fn the_readable_records_are_taken() {
+async fn o1_the_readable_records_are_taken() {
     let door = Door::open().await;
     door.capture.set(Mood::Reading);
     let expected = without(COUNT, &BAD);

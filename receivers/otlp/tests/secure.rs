@@ -43,7 +43,7 @@ impl Authority {
 /// Scenario: both ports with TLS and client certificates; clients with the right one, a stranger's, and none.
 /// Guarantee: only the first gets in, over both protocols.
 #[tokio::test]
-async fn client_certificates_are_asked_for() {
+async fn s7_client_certificates_are_asked_for() {
     let (ours, stranger) = (Authority::new(), Authority::new());
     let ca = std::env::temp_dir().join(format!("lanner-otlp-ca-{}.pem", std::process::id()));
     std::fs::write(&ca, &ours.pem).unwrap();
@@ -86,7 +86,7 @@ async fn client_certificates_are_asked_for() {
 /// Scenario: a bearer token on the gRPC port, a name and password on the HTTP port; right, wrong, missing, cut.
 /// Guarantee: UNAUTHENTICATED and 401 before anything else, with the scheme, unless they are right; secrets do not show.
 #[tokio::test]
-async fn credentials_are_checked() {
+async fn s7_credentials_are_checked() {
     let bearer = AuthConfig { bearer_token: Some("canary-token".to_owned().into()), basic: None };
     let basic = BasicConfig { username: "falco".into(), password: "canary-pass".to_owned().into() };
     let basic = AuthConfig { bearer_token: None, basic: Some(basic) };
