@@ -8,8 +8,8 @@
 //! from `/proc/PID/stat` (ticks of 10 ms). The figure to look at is the ratio: it means the same on a busy machine.
 //! Fails when an event that was accepted did not arrive.
 //!
-//! 4-vCPU Xeon, otherwise idle, 2026-11-22, medians of 3 rounds of 3 s: floor 13.3, Lanner 34.8 CPU s per million alerts,
-//! ratio 2.5; the goal of 1.6 is not reached. Reading and mapping an alert takes 8 us, encoding and dropping it 3 us.
+//! 4-vCPU Xeon, otherwise idle, 2026-11-23, medians of 3 rounds of 3 s: floor 14.1, Lanner 41.4 CPU s per million alerts,
+//! ratio 2.9; the goal of 1.6 is not reached.
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh` (the length of a measurement; 5 by default).
 //!
 //! Scenario `durable_queue`, `lanner-bench queues`: the same with the queue on disk, beside the queue in memory; see `queues.rs`.

@@ -6,8 +6,8 @@
 //! database is in memory and fills up, so senders wait; those that wait for too long are told to come back and count as failed.
 //! Fails when an event that was accepted is no row.
 //!
-//! 4-vCPU Xeon with a load of 22 beside it, 2026-11-23, medians of 3 rounds of 3 s: full 5540 alerts a CPU second and 1206 a
-//! second, batch 7526 and 1131, normal 5380 and 1072. The alerts a second say more about the load beside it than about Lanner.
+//! 4-vCPU Xeon, otherwise idle, 2026-11-23, medians of 3 rounds of 3 s: full 3574 alerts a CPU second and 3359 a second, batch
+//! 5340 and 2511, normal 3541 and 3150.
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh sqlite`.
 
 use crate::{
