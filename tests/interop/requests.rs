@@ -77,7 +77,11 @@ fn record(index: usize) -> LogRecord {
         observed_time_unix_nano: START + 1000 + index as u64,
         severity_number: 1 + (index % 24) as i32,
         severity_text: "Warning".into(),
-        body: Some(if index % 2 == 0 { text(format!("alert {index}")) } else { any(Value::IntValue(index as i64)) }),
+        body: Some(if index.is_multiple_of(2) {
+            text(format!("alert {index}"))
+        } else {
+            any(Value::IntValue(index as i64))
+        }),
         attributes: attributes(index),
         dropped_attributes_count: 3,
         flags: 1,

@@ -129,9 +129,9 @@ impl Load {
             std::thread::spawn(move || {
                 let (mut next, mut taken, mut slowest) = (Instant::now(), Vec::new(), Duration::ZERO);
                 while !over.load(SeqCst) {
-                    let watch = Instant::now();
+                    let asked = Instant::now();
                     let sent = sender.send();
-                    slowest = slowest.max(watch.elapsed());
+                    slowest = slowest.max(asked.elapsed());
                     let pause = if sent.is_some() { Duration::ZERO } else { BREATH };
                     taken.extend(sent);
                     next = (next + gap).max(Instant::now() + pause);

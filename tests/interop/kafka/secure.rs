@@ -52,6 +52,9 @@ impl Access {
     }
 }
 
+/// An access that is refused, and the words that say why.
+type Wrong = (Access, &'static [&'static str]);
+
 /// Scenario: TLS alone, and TLS with each SASL mechanism; then a CA that did not sign, a certificate for another host, and
 /// wrong passwords, until the log has said so, and at last with what is right.
 /// Guarantee: what is right works. What is wrong is told by exporter and receiver with the reason and the key to look at;
@@ -71,7 +74,7 @@ fn tls_and_passwords() {
     let stranger = format!("ca_file: '{}'", stranger.display());
     let right = || tls(&ca, "localhost");
     let scram = || Access::sasl(&broker, "SCRAM-SHA-512", PASSWORD);
-    let cases: [(&str, Option<(Access, &[&str])>, Access); 8] = [
+    let cases: [(&str, Option<Wrong>, Access); 8] = [
         ("tls", None, right()),
         ("scram-sha-512", None, scram()),
         ("scram-sha-256", None, Access::sasl(&broker, "SCRAM-SHA-256", PASSWORD)),
