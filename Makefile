@@ -1,6 +1,6 @@
 # Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
 
-.PHONY: run build test test-faults test-interop fuzz bench deps
+.PHONY: run build test test-faults test-interop fuzz bench instructions deps
 
 CARGO ?= cargo
 CONFIG ?= pipelines/quickstart.yaml
@@ -32,11 +32,16 @@ fuzz: deps
 bench: deps-build
 	scripts/bench.sh
 
+# Instructions per event of the hot functions beside the committed figures; bench/instructions/src/main.rs.
+instructions: deps
+	$(CARGO) build --release --locked --package lanner-instructions
+	"$${CARGO_TARGET_DIR:-target}/release/lanner-instructions" $(FUNCTIONS)
+
 .PHONY: deps-build
 # A C compiler, for the C parts of zstd, jemalloc and ring.
 deps-build:
 	scripts/install.sh build
 
-# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox, a C++ compiler.
+# The same, and real counterparts for tests: Docker Engine, Prometheus, curl, busybox, valgrind, a C++ compiler.
 deps:
 	scripts/install.sh build test

@@ -2,7 +2,7 @@
 
 use crate::schema::{RecordSchema, record_schema};
 use lanner_engine::{
-    event::Key,
+    event::{Key, Reads},
     semantics::{
         falco::{
             preserved_name,
@@ -60,7 +60,41 @@ pub(crate) enum Attribute {
     Resource(Key),
 }
 
+impl Attribute {
+    fn of_record(&self) -> Option<&Key> {
+        match self {
+            Self::Record(key) => Some(key),
+            Self::Resource(_) => None,
+        }
+    }
+}
+
+/// The ancestors of a process, from the grandparent on.
+pub(crate) fn ancestors() -> &'static Key {
+    static KEY: std::sync::LazyLock<Key> = std::sync::LazyLock::new(|| Key::intern("falco.process.ancestors"));
+    &KEY
+}
+
 impl Access {
+    /// What they need of a record.
+    pub fn reads(&self) -> Reads {
+        let keys = |reader: &Reader| match reader {
+            Reader::Attributes { places, .. } => places.iter().filter_map(Attribute::of_record).cloned().collect(),
+            Reader::Ancestor { preserved, .. } => vec![preserved.clone(), ancestors().clone()],
+            Reader::Priority => vec![keys::PRIORITY.clone()],
+            Reader::Body
+            | Reader::EventName
+            | Reader::SeverityNumber
+            | Reader::SeverityText
+            | Reader::Time
+            | Reader::TimeText => Vec::new(),
+        };
+        Reads {
+            attributes: self.fields.iter().flat_map(|field| keys(&field.reader)).collect(),
+            body: self.fields.iter().any(|field| matches!(field.reader, Reader::Body)),
+        }
+    }
+
     /// The places of a program's fields, which must be those of [`record_schema`].
     pub fn new(fields: &[Field]) -> Self {
         let readable = |field: &Field| Readable {

@@ -1,6 +1,7 @@
 //! Compiled conditions.
 
 use crate::{Access, Problem, Seen, SeenFields, record_schema, with_arena};
+use lanner_engine::event::Reads;
 use lanner_rules::{
     compile::{Compiler, NoMacros},
     evaluate::{NodeId, Program, Run},
@@ -29,6 +30,11 @@ impl Condition {
         let program = compiler.finish();
         let access = Access::new(program.fields());
         Ok(Self { program, node, access })
+    }
+
+    /// What it asks of a record that has no raw text.
+    pub fn reads(&self) -> Reads {
+        self.access.reads()
     }
 
     /// Whether it holds for a record.

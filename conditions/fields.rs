@@ -1,6 +1,7 @@
 //! Compiled fields: what is grouped by, copied, or shown.
 
 use crate::{Access, Problem, Seen, SeenFields, record_schema, with_arena};
+use lanner_engine::event::Reads;
 use lanner_rules::{
     compile::Compiler,
     evaluate::{OperandId, Program, Run, Value},
@@ -88,6 +89,11 @@ impl Field {
     /// Calls `work` with the value in a record.
     pub fn with<T>(&self, seen: Seen<'_>, work: impl FnOnce(Value<'_>) -> T) -> T {
         self.0.with(seen, |values| work(values.next().unwrap_or_default()))
+    }
+
+    /// What it is made of, in a record that has no raw text.
+    pub fn reads(&self) -> Reads {
+        self.0.access.reads()
     }
 
     /// The value as one that a record can hold.

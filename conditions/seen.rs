@@ -1,13 +1,13 @@
 //! A record as conditions see it.
 
 use crate::{
-    access::{Access, Attribute, Reader},
+    access::{Access, Attribute, Reader, ancestors},
     schema::rank,
     value::read,
 };
 use jiff::Timestamp;
 use lanner_engine::{
-    event::{Key, LogRecord, Resource, Value},
+    event::{LogRecord, Resource, Value},
     semantics::priority,
 };
 use lanner_rules::{
@@ -21,12 +21,6 @@ use std::{cell::OnceCell, io::Write};
 pub struct Seen<'e> {
     pub resource: &'e Resource,
     pub record: &'e LogRecord,
-}
-
-/// The ancestors of a process, from the grandparent on.
-fn ancestors() -> &'static Key {
-    static KEY: std::sync::LazyLock<Key> = std::sync::LazyLock::new(|| Key::intern("falco.process.ancestors"));
-    &KEY
 }
 
 /// A record through the fields of one program.

@@ -1,6 +1,7 @@
 //! Compiled templates, in the syntax of Falco's outputs: `%proc.name on %k8s.pod.name`.
 
 use crate::{Access, Problem, Seen, SeenFields, record_schema, with_arena};
+use lanner_engine::event::Reads;
 use lanner_rules::{
     compile::Compiler,
     evaluate::{Program, Run},
@@ -29,6 +30,11 @@ impl Template {
         let program = compiler.finish();
         let access = Access::new(program.fields());
         Ok(Self { program, output, access })
+    }
+
+    /// What it shows of a record that has no raw text.
+    pub fn reads(&self) -> Reads {
+        self.access.reads()
     }
 
     /// Writes the text for a record behind what is in `out`. If a value is missing and the template is strict, nothing is

@@ -4,6 +4,7 @@ use crate::*;
 #[path = "../tests/support/data.rs"]
 mod data;
 use lanner_engine::{
+    event::Reads,
     prelude::*,
     semantics::{
         AuditMapper, FalcoMapper,
@@ -30,8 +31,25 @@ fn example() -> (Arc<Resource>, LogRecord) {
     )
 }
 
+/// The record with nothing in it that is not read.
+fn read_of(record: &LogRecord, reads: &Reads) -> LogRecord {
+    let mut record = record.clone();
+    record.attrs.retain(|key, _| reads.attributes.contains(key));
+    if !reads.body {
+        record.body = Value::Empty;
+    }
+    record
+}
+
+/// Whether it does, and that it has said what it reads for that.
 fn holds(condition: &str, seen: Seen<'_>) -> bool {
-    Condition::parse(condition).unwrap_or_else(|problems| panic!("{condition}: {problems:?}")).holds(seen)
+    let parsed = Condition::parse(condition).unwrap_or_else(|problems| panic!("{condition}: {problems:?}"));
+    let holds = parsed.holds(seen);
+    if seen.record.raw.text().is_none() {
+        let record = read_of(seen.record, &parsed.reads());
+        assert_eq!(parsed.holds(Seen { record: &record, ..seen }), holds, "{condition} of what it reads");
+    }
+    holds
 }
 
 /// Scenario: conditions over one alert, with Falco's names, OpenTelemetry's, and short ones.
@@ -96,6 +114,8 @@ fn falco_fields_are_read_back() {
                 continue;
             };
             fields += 1;
+            let read = read_of(&record, &field.reads());
+            assert_eq!(field.text(Seen { record: &read, ..seen }), field.text(seen), "{name} of what it reads");
             if field.text(seen).as_ref() != Some(&expected) {
                 different.insert(format!("{name}: {expected:?} became {:?}", field.text(seen)));
             }
@@ -212,8 +232,12 @@ fn templates_and_fields() {
     let (resource, record) = example();
     let seen = Seen { resource: &resource, record: &record };
     let render = |text: &str| {
-        let mut out = String::new();
-        (Template::parse(text).unwrap().render(seen, &mut out) == Rendered::Complete).then_some(out)
+        let (template, mut out, mut again) = (Template::parse(text).unwrap(), String::new(), String::new());
+        let rendered = template.render(seen, &mut out);
+        let read = read_of(&record, &template.reads());
+        assert_eq!(template.render(Seen { record: &read, ..seen }, &mut again), rendered);
+        assert_eq!(again, out, "{text} of what it reads");
+        (rendered == Rendered::Complete).then_some(out)
     };
     assert_eq!(
         render("%rule by %user.name in %k8s.pod.name: %proc.aname").unwrap(),

@@ -5,8 +5,11 @@
 //! no field; a field shows once, and the order is by name, so that equal alerts look equal.
 
 use crate::falco_event::{output_fields, text_of};
-use lanner_conditions::Seen;
-use lanner_engine::{event::Value, prelude::*, semantics::keys};
+use lanner_engine::{
+    event::{Lent, Value},
+    prelude::*,
+    semantics::keys,
+};
 use std::borrow::Cow;
 
 /// A record with its resource, for somebody to look at.
@@ -54,8 +57,8 @@ impl<'a> AlertView<'a> {
 
     /// Every field that says something, by name.
     pub fn fields(&self) -> Vec<(Cow<'a, str>, String)> {
-        let fields = output_fields(Seen { resource: self.resource, record: self.record });
-        let shown = fields.into_iter().map(|(name, value)| (name, shown(&value).into_owned()));
+        let fields = output_fields(&Lent::of(self.resource, self.record));
+        let shown = fields.into_iter().map(|(name, value)| (name, shown(&value.to_value()).into_owned()));
         shown.filter(|(_, text)| !text.is_empty()).collect()
     }
 }

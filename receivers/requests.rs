@@ -50,29 +50,36 @@ impl Losses {
         Self(ByReason::lost(cx))
     }
 
-    /// What `work` answers to a request, having counted what it lost.
-    pub async fn count(&self, out: &Consumer, work: impl Future<Output = Result<Answer, Lost>>) -> Answer {
-        let mut gone = Gone { losses: self, out, armed: true };
-        let result = work.await;
-        gone.armed = false;
+    /// Begins a request. Whatever becomes of it is counted, once: by what it came to, or when this is dropped before.
+    pub fn begin<'r>(&'r self, out: &'r Consumer) -> Open<'r> {
+        Open { losses: self, out, armed: true }
+    }
+}
+
+/// A request without an answer. Dropped as such it counts as one whose sender left: hyper drops the future of a request
+/// whose connection broke.
+#[must_use = "dropped, the request counts as lost"]
+pub(crate) struct Open<'r> {
+    losses: &'r Losses,
+    out: &'r Consumer,
+    armed: bool,
+}
+
+impl Open<'_> {
+    /// What the request came to; counts what was lost of it.
+    pub fn end(mut self, result: Result<Answer, Lost>) -> Answer {
+        self.armed = false;
         result.unwrap_or_else(|lost| {
-            self.0.add(lost.reason, 1);
+            self.losses.0.add(lost.reason, 1);
             if !lost.seen {
-                out.failed(1, lost.reason);
+                self.out.failed(1, lost.reason);
             }
             lost.answer
         })
     }
 }
 
-/// Counts a request whose connection broke before there was an answer; hyper drops its future then.
-struct Gone<'a> {
-    losses: &'a Losses,
-    out: &'a Consumer,
-    armed: bool,
-}
-
-impl Drop for Gone<'_> {
+impl Drop for Open<'_> {
     fn drop(&mut self) {
         if self.armed {
             self.losses.0.add("sender_gone", 1);

@@ -2,7 +2,7 @@
 # install.sh SET...: installs what is missing of a set of Debian packages, as root or with sudo, and says so.
 #   build  a C compiler (zstd, jemalloc and ring have C parts)
 #   interop  a C++ compiler and perl, for Kafka's client with TLS (librdkafka and OpenSSL)
-#   test   real counterparts: Docker Engine and its parts, Prometheus, Alertmanager, a NATS server, curl, strace, a static busybox; a C++ compiler for libFuzzer
+#   test   real counterparts: Docker Engine and its parts, Prometheus, Alertmanager, a NATS server, curl, strace, valgrind, a static busybox; a C++ compiler for libFuzzer
 set -euo pipefail
 
 # program:package
@@ -10,7 +10,7 @@ build=(cc:gcc make:make)
 interop=(c++:g++ perl:perl)
 test=(c++:g++ curl:curl dockerd:docker.io docker:docker.io containerd:containerd runc:runc busybox:busybox-static nats-server:nats-server
       prometheus:prometheus prometheus-alertmanager:prometheus-alertmanager
-      strace:strace tar:tar unshare:util-linux)
+      strace:strace tar:tar unshare:util-linux valgrind:valgrind)
 
 missing=()
 for set in "$@"; do

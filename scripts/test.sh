@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything that must hold: formatting, lints, unit, property and end-to-end tests, every YAML of the project,
+# Everything that must hold: formatting, lints, instruction counts, unit, property and end-to-end tests, every YAML of the project,
 # and a short run of every fuzz target.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -17,7 +17,10 @@ step "lints"
 # `interop` is no test that runs by itself, so it has to be named.
 cargo clippy --workspace --all-targets --test interop --locked -- -D warnings
 step "release build"
-cargo build --release --locked
+# With the program of the next step, so that what both need is built once.
+cargo build --release --locked --package lanner --package lanner-instructions
+step "instruction counts"
+"${CARGO_TARGET_DIR:-target}/release/lanner-instructions"
 step "tests"
 # End-to-end tests run the release build: what users run, and fast enough for their load. `make test-faults` has those of
 # the modules `nightly` (docs/faults.md).

@@ -1,53 +1,69 @@
 //! `lanner-bench`: what an event costs Lanner, beside what the same request costs a bare HTTP server, in one run.
 //!
-//! Scenario `falco_post`: one Falco alert per POST over 32 keep-alive connections, closed loop, as fast as the peer
-//! answers; Lanner turns each into an OTLP record and sends them to a counting OTLP/gRPC sink, uncompressed. The floor
-//! is hyper's HTTP/1 builder that reads the body and answers 200.
-//! Method: floor and Lanner take turns for three rounds, each a fresh process on one half of the CPUs; load and sink
-//! run on the other half. Counted after a warm-up, until the last event is at the sink: CPU time of the peer's process
-//! from `/proc/PID/stat` (ticks of 10 ms). The figure to look at is the ratio: it means the same on a busy machine.
-//! Fails when an event that was accepted did not arrive.
+//! Without a subcommand: every target of `docs/performance.md` beside its reference (`targets.rs`). `scaling`: how cost grows
+//! (`scaling.rs`). Both measure in the same way (`measure.rs`): fresh processes, Lanner on one half of the CPUs, load and sink on
+//! the other, a closed loop as fast as the peer answers, over plain sockets and no compression; counted after a warm-up until the
+//! last event is at the sink: CPU time of the peer's process from `/proc/PID/stat` (ticks of 10 ms). The figures to look at are
+//! ratios within a round: they mean the same on a busy machine. Fails when an event that was accepted did not arrive.
+//! `--write docs` keeps what was measured, and writes the page and its picture anew.
+//! The floor is hyper's HTTP/1 builder that reads the body and answers 200 (`floor.rs`).
 //!
-//! 4-vCPU Xeon, otherwise idle, 2026-11-23, medians of 3 rounds of 3 s: floor 14.1, Lanner 41.4 CPU s per million alerts,
-//! ratio 2.9; the goal of 1.6 is not reached.
-//! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh` (the length of a measurement; 5 by default).
+//! Other scenarios: `rules`, what judging an audit event by Falco's rules costs (`rules.rs`); `sqlite`, how many alerts a second go
+//! into a database (`sqlite.rs`).
 //!
-//! Scenario `durable_queue`, `lanner-bench queues`: the same with the queue on disk, beside the queue in memory; see `queues.rs`.
-//! Scenario `audit_rules`, `lanner-bench rules`: what judging an audit event by Falco's rules costs; see `rules.rs`.
-//! Scenario `sqlite`, `lanner-bench sqlite`: how many alerts a second go into a database; see `sqlite.rs`.
+//! Results stand in `docs/performance.md`. Commands: `scripts/bench.sh --write docs`, `scripts/bench.sh scaling --write docs`;
+//! `LANNER_BENCH_SECONDS=1 scripts/bench.sh` for a look.
 
-mod alerts;
+mod arrivals;
+mod at_rest;
+mod catalogue;
+mod disk;
 mod floor;
+mod limits;
 mod load;
 mod measure;
 mod pinning;
 mod process;
-mod queues;
 mod report;
+mod results;
 mod rules;
+mod scaling;
+mod scenario;
 mod sink;
 mod sqlite;
+mod targets;
 
 use clap::{Parser, Subcommand};
-use measure::{CONNECTIONS, Setup};
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use lanner_bench::{Error, payload, protobuf};
+use results::Results;
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
-type Error = Box<dyn std::error::Error + Send + Sync>;
-
-/// Measures CPU per event of Lanner and of a bare HTTP server.
+/// Measures CPU per event of Lanner beside a bare HTTP server.
 #[derive(Parser)]
 struct Args {
     #[command(subcommand)]
     role: Option<Role>,
+    #[command(flatten)]
+    targets: targets::Args,
     /// The release build of lanner.
-    #[arg(long, default_value = "target/release/lanner")]
+    #[arg(long, global = true, default_value = "target/release/lanner")]
     lanner: PathBuf,
     /// Length of one measurement in seconds.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=600))]
-    seconds: u64,
-    /// How often floor and Lanner take turns.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    #[arg(long, global = true, default_value_t = 5.0, value_parser = seconds)]
+    seconds: f64,
+    /// How often the scenarios take turns.
+    #[arg(long, global = true, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
+    /// Where queues and databases are kept, on a disk that is not memory; new folders in it are made and removed.
+    #[arg(long, global = true, default_value = "target")]
+    directory: PathBuf,
+    /// Keep what was measured in this folder of documentation.
+    #[arg(long, global = true, value_name = "DOCS")]
+    write: Option<PathBuf>,
 }
 
 /// Other scenarios, and what the program is when it starts itself.
@@ -59,22 +75,29 @@ enum Role {
     /// A counting OTLP/gRPC sink.
     #[command(hide = true)]
     Sink,
-    Queues(queues::Args),
+    /// Measures how cost grows.
+    Scaling,
+    /// Writes the page and its picture anew from the results that are kept.
+    Render {
+        /// The folder of the documentation.
+        docs: PathBuf,
+    },
     Rules(rules::Args),
     Sqlite(sqlite::Args),
 }
 
+/// How all scenarios are measured.
+struct Bench {
+    lanner: PathBuf,
+    length: Duration,
+    rounds: u32,
+    directory: PathBuf,
+    /// The CPUs there are.
+    cpus: Vec<usize>,
+}
+
 fn main() -> ExitCode {
-    let args = Args::parse();
-    let done = match &args.role {
-        Some(Role::Floor) => floor::run(),
-        Some(Role::Sink) => sink::run(),
-        Some(Role::Queues(queues)) => queues::run(queues, &args.lanner, Duration::from_secs(args.seconds), args.rounds),
-        Some(Role::Rules(rules)) => rules::run(rules, Duration::from_secs(args.seconds), args.rounds),
-        Some(Role::Sqlite(sqlite)) => sqlite::run(sqlite, &args.lanner, Duration::from_secs(args.seconds), args.rounds),
-        None => compare(&args),
-    };
-    match done {
+    match run(Args::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("lanner-bench: {error}");
@@ -83,22 +106,69 @@ fn main() -> ExitCode {
     }
 }
 
-fn compare(args: &Args) -> Result<(), Error> {
-    let pinning = pinning::halves();
-    let length = Duration::from_secs(args.seconds);
-    println!("falco_post: one alert per POST, {} per measurement, {pinning}", report::seconds(length));
-    println!("{}", report::HEAD);
-    let setup = Setup { program: &args.lanner, connections: CONNECTIONS, storage: None, exporter: None, length };
-    let mut floors = Vec::new();
-    let mut lanners = Vec::new();
-    for round in 1..=args.rounds {
-        let floor = measure::floor(&pinning, length)?;
-        println!("{}", report::line(round, "floor", &floor));
-        let lanner = measure::lanner(&pinning, &setup)?;
-        println!("{}", report::line(round, "lanner", &lanner));
-        floors.push(floor);
-        lanners.push(lanner);
+fn run(args: Args) -> Result<(), Error> {
+    let Args { role, targets, lanner, seconds, rounds, directory, write } = args;
+    let length = Duration::from_secs_f64(seconds);
+    let bench = Bench { lanner, length, rounds, directory, cpus: pinning::allowed() };
+    match role {
+        Some(Role::Floor) => floor::run(),
+        Some(Role::Sink) => sink::run(),
+        Some(Role::Rules(args)) => rules::run(&bench, &args),
+        Some(Role::Sqlite(args)) => sqlite::run(&bench, &args),
+        Some(Role::Render { docs }) => report::write(&Results::read(&docs)?, &docs),
+        Some(Role::Scaling) => {
+            let scaling = scaling::run(&bench)?;
+            none(&scaling.problems)?;
+            keep(write.as_deref(), |results| results.scaling = Some(scaling))
+        }
+        None => {
+            let measured = targets::run(&bench, &targets)?;
+            println!("\n{}\n{}", report::figures(&measured.figures), report::targets(&measured.rows));
+            none(&measured.problems)?;
+            keep(write.as_deref(), |results| results.targets = Some(measured))
+        }
     }
-    println!("{}", report::summary(&floors, &lanners));
-    report::verdict(&floors, &lanners)
+}
+
+/// # Errors
+/// There are problems.
+fn none(problems: &[String]) -> Result<(), Error> {
+    if problems.is_empty() { Ok(()) } else { Err(problems.join("\n").into()) }
+}
+
+/// Puts what was measured into the documentation, if there is one to write.
+fn keep(docs: Option<&Path>, put: impl FnOnce(&mut Results)) -> Result<(), Error> {
+    let Some(docs) = docs else { return Ok(()) };
+    let mut results = Results::read(docs)?;
+    put(&mut results);
+    results.write(docs)?;
+    report::write(&results, docs)
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "not a number")?;
+    if (0.1..=600.0).contains(&seconds) { Ok(seconds) } else { Err("from 0.1 to 600".to_owned()) }
+}
+
+/// The one in the middle.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => f64::NAN,
+        length if length % 2 == 1 => values[middle],
+        _ => f64::midpoint(values[middle - 1], values[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// Scenario: none, an odd and an even number of values, in no order.
+    /// Guarantee: the median is the one in the middle, or between the two in the middle.
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert!(super::median(Vec::new()).is_nan());
+        assert_eq!(super::median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(super::median(vec![9.0, 1.0, 2.0, 3.0]), 2.5);
+    }
 }

@@ -1,49 +1,34 @@
 //! One measurement: start the peer, warm it up, send, wait for the last event, read the CPU time.
+//!
+//! Promises: peer and destination are fresh processes; the clock runs over the same connections as the warm-up; CPU time counts
+//! until the last event is at its destination; nothing is waited for without an end.
 
 use crate::{
-    Error,
-    load::{self, Alerts, Sent},
+    Bench, Error,
+    arrivals::{Arrivals, pause},
+    disk::Folder,
+    load::{Senders, Sent},
     pinning::Pinning,
-    process::{Counting, Process},
+    process::{Counter, Process},
+    scenario::{Peer, Scenario},
 };
 use std::{
     env, fs,
+    fs::File,
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    thread,
+    path::Path,
+    process::Stdio,
     time::{Duration, Instant},
 };
+use tokio::runtime::Runtime;
 
 /// How long a peer may take to listen.
 const STARTUP: Duration = Duration::from_secs(10);
-/// Accepted events that have not arrived when nothing arrived for so long are lost.
-const SILENCE: Duration = Duration::from_secs(3);
+
 const POLL: Duration = Duration::from_millis(10);
-/// Connections of a scenario that does not say.
-pub const CONNECTIONS: usize = 32;
-
-/// What load is put on which Lanner.
-pub struct Setup<'a> {
-    pub program: &'a Path,
-    pub connections: usize,
-    /// Where the sending queue keeps what waits; in memory without.
-    pub storage: Option<&'a Path>,
-    /// An exporter of one's own instead of `otlp_grpc` to the counting sink.
-    pub exporter: Option<&'a dyn Exporter>,
-    pub length: Duration,
-}
-
-/// Where events go, and how many have come.
-pub trait Exporter {
-    /// Its type and its keys, in YAML's flow form.
-    fn config(&self) -> (&'static str, String);
-
-    /// How many events are there.
-    fn count(&self) -> Result<u64, Error>;
-}
 
 /// What was measured.
+#[derive(Debug)]
 pub struct Measured {
     pub sent: Sent,
     pub delivered: u64,
@@ -57,145 +42,131 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// Accepted, but not delivered.
+    /// Was to arrive, but did not.
     pub fn lost(&self) -> u64 {
-        self.sent.accepted.saturating_sub(self.delivered)
+        self.sent.arrivals.saturating_sub(self.delivered)
     }
 
     pub fn cpu_per_million(&self) -> f64 {
-        self.cpu.as_secs_f64() * 1e6 / self.delivered.max(1) as f64
+        self.cpu.as_secs_f64() * 1e6 / self.sent.accepted.max(1) as f64
     }
 
     /// Accepted events of a second.
     pub fn throughput(&self) -> f64 {
         self.sent.accepted as f64 / self.length.as_secs_f64()
     }
+
+    /// Why the figures mean nothing: something was lost, had no answer, or nothing was taken at all.
+    pub fn problem(&self, name: &str) -> Option<String> {
+        let Sent { accepted, failed, .. } = self.sent;
+        match (self.lost(), failed, accepted) {
+            (0, 0, 1..) => None,
+            (0, 0, 0) => Some(format!("{name}: the peer took no event")),
+            (lost, failed, _) => {
+                Some(format!("{name}: {lost} accepted events did not arrive, {failed} requests had no answer"))
+            }
+        }
+    }
 }
 
-/// Measures the bare server.
-pub fn floor(pinning: &Pinning, length: Duration) -> Result<Measured, Error> {
-    let mut command = pinning.peer(&env::current_exe()?);
-    command.arg("floor");
-    let mut floor = Counting::start(command)?;
-    let address = local(floor.port);
-    send(address, CONNECTIONS, Alerts::Repeated, warm_up(length))?;
-    let before = (floor.count()?, floor.process.cpu()?);
-    let start = Instant::now();
-    let sent = send(address, CONNECTIONS, Alerts::Repeated, length)?;
-    Ok(Measured {
-        sent,
-        delivered: floor.count()? - before.0,
-        cpu: floor.process.cpu()? - before.1,
-        peak_memory: floor.process.peak_memory()?,
-        length,
-        took: start.elapsed(),
-    })
-}
-
-/// Measures Lanner, `falco_http` to `otlp_grpc` or to what the setup says.
-pub fn lanner(pinning: &Pinning, setup: &Setup<'_>) -> Result<Measured, Error> {
-    let Setup { program, connections, storage, exporter, length } = *setup;
-    let mut command = Command::new(env::current_exe()?);
-    command.arg("sink");
-    let mut sink = Counting::start(command)?;
-    let address = local(free_port()?);
-    let otlp = || {
-        ("otlp_grpc", format!("endpoint: 'http://{}', compression: none, tls: {{insecure: true}}", local(sink.port)))
-    };
-    let config = Config::write(address, exporter.map_or_else(otlp, Exporter::config), storage)?;
-    // A database has an event that comes again once.
-    let alerts = if exporter.is_some() { Alerts::Unique } else { Alerts::Repeated };
-    let mut count = || match exporter {
-        Some(exporter) => exporter.count(),
-        None => sink.count(),
-    };
-    let mut command = pinning.peer(program);
-    command.args(["run", "--config"]).arg(&config.0).stdout(Stdio::null()).stderr(Stdio::null());
-    let mut lanner = Process::start(command)?;
-    wait_for(&mut lanner, address)?;
-    let warm = send(address, connections, alerts, warm_up(length))?;
-    let arrived = arrived(&mut count, warm.accepted)?;
-    let (before, start) = (lanner.cpu()?, Instant::now());
-    let sent = send(address, connections, alerts, length)?;
-    let delivered = self::arrived(&mut count, arrived + sent.accepted)? - arrived;
+/// Measures for as long as `bench` says.
+pub fn measure(bench: &Bench, pinning: &Pinning, scenario: &Scenario) -> Result<Measured, Error> {
+    pinning.apply();
+    let length = bench.length;
+    let folder = Folder::new(&bench.directory)?;
+    let (peer, address, mut arrivals) = start(bench, pinning, scenario, &folder)?;
+    let runtime = Runtime::new()?;
+    let mut senders = runtime.block_on(Senders::connect(&scenario.load, address))?;
+    let warm = runtime.block_on(senders.send((length / 4).min(Duration::from_secs(1))))?;
+    let arrived = arrivals.wait_for(warm.arrivals)?;
+    let (before, start) = (peer.cpu()?, Instant::now());
+    let sent = runtime.block_on(senders.send(length))?;
+    let delivered = arrivals.wait_for(arrived + sent.arrivals)? - arrived;
     let took = start.elapsed();
-    Ok(Measured { sent, delivered, cpu: lanner.cpu()? - before, peak_memory: lanner.peak_memory()?, length, took })
+    Ok(Measured { sent, delivered, cpu: peer.cpu()? - before, peak_memory: peer.peak_memory()?, length, took })
 }
 
-fn warm_up(length: Duration) -> Duration {
-    (length / 4).min(Duration::from_secs(1))
+/// Starts the peer and what its events go to.
+fn start(
+    bench: &Bench,
+    pinning: &Pinning,
+    scenario: &Scenario,
+    folder: &Folder,
+) -> Result<(Process, SocketAddr, Arrivals), Error> {
+    match &scenario.peer {
+        Peer::Floor => {
+            let mut command = pinning.peer(&env::current_exe()?);
+            command.arg("floor");
+            let (process, counter) = Counter::start(command)?;
+            let address = local(counter.port);
+            Ok((process, address, Arrivals::Child { counter, _process: None }))
+        }
+        Peer::Lanner(config) => {
+            let (arrivals, out) = Arrivals::at(&scenario.destination)?;
+            let address = local(free_port()?);
+            let config = config
+                .replace("$IN", &address.to_string())
+                .replace("$OUT", &out.to_string())
+                .replace("$DISK", &folder.0.join("state").display().to_string());
+            let path = folder.0.join("lanner.yaml");
+            fs::write(&path, config)?;
+            let mut lanner = lanner(bench, pinning, &path, &[], folder)?;
+            wait_for(&mut lanner, address, folder)?;
+            Ok((lanner, address, arrivals))
+        }
+    }
 }
 
-fn local(port: u16) -> SocketAddr {
+/// Starts Lanner with a configuration and what is set over it; what it says goes to a file.
+pub fn lanner(
+    bench: &Bench,
+    pinning: &Pinning,
+    config: &Path,
+    set: &[String],
+    folder: &Folder,
+) -> Result<Process, Error> {
+    let mut command = pinning.peer(&bench.lanner);
+    command.args(["run", "--config"]).arg(config);
+    command.args(set.iter().flat_map(|set| ["--set", set]));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(folder.log())?);
+    Process::start(command)
+}
+
+pub fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// A port that was free a moment ago: the configuration needs one before Lanner listens.
-fn free_port() -> Result<u16, Error> {
+pub fn free_port() -> Result<u16, Error> {
     Ok(TcpListener::bind(local(0))?.local_addr()?.port())
 }
 
-fn send(address: SocketAddr, connections: usize, alerts: Alerts, length: Duration) -> Result<Sent, Error> {
-    tokio::runtime::Runtime::new()?.block_on(load::send(address, connections, alerts, length))
-}
-
-fn wait_for(peer: &mut Process, address: SocketAddr) -> Result<(), Error> {
+fn wait_for(peer: &mut Process, address: SocketAddr, folder: &Folder) -> Result<(), Error> {
     let start = Instant::now();
     while TcpStream::connect(address).is_err() {
         if peer.has_ended() || start.elapsed() > STARTUP {
-            return Err(format!("lanner does not listen on {address}; start it by hand with such a config").into());
+            let said = fs::read_to_string(folder.log()).unwrap_or_default();
+            return Err(format!("lanner does not listen on {address}:\n{said}").into());
         }
-        pause();
+        pause(POLL);
     }
     Ok(())
 }
 
-/// Waits until the sink has `expected` records, or nothing new comes. How many it has.
-fn arrived(sink: &mut impl FnMut() -> Result<u64, Error>, expected: u64) -> Result<u64, Error> {
-    let mut count = sink()?;
-    let mut last = Instant::now();
-    while count < expected && last.elapsed() < SILENCE {
-        pause();
-        let now = sink()?;
-        if now != count {
-            (count, last) = (now, Instant::now());
-        }
-    }
-    Ok(count)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[allow(clippy::disallowed_methods, reason = "no runtime here whose worker could be blocked")]
-fn pause() {
-    thread::sleep(POLL);
-}
-
-/// The configuration file, removed when dropped.
-struct Config(PathBuf);
-
-impl Config {
-    fn write(receiver: SocketAddr, (exporter, keys): (&str, String), storage: Option<&Path>) -> Result<Self, Error> {
-        let path = env::temp_dir().join(format!("lanner-bench-{}.yaml", std::process::id()));
-        let (queue, extensions, listed) = match storage {
-            Some(directory) => (
-                ", sending_queue: {storage: file_storage}",
-                format!("extensions:\n  file_storage:\n    directory: {}\n", directory.display()),
-                "  extensions: [file_storage]\n",
-            ),
-            None => ("", String::new(), ""),
+    /// Scenario: everything arrived; some arrived twice; one is missing; a request had no answer; nothing was accepted.
+    /// Guarantee: only the first two are figures that mean something.
+    #[test]
+    fn a_lost_event_is_a_problem() {
+        let problem = |[accepted, arrivals, delivered, failed]: [u64; 4]| {
+            let sent = Sent { accepted, arrivals, failed, ..Sent::default() };
+            let (length, took) = (Duration::from_secs(1), Duration::from_secs(1));
+            Measured { sent, delivered, cpu: Duration::ZERO, peak_memory: 0, length, took }.problem("S1").is_some()
         };
-        let text = format!(
-            "receivers:\n  falco_http:\n    endpoint: {receiver}\n\
-             exporters:\n  {exporter}: {{{keys}{queue}}}\n{extensions}\
-             service:\n  telemetry: {{metrics: {{level: none}}}}\n{listed}  pipelines:\n    logs: {{receivers: [falco_http], exporters: [{exporter}]}}\n"
-        );
-        fs::write(&path, text)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Config {
-    fn drop(&mut self) {
-        // A file left behind in the temporary folder does no harm.
-        let _ = fs::remove_file(&self.0);
+        let cases = [[10, 10, 10, 0], [10, 10, 11, 0], [400, 25, 25, 0], [10, 10, 9, 0], [10, 10, 10, 1], [0, 0, 0, 0]];
+        assert_eq!(cases.map(problem), [false, false, false, true, true, true]);
     }
 }

@@ -9,14 +9,20 @@
 //! stock rules of k8saudit 0.18: bytes to decision 139,000, decision alone 1,236,000 events per CPU second; the goals of
 //! 75,000 and 500,000 are reached. Command: `cargo run --release -p lanner-bench -- --seconds 2 rules`.
 
-use crate::{Error, report::median};
+use crate::{Bench, Error, median};
 use lanner_rules::{
     audit::{AuditEvent, AuditPlan, Meta, Parity, SOURCE},
+    builtin,
     evaluate::{Arena, FieldId, Fields, Run, Value},
     file::{Loader, Options},
     ruleset::{Ruleset, SourceRules},
 };
-use std::{fs, hint::black_box, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    hint::black_box,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Measures Falco's rules over Kubernetes audit events.
 #[derive(clap::Args)]
@@ -29,6 +35,31 @@ pub struct Args {
     events: PathBuf,
 }
 
+/// Says which events match: those that a pipeline with these rules is to make alerts of.
+pub struct Judge {
+    ruleset: Ruleset,
+}
+
+impl Judge {
+    /// Of this rule file; of Lanner's own rules without one.
+    pub fn new(file: Option<&Path>) -> Result<Self, Error> {
+        let ruleset = match file {
+            Some(file) => load(&[file.to_owned()])?,
+            None => parse(&[(builtin::K8S_AUDIT.file.to_owned(), builtin::K8S_AUDIT.text.to_owned())])?,
+        };
+        Ok(Self { ruleset })
+    }
+
+    /// Whether a rule matches.
+    pub fn matches(&self, event: &str) -> Result<bool, Error> {
+        let rules = self.ruleset.source(SOURCE).ok_or("there is no rule for audit events")?;
+        let plan = AuditPlan::new(rules.fields(), Parity::Corrected);
+        let arena = Arena::new();
+        let event = AuditEvent::new(event.as_bytes(), Meta::default(), &plan, &arena)?;
+        Ok(matches(rules, &event, &arena))
+    }
+}
+
 /// The fields of an event, looked up before.
 struct Known<'a>(Vec<Value<'a>>);
 
@@ -38,8 +69,8 @@ impl Fields for Known<'_> {
     }
 }
 
-/// Measures for as long as `length` in each round.
-pub fn run(args: &Args, length: Duration, rounds: u32) -> Result<(), Error> {
+/// Measures for as long as `bench` says in each round.
+pub fn run(bench: &Bench, args: &Args) -> Result<(), Error> {
     let ruleset = load(&args.rules)?;
     let rules = ruleset.source(SOURCE).ok_or("there is no rule for audit events")?;
     let text = read(&args.events)?;
@@ -60,7 +91,7 @@ pub fn run(args: &Args, length: Duration, rounds: u32) -> Result<(), Error> {
             let event = AuditEvent::new(event, Meta::default(), &plan, &arena);
             event.is_ok_and(|event| matches(rules, &event, &arena))
         };
-        measure(&events, length, judge)
+        measure(&events, bench.length, judge)
     };
     let keep = Arena::new();
     let read: Result<Vec<_>, _> =
@@ -74,10 +105,10 @@ pub fn run(args: &Args, length: Duration, rounds: u32) -> Result<(), Error> {
             arena.reset();
             matches(rules, event, &arena)
         };
-        measure(&known, length, judge)
+        measure(&known, bench.length, judge)
     };
     let (mut wholes, mut alones) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
+    for round in 1..=bench.rounds {
         let (whole, alone) = (whole()?, alone()?);
         println!("round {round}: bytes to decision {whole:.0} events/CPU s, decision alone {alone:.0} events/CPU s");
         wholes.push(whole);
@@ -96,9 +127,15 @@ fn read(path: &PathBuf) -> Result<String, Error> {
 }
 
 fn load(paths: &[PathBuf]) -> Result<Ruleset, Error> {
+    let files: Result<Vec<_>, Error> = paths.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect();
+    parse(&files?)
+}
+
+/// Files, each with its name and its text.
+fn parse(files: &[(String, String)]) -> Result<Ruleset, Error> {
     let mut loader = Loader::new(Options::default());
-    for path in paths {
-        let report = loader.load(&path.display().to_string(), &read(path)?);
+    for (name, text) in files {
+        let report = loader.load(name, text);
         if let Some(error) = report.errors().next() {
             return Err(error.to_string().into());
         }

@@ -1,6 +1,6 @@
 //! A counting OTLP/gRPC sink: counts the log records of each request without decoding them.
 
-use crate::{Error, process::report_on_request};
+use crate::{Error, process::report_on_request, protobuf};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use http_body::Frame;
@@ -44,7 +44,7 @@ pub async fn run() -> Result<(), Error> {
 async fn answer(request: Request<Incoming>) -> Result<Response<Reply>, Infallible> {
     let records = match request.into_body().collect().await {
         // Five bytes say "not compressed" and how long the message is.
-        Ok(body) => body.to_bytes().get(5..).and_then(records),
+        Ok(body) => body.to_bytes().get(5..).and_then(protobuf::records),
         Err(_) => None,
     };
     let (message, status) = match records {
@@ -84,50 +84,4 @@ impl Body for Reply {
         };
         Poll::Ready(frame.map(Ok))
     }
-}
-
-/// The log records of an export request: `resource_logs` (1) / `scope_logs` (2) / `log_records` (2).
-fn records(request: &[u8]) -> Option<u64> {
-    let mut count = 0;
-    let mut one = |_: &[u8]| {
-        count += 1;
-        Some(())
-    };
-    parts(request, 1, &mut |group| parts(group, 2, &mut |scope| parts(scope, 2, &mut one)))?;
-    Some(count)
-}
-
-/// Calls `found` with each length-delimited field of this number; `None` when the message is damaged.
-fn parts(mut message: &[u8], number: u64, found: &mut dyn FnMut(&[u8]) -> Option<()>) -> Option<()> {
-    while !message.is_empty() {
-        let key = varint(&mut message)?;
-        match key & 7 {
-            0 => drop(varint(&mut message)?),
-            1 => message = message.get(8..)?,
-            5 => message = message.get(4..)?,
-            2 => {
-                let length = usize::try_from(varint(&mut message)?).ok()?;
-                let (part, rest) = message.split_at_checked(length)?;
-                if key >> 3 == number {
-                    found(part)?;
-                }
-                message = rest;
-            }
-            _ => return None,
-        }
-    }
-    Some(())
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (first, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(first & 0x7f) << shift;
-        if *first < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }

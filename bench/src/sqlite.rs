@@ -1,9 +1,9 @@
 //! Scenario `sqlite`: how many alerts a second one writer puts into a database, and what an alert costs.
 //!
-//! `falco_post` over more connections, with the exporter `sqlite` in place of `otlp_grpc`: with each request of the queue a
+//! One alert per POST over 64 connections, with the exporter `sqlite` in place of `otlp_grpc`: with each request of the queue a
 //! transaction that waits for the disk (`full`), with what waits gathered into larger transactions (`batch`), and with commits
 //! that do not wait (`normal`). A second counts from the first request until the last row is there. The queue in front of the
-//! database is in memory and fills up, so senders wait; those that wait for too long are told to come back and count as failed.
+//! database is in memory and fills up, so senders wait; those that wait for too long are told to come back and count as refused.
 //! Fails when an event that was accepted is no row.
 //!
 //! 4-vCPU Xeon, otherwise idle, 2026-11-23, medians of 3 rounds of 3 s: full 3574 alerts a CPU second and 3359 a second, batch
@@ -11,17 +11,17 @@
 //! Command: `LANNER_BENCH_SECONDS=3 scripts/bench.sh sqlite`.
 
 use crate::{
-    Error,
-    measure::{self, Exporter, Measured, Setup},
-    pinning,
-    queues::Folder,
-    report,
+    Bench, Error,
+    catalogue::{FALCO, http},
+    disk::Folder,
+    measure::{Measured, measure},
+    median,
+    payload::alerts,
+    pinning::Pinning,
+    scenario::{Destination, Scenario},
 };
 use rusqlite::{Connection, OpenFlags};
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// What is compared: a name, and the keys besides the path.
 const WAYS: [(&str, &str); 3] =
@@ -33,49 +33,38 @@ pub struct Args {
     /// Connections, each with one alert on its way.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     connections: u16,
-    /// Where the database is kept, on a disk that is not memory; a new folder in it is made and removed.
-    #[arg(long, default_value = "target")]
-    directory: PathBuf,
 }
 
-/// A database that Lanner fills.
-struct Database {
-    path: PathBuf,
-    keys: &'static str,
+/// How many rows there are.
+fn rows(path: &Path) -> Result<u64, Error> {
+    let database = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    database.busy_timeout(Duration::from_secs(5))?;
+    // Nothing is deleted within a measurement, so the newest number is the count; a real one reads every row.
+    let newest: Option<i64> = database.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
+    Ok(newest.unwrap_or(0).try_into()?)
 }
 
-impl Exporter for Database {
-    fn config(&self) -> (&'static str, String) {
-        ("sqlite", format!("path: '{}'{}", self.path.display(), self.keys))
-    }
-
-    fn count(&self) -> Result<u64, Error> {
-        let database = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        database.busy_timeout(Duration::from_secs(5))?;
-        // Nothing is deleted within a measurement, so the newest number is the count; a real one reads every row.
-        let newest: Option<i64> = database.query_row("SELECT max(id) FROM events", [], |row| row.get(0))?;
-        Ok(newest.unwrap_or(0).try_into()?)
-    }
-}
-
-/// Measures for as long as `length` in each round.
-pub fn run(args: &Args, program: &Path, length: Duration, rounds: u32) -> Result<(), Error> {
-    let pinning = pinning::halves();
-    let connections = usize::from(args.connections);
-    println!("sqlite: {connections} connections, {} per measurement, {pinning}", report::seconds(length));
-    println!("round  way       alerts/s  CPU s/million  events/CPU s  failed  lost  RSS peak MiB");
+/// Measures for as long as `bench` says in each round.
+pub fn run(bench: &Bench, args: &Args) -> Result<(), Error> {
+    let pinning = Pinning::halves(&bench.cpus);
+    // An event that comes again is stored once.
+    let load = http(alerts::unique(alerts::single()), args.connections.into());
+    println!("sqlite: {} connections, {} s per measurement, {pinning}", load.connections, bench.length.as_secs_f64());
+    println!("round  way       alerts/s  CPU s/million  events/CPU s  refused  lost  RSS peak MiB");
     let mut all: [Vec<Measured>; WAYS.len()] = Default::default();
-    for round in 1..=rounds {
+    for round in 1..=bench.rounds {
         for ((name, keys), measured) in WAYS.into_iter().zip(&mut all) {
-            let folder = Folder::new(&args.directory, round)?;
-            let database = Database { path: folder.0.join("events.db"), keys };
-            let setup = Setup { program, connections, storage: None, exporter: Some(&database), length };
-            measured.push(measure::lanner(&pinning, &setup)?);
+            let folder = Folder::new(&bench.directory)?;
+            let path = folder.0.join("events.db");
+            let exporter = format!("sqlite: {{path: '{}'{keys}}}", path.display());
+            let count = Destination::Own(Arc::new(move || rows(&path)));
+            let scenario = Scenario::logs(name, load.clone(), [FALCO, "", &exporter], count);
+            measured.push(measure(bench, &pinning, &scenario)?);
             println!("{}", measured.last().map(|measured| line(round, name, measured)).unwrap_or_default());
         }
     }
     for ((name, _), measured) in WAYS.iter().zip(&all) {
-        let median = |of: fn(&Measured) -> f64| report::median(measured.iter().map(of).collect());
+        let median = |of: fn(&Measured) -> f64| median(measured.iter().map(of).collect());
         let (rate, cost) = (median(written), median(Measured::cpu_per_million));
         println!("{name}: medians {rate:.0} alerts a second, {:.0} a CPU second", 1e6 / cost.max(f64::MIN_POSITIVE));
     }
@@ -98,7 +87,7 @@ fn line(round: u32, way: &str, measured: &Measured) -> String {
         written(measured),
         measured.cpu_per_million(),
         1e6 / measured.cpu_per_million().max(f64::MIN_POSITIVE),
-        measured.sent.failed,
+        measured.sent.refused + measured.sent.failed,
         measured.lost(),
         measured.peak_memory as f64 / 1024.0,
     )

@@ -67,6 +67,16 @@ impl Label {
         Self { absent: Some(absent), ..self }
     }
 
+    /// The attributes that the value is made of.
+    pub fn reads(&self) -> Vec<Key> {
+        match &self.source {
+            Source::Attributes(names) => names.clone(),
+            Source::StatusClass(name) | Source::Tags(name) | Source::TagFlags(name) => vec![name.clone()],
+            Source::Priority(_) => vec![PRIORITY.clone()],
+            Source::Fixed(_) => Vec::new(),
+        }
+    }
+
     /// Appends this label's value to the key of a series.
     pub fn append(&self, key: &mut Vec<u8>, record: &LogRecord, resource: &Resource) {
         let find = |name: &Key| record.attrs.get(name).or_else(|| resource.attrs.get(name));

@@ -8,6 +8,7 @@
 //! takes a snapshot and hands it on as OTLP ([`metric`]). Without events nothing wakes up but a refresh every
 //! minute, which keeps the series alive in sinks that forget silent ones.
 //!
+//! It says which attributes it reads (`reads_only`), so that a receiver in front of it alone maps no more of an event.
 //! `absorb` is on the hot path: one key built in a kept buffer and one lookup per alert and group of metrics with
 //! equal labels; the test `cost_of_absorb` prints what that takes and holds it under 1 us in release builds.
 
@@ -21,8 +22,11 @@ mod table;
 mod tests;
 
 pub use config::{Config, MetricConfig, Plan};
+use label::Label;
 use lanner_engine::{
+    event::KeySet,
     prelude::*,
+    semantics,
     stage::{Clock, nanos},
     telemetry::{Counter, Gauge},
 };
@@ -186,6 +190,11 @@ impl Running {
 
 #[async_trait]
 impl Stage for Running {
+    fn reads_only(&self) -> Option<KeySet> {
+        let labels = self.tables.iter().flat_map(|(_, table)| &table.grouping.labels);
+        Some(labels.flat_map(Label::reads).chain(semantics::recognised_by()).collect())
+    }
+
     fn absorb(&self, mut batch: Batch) {
         let items = batch.len();
         let logs = match batch.decode() {

@@ -2,8 +2,9 @@
 
 use super::{config::MetricConfig, metric::OutputKind, recognise::Match, sets::Compat, *};
 use lanner_engine::{
-    component::{Admission, Intake},
+    component::{Admission, Intake, Taking},
     config::Duration as Span,
+    semantics::{FalcoMapper, MappingOptions},
     stage::Now,
     telemetry::Telemetry,
 };
@@ -24,23 +25,24 @@ struct Sink {
     refusals: Mutex<Vec<Refused>>,
 }
 
-#[async_trait]
 impl Intake for Sink {
-    async fn take(&self, batch: Batch, _hold: Duration) -> Result<(), Refused> {
-        if let Some(refused) = self.refusals.lock().pop() {
-            return Err(refused);
-        }
-        let otlp = batch.to_otlp();
-        let request = ExportMetricsServiceRequest::decode(otlp.bytes).unwrap();
-        let points: usize = metrics_of(&request).map(|metric| points_of(metric).len()).sum();
-        assert_eq!(points, otlp.items, "the announced number of points is the real one");
-        self.taken.lock().push(request);
-        self.arrived.notify_one();
-        Ok(())
+    fn take(&self, batch: Batch, _hold: Duration) -> Taking<'_> {
+        Taking::waits(async move {
+            if let Some(refused) = self.refusals.lock().pop() {
+                return Err(refused);
+            }
+            let otlp = batch.to_otlp();
+            let request = ExportMetricsServiceRequest::decode(otlp.bytes).unwrap();
+            let points: usize = metrics_of(&request).map(|metric| points_of(metric).len()).sum();
+            assert_eq!(points, otlp.items, "the announced number of points is the real one");
+            self.taken.lock().push(request);
+            self.arrived.notify_one();
+            Ok(())
+        })
     }
 
-    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
-        self.take(batch, Duration::MAX).await
+    fn take_patiently<'t>(&'t self, batch: Batch, _: &'t Drain) -> Taking<'t> {
+        self.take(batch, Duration::MAX)
     }
 
     fn admit(&self, _bytes: usize) -> Result<Admission, Refused> {
@@ -464,4 +466,59 @@ fn yaml_bodies() {
         assert!(trial.planned.is_some(), "{}", trial.rendered());
     }
     assert!(lanner_engine::config::plan_body(factory, "default: true\n").planned.is_none());
+}
+
+/// Scenario: bodies with alerts of every priority, of pods and of hosts, a message of Falco's own and text, mapped once whole
+/// and once for who reads what this stage says it reads; every metric there is, and two of the user's.
+/// Guarantee: both give the same metrics, so the stage names everything it looks at.
+#[tokio::test]
+async fn what_it_reads_is_all_it_needs() {
+    let body: String = Priority::ALL
+        .iter()
+        .enumerate()
+        .map(|(number, priority)| {
+            format!(
+                r#"{{"output":"o","priority":"{}","rule":"rule {}","source":"{}","time":"2023-11-14T22:13:1{}Z","hostname":"node-1","tags":["T1059","mitre_execution","t{number}"],"output_fields":{{"proc.name":"p{number}","k8s.ns.name":"shop","k8s.pod.name":"cart-{number}","evt.arg.flags":"f{}"}}}}{}"#,
+                priority.title(),
+                number % 3,
+                ["syscall", "k8s_audit", "internal"][number % 3],
+                number,
+                number % 2,
+                "\n",
+            )
+        })
+        .chain(["no alert\n".to_owned()])
+        .collect();
+    let metric = |events, attributes: [&str; 2]| MetricConfig {
+        events,
+        attributes: attributes.map(str::to_owned).into(),
+        ..MetricConfig::default()
+    };
+    let config = Config {
+        attributes_opt_in: ["workload", "tactic", "k8s.pod.name"].map(str::to_owned).into(),
+        compat: vec![Compat::Falcosidekick, Compat::Falco, Compat::FalcoExporter],
+        metrics: BTreeMap::from([
+            ("of.processes".to_owned(), metric(Match::Alerts, ["process.name", "host.name"])),
+            ("of.all".to_owned(), metric(Match::All, ["falco.evt.arg.flags", "falco.output_fields.evt.arg.flags"])),
+        ]),
+        ..Config::default()
+    };
+    let (whole, part) = (Bench::new(config.clone()), Bench::new(config));
+    let (mapper, scope) = (FalcoMapper::new(&MappingOptions::default()), semantics::scope("test"));
+    let (mut all, mut read) = (Logs::default(), Logs::default());
+    mapper.map_body(&body.as_str().into(), START, &scope, &mut all);
+    mapper.map_body_for(&part.stage.reads_only().unwrap(), &body.as_str().into(), START, &scope, &mut read);
+    assert!(read.records().all(|record| record.attrs.get(&"log.record.uid".into()).is_none()), "it is not whole");
+    whole.stage.absorb(Batch::logs(all));
+    part.stage.absorb(Batch::logs(read));
+    let (whole, part) = (whole.snapshot().await, part.snapshot().await);
+    assert_eq!(whole.keys().collect::<Vec<_>>(), part.keys().collect::<Vec<_>>());
+    for (name, points) in &whole {
+        let sorted = |points: &[NumberDataPoint]| {
+            let mut shown: Vec<String> = points.iter().map(|point| format!("{point:?}")).collect();
+            shown.sort();
+            shown
+        };
+        assert_eq!(sorted(points), sorted(&part[name]), "{name}");
+    }
 }

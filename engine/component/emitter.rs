@@ -1,6 +1,6 @@
 //! `Emitter`: where a transform puts what is left of a batch, and the reasons for what is not.
 
-use crate::event::{Batch, LogGroup, LogRecord, Resource};
+use crate::event::{Batch, LogGroup, LogRecord, Reads, Resource, otlp::DecodeError};
 use smallvec::SmallVec;
 
 /// Items by constant reason.
@@ -12,6 +12,8 @@ pub struct Emitter<'a> {
     pub(crate) discarded: &'a mut Counts,
     pub(crate) degraded: &'a mut Counts,
     pub(crate) created: &'a mut usize,
+    /// Why a batch was not emitted at all.
+    pub(crate) unreadable: &'a mut Option<DecodeError>,
 }
 
 impl Emitter<'_> {
@@ -38,30 +40,49 @@ impl Emitter<'_> {
         *self.created += items;
     }
 
-    /// Passes on the records for which `judge` finds no reason to discard them.
+    /// Passes on the records for which `judge` finds no reason to discard them. Of untouched OTLP it sees no more than `reads`
+    /// names; when that cannot be read, the request is refused.
     pub fn emit_unless(
         &mut self,
         mut batch: Batch,
+        reads: &Reads,
         mut judge: impl FnMut(&Resource, &LogRecord) -> Option<&'static str>,
     ) {
         // Looks first, so that a batch that stays whole is not copied when another branch shares it.
         let mut fails = |group: &LogGroup| group.records.iter().any(|record| judge(&group.resource, record).is_some());
-        if batch.as_logs().is_some_and(|logs| logs.groups.iter().any(&mut fails))
-            && let Some(logs) = batch.as_logs_mut()
-        {
-            for group in &mut logs.groups {
-                let resource = &group.resource;
-                group.records.retain(|record| match judge(resource, record) {
-                    Some(reason) => {
-                        self.discard(1, reason);
-                        false
-                    }
-                    None => true,
-                });
-            }
-            logs.groups.retain(|group| !group.records.is_empty());
+        let retained = if batch.as_logs().is_none_or(|logs| logs.groups.iter().any(&mut fails)) {
+            batch.retain(reads, |resource, record| match judge(resource, record) {
+                Some(reason) => {
+                    self.discard(1, reason);
+                    false
+                }
+                None => true,
+            })
+        } else {
+            Ok(())
+        };
+        self.emit_if(retained, batch);
+    }
+
+    /// Passes on all records, once `change` has changed the attributes of those that `concerns` says yes to. Of untouched
+    /// OTLP both see no more than `reads` names, and `change` may touch no other attributes. The rest of these is there in
+    /// entries that have no name, so that all stay in their order; when it cannot be read, the request is refused.
+    pub fn emit_edited(
+        &mut self,
+        mut batch: Batch,
+        reads: &Reads,
+        concerns: impl Fn(&Resource, &LogRecord) -> bool,
+        change: impl FnMut(&Resource, &mut LogRecord),
+    ) {
+        let edited = batch.edit(reads, concerns, change);
+        self.emit_if(edited, batch);
+    }
+
+    fn emit_if(&mut self, read: Result<(), DecodeError>, batch: Batch) {
+        match read {
+            Ok(()) => self.emit(batch),
+            Err(error) => *self.unreadable = Some(error),
         }
-        self.emit(batch);
     }
 }
 

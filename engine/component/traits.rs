@@ -7,7 +7,7 @@
 use super::{BuildCx, Consumer, Drain, Emitter, Outcome, Request, Routes, StorageProvider};
 use crate::{
     config::PlanCx,
-    event::{Batch, LogRecord, Resource, Signals},
+    event::{Batch, KeySet, LogRecord, Resource, Signals},
 };
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -72,6 +72,19 @@ pub trait Transform: Send + Sync + 'static {
     fn reads_records(&self) -> bool {
         true
     }
+
+    /// Whether it looks at the records of untouched OTLP by [`Emitter::emit_unless`] and [`Emitter::emit_edited`] alone, which
+    /// make no more of each than it needs. Then such batches are not decoded in front of it.
+    fn reads_encoded(&self) -> bool {
+        false
+    }
+
+    /// Whether all it does is to leave records out, by [`Emitter::emit_unless`]. What it passes on then leaves byte for byte
+    /// as it came. Of what any other transform makes of decoded records nothing leaves but what records hold: fields that only
+    /// a later version of OTLP knows do not pass one that masks. They pass [`Emitter::emit_edited`].
+    fn only_selects(&self) -> bool {
+        false
+    }
 }
 
 /// A checked transform that must be built: one that reads files, keeps them current, or counts on its own.
@@ -103,6 +116,13 @@ pub trait Stage: Send + Sync + 'static {
     /// Takes over a batch that the engine has accepted; from now on its items are this stage's to account for.
     /// Must be quick and bound its own memory.
     fn absorb(&self, batch: Batch);
+
+    /// The attributes it looks at, of a record or of its resource, if it looks at nothing else but a record's times,
+    /// severity and event name. Where nobody else sees the records, a receiver may then leave out all the rest, which is
+    /// most of its work. `None` is everything.
+    fn reads_only(&self) -> Option<KeySet> {
+        None
+    }
 
     /// Whether there is no room for more right now. The engine asks before it absorbs; senders then wait or are told to
     /// come back, as with a full queue. For stages whose output waits for a slow pipeline.

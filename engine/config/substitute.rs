@@ -102,9 +102,10 @@ impl Filler<'_> {
 
     fn scalar(&mut self, text: &str, plain: bool, site: &Site<'_>) -> NodeValue {
         if let Some(inner) = text.strip_prefix("${")
-            && matching_brace(inner) == Some(inner.len() - 1)
+            && let Some(end) = matching_brace(inner)
+            && end + 1 == inner.len()
         {
-            return match self.reference(&inner[..inner.len() - 1], site, 0) {
+            return match self.reference(&inner[..end], site, 0) {
                 Filled::Text(text) if !scalar::is_null(&text) => NodeValue::Scalar { text: text.into(), plain: true },
                 Filled::Empty => NodeValue::Scalar { text: "".into(), plain: false },
                 Filled::Text(_) | Filled::Nothing => NodeValue::Null,

@@ -2,9 +2,10 @@
 //!
 //! Without a `batch` section: when nothing is in flight and nothing left within [`PACE`], what waits is sent at once;
 //! else requests gather until [`GATHER_BYTES`] wait or the oldest waited [`GATHER_LINGER`]. A lone alert leaves at once
-//! and a storm leaves in large requests, without a delay to configure. With a `batch` section its rules hold instead.
+//! and a storm leaves in large requests, without a delay to configure. What is that large by itself leaves as it is: copying
+//! it together with others would gain nothing. With a `batch` section its rules hold instead.
 
-use super::queue::Wanted;
+use super::queue::{Together, Wanted};
 use crate::config::{BatchConfig, Sizer};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -27,9 +28,8 @@ pub(super) struct Gathering {
     linger: Duration,
     /// Whether what waits leaves at once when nothing is in flight.
     eager: bool,
-    /// Most that is taken for one request; 0 is no limit.
-    pub max_bytes: usize,
-    pub max_records: usize,
+    /// What is taken for one request.
+    pub together: Together,
     /// A single request over these is split; 0 is no limit.
     pub split_records: usize,
     pub split_bytes: usize,
@@ -43,8 +43,7 @@ impl Gathering {
                 ripe: Wanted { bytes: GATHER_BYTES, records: usize::MAX },
                 linger: GATHER_LINGER,
                 eager: true,
-                max_bytes: LARGEST_MERGE,
-                max_records: 0,
+                together: Together { max_bytes: LARGEST_MERGE, max_records: 0, alone_bytes: GATHER_BYTES },
                 split_records: 0,
                 split_bytes: 0,
             };
@@ -60,8 +59,11 @@ impl Gathering {
             linger: batch.flush_timeout.0,
             eager: false,
             // Takes up to the limit; a single request over it is split behind.
-            max_bytes: if by_bytes && batch.max_size == 0 { batch.min_size.max(LARGEST_MERGE) } else { max_bytes },
-            max_records: if !by_bytes && batch.max_size == 0 { batch.min_size } else { max_records },
+            together: Together {
+                max_bytes: if by_bytes && batch.max_size == 0 { batch.min_size.max(LARGEST_MERGE) } else { max_bytes },
+                max_records: if !by_bytes && batch.max_size == 0 { batch.min_size } else { max_records },
+                alone_bytes: 0,
+            },
             split_records: if by_bytes { 0 } else { batch.max_size },
             split_bytes: if by_bytes { batch.max_size } else { 0 },
         }

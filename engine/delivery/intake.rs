@@ -4,14 +4,14 @@
 //! queue, or deliberately discarded; on any error nothing of it is anywhere.
 
 use super::{
-    budget::Budget,
+    budget::{Budget, GivenBack},
     direct::Failed,
     pipeline::Pipeline,
     transaction::{Hindrance, Transaction},
 };
 use crate::{
-    component::{Admission, BoxError, ComponentId, Drain, Intake, Kind, Refused},
-    event::{Batch, Signal, Signals},
+    component::{Admission, BoxError, ComponentId, Drain, Intake, Kind, Refused, Taking},
+    event::{Batch, KeySet, Signal, Signals},
     telemetry::{Counter, Telemetry},
 };
 use async_trait::async_trait;
@@ -62,6 +62,10 @@ pub struct PipelineIntake {
     id: ComponentId,
     telemetry: Telemetry,
     pipelines: Vec<(Signal, Arc<Pipeline>)>,
+    /// Whether one of them looks at the records of logs.
+    reads_records: bool,
+    /// What they need of records, if it is not everything.
+    reads_only: Option<Arc<KeySet>>,
     budget: Budget,
     /// Given once nothing new may be taken.
     closed: Drain,
@@ -115,11 +119,18 @@ impl PipelineIntake {
                 counts("lanner_stage_accepted_spans", "lanner_stage_refused_spans"),
             )
         };
+        let reads_records = pipelines.iter().any(|(_, pipeline)| pipeline.reads_records());
+        let mut logs_pipelines = pipelines.iter().filter(|(signal, _)| *signal == Signal::Logs);
+        let reads_only = logs_pipelines
+            .try_fold(KeySet::default(), |all, (_, pipeline)| Some(all.union(&pipeline.reads_only()?)))
+            .map(Arc::new);
         let durable = pipelines.iter().any(|(_, pipeline)| pipeline.is_on_disk());
         Arc::new_cyclic(|this| Self {
             id,
             telemetry: telemetry.clone(),
             pipelines,
+            reads_records,
+            reads_only,
             budget,
             closed,
             own_task: durable.then(|| this.clone()),
@@ -139,40 +150,57 @@ impl PipelineIntake {
     }
 
     /// Takes a batch, in a task of its own where that is needed.
-    async fn taken(&self, batch: Batch, patience: Patience<'_>) -> Result<(), Refused> {
+    fn taken<'t>(&'t self, batch: Batch, patience: Patience<'t>) -> Taking<'t> {
         let Some(this) = self.own_task.as_ref().and_then(Weak::upgrade) else {
-            return self.counted(batch, patience).await;
+            return self.counted(batch, patience);
         };
         let patience = match patience {
             Patience::For(hold) => OwnPatience::For(hold),
             Patience::Until(drain) => OwnPatience::Until(drain.clone()),
         };
-        let task = tokio::spawn(async move {
-            match &patience {
-                OwnPatience::For(hold) => this.counted(batch, Patience::For(*hold)).await,
-                OwnPatience::Until(drain) => this.counted(batch, Patience::Until(drain)).await,
-            }
-        });
-        // It fails only when the runtime ends, or by a panic of a component, which this request then dies of as well.
-        task.await.unwrap_or(Err(Refused::Draining))
+        Taking::waits(async move {
+            let task = tokio::spawn(async move {
+                match &patience {
+                    OwnPatience::For(hold) => this.counted(batch, Patience::For(*hold)).await,
+                    OwnPatience::Until(drain) => this.counted(batch, Patience::Until(drain)).await,
+                }
+            });
+            // It fails only when the runtime ends, or by a panic of a component, which this request then dies of as well.
+            task.await.unwrap_or(Err(Refused::Draining))
+        })
     }
 
-    /// Takes a batch and counts what became of it.
-    async fn counted(&self, batch: Batch, patience: Patience<'_>) -> Result<(), Refused> {
+    /// Takes a batch and counts what became of it: at once, where nothing has to be waited for.
+    fn counted<'t>(&'t self, batch: Batch, patience: Patience<'t>) -> Taking<'t> {
         let (counts, items) = (self.counts(batch.signal()), batch.len() as u64);
         if items == 0 {
-            return Ok(());
+            return Taking::done(Ok(()));
         }
-        let closed = self.closed.is_requested();
-        let taken = if closed { Err(Refused::Draining) } else { self.try_take(batch, patience).await };
-        match taken {
-            Ok(()) => counts.accepted.add(items),
-            Err(_) => counts.refused.add(items),
-        }
-        taken
+        let count = move |taken: Result<(), Refused>| {
+            let counter = if taken.is_ok() { &counts.accepted } else { &counts.refused };
+            counter.add(items);
+            taken
+        };
+        let mut transaction = match self.walk(batch) {
+            Ok(transaction) => transaction,
+            Err(refused) => return Taking::done(count(Err(refused))),
+        };
+        let given_back = self.budget.given_back();
+        let tried = match transaction.takes_time() {
+            true => None,
+            false => match transaction.commit_at_once() {
+                Ok(()) => return Taking::done(count(Ok(()))),
+                Err(hindrance) => Some((given_back, hindrance)),
+            },
+        };
+        Taking::waits(async move { count(self.commit(transaction, tried, patience).await) })
     }
 
-    async fn try_take(&self, batch: Batch, patience: Patience<'_>) -> Result<(), Refused> {
+    /// Everything that taking a batch means.
+    fn walk(&self, batch: Batch) -> Result<Transaction<'_>, Refused> {
+        if self.closed.is_requested() {
+            return Err(Refused::Draining);
+        }
         let signal = batch.signal();
         let mut transaction = Transaction::default();
         let mut pipelines = self.pipelines.iter().filter(|(takes, _)| *takes == signal).map(|(_, pipeline)| pipeline);
@@ -183,15 +211,30 @@ impl PipelineIntake {
             pipeline.walk(batch.clone(), &mut transaction)?;
         }
         first.walk(batch, &mut transaction)?;
+        Ok(transaction)
+    }
+
+    /// Commits as soon as that is possible. `tried` is what hindered the first attempt, where there was one.
+    async fn commit(
+        &self,
+        mut transaction: Transaction<'_>,
+        mut tried: Option<(GivenBack, Hindrance)>,
+        patience: Patience<'_>,
+    ) -> Result<(), Refused> {
         let mut deadline: Option<Instant> = None;
         loop {
-            let announced = self.budget.announced();
-            let hindrance = match transaction.commit().await {
-                Ok(()) => {
-                    self.stored();
-                    return Ok(());
+            let (given_back, hindrance) = match tried.take() {
+                Some(tried) => tried,
+                None => {
+                    let given_back = self.budget.given_back();
+                    match transaction.commit().await {
+                        Ok(()) => {
+                            self.stored();
+                            return Ok(());
+                        }
+                        Err(hindrance) => (given_back, hindrance),
+                    }
                 }
-                Err(hindrance) => hindrance,
             };
             let deadline = match patience {
                 Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
@@ -240,7 +283,7 @@ impl PipelineIntake {
                 if unannounced {
                     return tokio::time::sleep(UNANNOUNCED_BREATH).await;
                 }
-                if self.budget.announced() == announced {
+                if self.budget.given_back() == given_back {
                     room.await;
                 }
                 tokio::time::sleep(BREATH).await;
@@ -285,12 +328,12 @@ impl PipelineIntake {
 
 #[async_trait]
 impl Intake for PipelineIntake {
-    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
-        self.taken(batch, Patience::For(hold)).await
+    fn take(&self, batch: Batch, hold: Duration) -> Taking<'_> {
+        self.taken(batch, Patience::For(hold))
     }
 
-    async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
-        self.taken(batch, Patience::Until(drain)).await
+    fn take_patiently<'t>(&'t self, batch: Batch, drain: &'t Drain) -> Taking<'t> {
+        self.taken(batch, Patience::Until(drain))
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
@@ -304,8 +347,24 @@ impl Intake for PipelineIntake {
         Ok(Admission::new(reserved))
     }
 
+    async fn relieved(&self) {
+        tokio::select! {
+            biased;
+            () = self.budget.relieved() => {}
+            () = self.closed.requested() => {}
+        }
+    }
+
     fn signals(&self) -> Signals {
         self.pipelines.iter().fold(Signals::NONE, |all, (signal, _)| all.and(Signals::of(*signal)))
+    }
+
+    fn reads_records(&self) -> bool {
+        self.reads_records
+    }
+
+    fn reads_only(&self) -> Option<&Arc<KeySet>> {
+        self.reads_only.as_ref()
     }
 
     fn failed(&self, items: u64, reason: &'static str) {

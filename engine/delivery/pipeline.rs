@@ -1,8 +1,8 @@
 //! A pipeline as it runs: transforms in a row, then a fan-out.
 //!
 //! Promises: transforms run on the caller's task with no channel between them; untouched OTLP is decoded only in
-//! front of a transform that reads records; what goes to several exporters is encoded once; branches share records
-//! copy-on-write.
+//! front of a transform that reads records, and encoded again only behind one that may have changed them; what goes to several
+//! exporters is encoded once; branches share records copy-on-write.
 
 use super::{
     direct::DirectSender,
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     component::{ComponentId, Counts, Emitter, Refused, Stage, Transform},
-    event::{Batch, OtlpRequest},
+    event::{Batch, KeySet, OtlpRequest, otlp::DecodeError},
     telemetry::{Counter, Telemetry},
 };
 use smallvec::{SmallVec, smallvec};
@@ -81,6 +81,21 @@ impl Pipeline {
         })
     }
 
+    /// Whether anybody in it looks at records before a queue has them. Stages and routers may.
+    pub(super) fn reads_records(&self) -> bool {
+        let output_reads = |output: &Output| matches!(output, Output::Stage { .. } | Output::Router(_));
+        self.steps.iter().any(|step| step.transform.reads_records()) || self.outputs.iter().any(output_reads)
+    }
+
+    /// What it needs of records, if it is not everything: the attributes that its stages look at, when it has nothing else.
+    pub(super) fn reads_only(&self) -> Option<KeySet> {
+        let reads = |output: &Output| match output {
+            Output::Stage { stage, .. } if self.steps.is_empty() => stage.reads_only(),
+            _ => None,
+        };
+        self.outputs.iter().try_fold(KeySet::default(), |all, output| Some(all.union(&reads(output)?)))
+    }
+
     /// Walks a batch to the outputs and notes there what is to be committed. Nothing is visible before the commit.
     ///
     /// # Errors
@@ -95,22 +110,25 @@ impl Pipeline {
             return Ok(());
         }
         let mut encoded: Option<OtlpRequest> = None;
+        // The last one gets the request or the batches themselves, so that they need not be copied.
+        let mut request = |batches: &mut Batches, last: bool| match encoded.take() {
+            Some(request) if last => request,
+            None if last => encode(std::mem::take(batches)),
+            known => encoded.insert(known.unwrap_or_else(|| encode(batches.clone()))).clone(),
+        };
         for (index, output) in self.outputs.iter().enumerate() {
+            let last = index + 1 == self.outputs.len();
             match output {
-                Output::Queue { queue, account } => {
-                    transaction.append(queue, encoded.get_or_insert_with(|| encode(&batches)).clone(), account);
-                }
-                Output::Direct { sender, account } => {
-                    transaction.send(sender, encoded.get_or_insert_with(|| encode(&batches)).clone(), account);
-                }
+                Output::Queue { queue, account } => transaction.append(queue, request(&mut batches, last), account),
+                Output::Direct { sender, account } => transaction.send(sender, request(&mut batches, last), account),
                 Output::Stage { stage, account } => {
-                    for batch in &batches {
-                        transaction.absorb(&**stage, batch.clone(), account);
+                    for mut batch in batches.iter().cloned() {
+                        // A stage may hold records for long, and what it holds is measured by these.
+                        batch.forget_bytes();
+                        transaction.absorb(&**stage, batch, account);
                     }
                 }
                 Output::Router(fork) => {
-                    // The last one gets the batches themselves, so that it need not copy the records.
-                    let last = index + 1 == self.outputs.len();
                     let batches = if last { std::mem::take(&mut batches) } else { batches.clone() };
                     for batch in batches {
                         fork.walk(batch, transaction)?;
@@ -128,20 +146,27 @@ impl Pipeline {
         transaction: &mut Transaction<'g>,
     ) -> Result<Batches, Refused> {
         let mut emitted = Batches::new();
-        let (mut discarded, mut degraded) = (Counts::new(), Counts::new());
+        let (mut discarded, mut degraded, mut unreadable) = (Counts::new(), Counts::new(), None);
         let (mut incoming, mut created, reads_records) = (0, 0, step.transform.reads_records());
         for mut batch in batches {
             incoming += batch.len();
-            if reads_records {
-                batch.decode().map_err(|error| Refused::Invalid(error.to_string()))?;
+            if reads_records && !step.transform.reads_encoded() {
+                batch.decode().map_err(refused)?;
             }
             let mut out = Emitter {
                 emitted: &mut emitted,
                 discarded: &mut discarded,
                 degraded: &mut degraded,
                 created: &mut created,
+                unreadable: &mut unreadable,
             };
             step.transform.apply(batch, &mut out);
+            if let Some(error) = unreadable {
+                return Err(refused(error));
+            }
+        }
+        if reads_records && !step.transform.only_selects() {
+            emitted.iter_mut().for_each(Batch::forget_bytes);
         }
         let outgoing: usize = emitted.iter().map(Batch::len).sum();
         let named: usize = discarded.iter().map(|(_, items)| items).sum();
@@ -164,9 +189,13 @@ impl Pipeline {
     }
 }
 
+fn refused(error: DecodeError) -> Refused {
+    Refused::Invalid(error.to_string())
+}
+
 /// One request of all batches: several are joined by concatenation, as protobuf allows.
-fn encode(batches: &[Batch]) -> OtlpRequest {
-    let mut requests = batches.iter().map(Batch::to_otlp);
+fn encode(batches: Batches) -> OtlpRequest {
+    let mut requests = batches.into_iter().map(Batch::into_otlp);
     let Some(first) = requests.next() else {
         return OtlpRequest { signal: crate::event::Signal::Logs, bytes: bytes::Bytes::new(), items: 0 };
     };

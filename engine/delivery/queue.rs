@@ -11,12 +11,14 @@
 //! front, and the next sender goes on there; changed settings apply to what waits as well.
 
 mod disk;
+mod item;
 mod reload;
 mod room;
 mod waiting;
 
+pub(super) use item::Item;
 pub use room::{Full, Reservation};
-pub(super) use waiting::{Item, Parts, Returned, Wanted};
+pub(super) use waiting::{Parts, Returned, Together, Wanted};
 
 use super::{budget::Budget, taken::Taken};
 use crate::{
@@ -25,15 +27,9 @@ use crate::{
     telemetry::{Counter, Gauge, Telemetry},
 };
 use disk::Disk;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use smallvec::SmallVec;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, time::Instant};
 use waiting::Waiting;
 
@@ -41,8 +37,6 @@ use waiting::Waiting;
 pub struct SendingQueue {
     name: String,
     signal: Signal,
-    settings: RwLock<Settings>,
-    used: AtomicUsize,
     waiting: Mutex<Waiting>,
     arrivals: Notify,
     budget: Budget,
@@ -64,11 +58,16 @@ impl Settings {
         Self { sizer: config.sizer, capacity: config.queue_size.max(1), blocks: config.block_on_overflow }
     }
 
-    fn units(&self, request: &OtlpRequest) -> usize {
+    fn units_of(&self, request: &OtlpRequest) -> usize {
+        self.units(request.items, request.bytes.len())
+    }
+
+    /// The units of a request with so many records and bytes.
+    fn units(&self, records: usize, bytes: usize) -> usize {
         match self.sizer {
             Sizer::Requests => 1,
-            Sizer::Items => request.items,
-            Sizer::Bytes => request.bytes.len(),
+            Sizer::Items => records,
+            Sizer::Bytes => bytes,
         }
     }
 }
@@ -105,9 +104,7 @@ impl SendingQueue {
         Self {
             name: exporter.to_owned(),
             signal,
-            settings: RwLock::new(settings),
-            used: AtomicUsize::new(0),
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting::new(settings)),
             arrivals: Notify::new(),
             budget,
             metrics: QueueMetrics {
@@ -141,11 +138,7 @@ impl SendingQueue {
 
     /// Whether a full queue makes the receiver wait instead of being refused.
     pub(super) fn blocks(&self) -> bool {
-        self.settings.read().blocks
-    }
-
-    fn units(&self, request: &OtlpRequest) -> usize {
-        self.settings.read().units(request)
+        self.waiting.lock().settings.blocks
     }
 
     /// Puts back what a sender has not delivered, for the next one.
@@ -185,23 +178,25 @@ impl SendingQueue {
         }
     }
 
-    /// Takes requests from the front: at least one, and as many more as fit into the limits (0 is none).
-    pub(super) fn take(self: &Arc<Self>, max_bytes: usize, max_records: usize) -> Option<Taken> {
+    /// Takes requests from the front: at least one, and as many more as are sent together with it. What comes from now on is
+    /// joined by the same rules.
+    pub(super) fn take(self: &Arc<Self>, together: Together) -> Option<Taken> {
         let mut waiting = self.waiting.lock();
+        waiting.together = Some(together);
         if let Some(returned) = waiting.returned.pop_front() {
             waiting.bytes -= returned.request.bytes.len();
             waiting.records -= returned.request.items;
+            drop(waiting);
             return Some(Taken::again(self, returned));
         }
-        let mut items: SmallVec<[Item; 8]> = SmallVec::new();
+        let mut items: SmallVec<[Item; 2]> = SmallVec::new();
         let (mut bytes, mut records) = (0, 0);
         while let Some(item) = waiting.items.front() {
-            let (next_bytes, next_records) = (bytes + item.request.bytes.len(), records + item.request.items);
-            let over = |limit: usize, size: usize| limit != 0 && size > limit;
-            if !items.is_empty() && (over(max_bytes, next_bytes) || over(max_records, next_records)) {
+            let (next_bytes, next_records) = (item.size(), item.records());
+            if !items.is_empty() && !together.has_room(bytes, records, next_bytes, next_records) {
                 break;
             }
-            (bytes, records) = (next_bytes, next_records);
+            (bytes, records) = (bytes + next_bytes, records + next_records);
             // The front was just seen, so this ends the loop only in theory.
             let Some(item) = waiting.pop() else { break };
             items.push(item);
@@ -211,19 +206,29 @@ impl SendingQueue {
     }
 
     /// Gives back the room of what is not in the queue any more.
-    pub(super) fn give_back(&self, units: usize) {
+    pub(super) fn give_back(&self, units: usize, memory: usize) {
         self.metrics.size.add(-(units as i64));
         self.unreserve(units);
+        self.budget.give_back_queued(memory);
     }
 
     /// Never more than is in use, which a changed sizer does not know of entries in a log.
     fn unreserve(&self, units: usize) {
-        let _ = self.used.fetch_update(Relaxed, Relaxed, |used| Some(used.saturating_sub(units)));
+        let mut waiting = self.waiting.lock();
+        waiting.used = waiting.used.saturating_sub(units);
+        drop(waiting);
         self.budget.announce_room();
     }
 
     /// How long the oldest request has waited.
     pub fn oldest_age(&self) -> Option<Duration> {
         self.waiting().1.map(|arrived| arrived.elapsed())
+    }
+}
+
+impl Drop for SendingQueue {
+    /// What waited in memory is gone with it.
+    fn drop(&mut self) {
+        self.budget.give_back_queued(self.waiting.get_mut().memory());
     }
 }

@@ -11,7 +11,7 @@ use super::{
     dispatch::{Stop, dispatch},
     gathering::Gathering,
     ledger::reason,
-    queue::{SendingQueue, Wanted},
+    queue::{SendingQueue, Together, Wanted},
     taken::{Refused, Taken},
 };
 use crate::{
@@ -77,7 +77,7 @@ impl Sender {
             let due = oldest.map(|arrived| plan.due(arrived, sends.is_empty(), last_left, draining));
             let now = Instant::now();
             if slots && due.is_some_and(|due| plan.is_ripe(waiting) || due <= now) {
-                if let Some(taken) = self.queue.take(plan.max_bytes, plan.max_records) {
+                if let Some(taken) = self.queue.take(plan.together) {
                     last_left = Some(now);
                     for part in taken.split(plan.split_records, plan.split_bytes) {
                         self.spawn(&mut sends, part, &drain, &deadline);
@@ -110,7 +110,7 @@ impl Sender {
             report(ended);
         }
         while !self.leave.is_requested()
-            && let Some(taken) = self.queue.take(0, 0).filter(|taken| !taken.is_durable())
+            && let Some(taken) = self.queue.take(Together::default()).filter(|taken| !taken.is_durable())
         {
             self.attempts.count(taken.request.items, taken.request.items);
             taken.settle(&Refused::All, reason::SHUTDOWN, "");

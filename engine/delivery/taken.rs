@@ -6,7 +6,6 @@
 mod parts;
 
 use super::{
-    budget::Reserved,
     ledger::{DestinationAccount, reason},
     letters,
     queue::{Item, Parts, Returned, SendingQueue},
@@ -30,8 +29,8 @@ pub struct Taken {
     /// When the oldest of them came.
     arrived: Instant,
     settling: Settling,
-    /// Given back with the rest when this is dropped.
-    memory: Vec<Reserved>,
+    /// Bytes of the memory budget, given back with the rest when this is dropped.
+    memory: usize,
 }
 
 /// Which items of a request the sink will never take.
@@ -68,31 +67,32 @@ impl Refused {
 impl Taken {
     pub(super) fn merge(
         queue: &Arc<SendingQueue>,
-        items: SmallVec<[Item; 8]>,
+        items: SmallVec<[Item; 2]>,
         bytes: usize,
         records: usize,
     ) -> Option<Self> {
         let arrived = items.first()?.arrived;
         let mut parts = Parts::new();
-        let mut memory = Vec::with_capacity(items.len());
         let mut entries = Vec::new();
-        let mut units = 0;
+        let (mut units, mut memory) = (0, 0);
         // A single request is handed on as it is; several become one by concatenation, as protobuf allows.
         let mut merged = if items.len() > 1 { Vec::with_capacity(bytes) } else { Vec::new() };
         let mut single = None;
         let many = items.len() > 1;
-        for item in items {
+        for mut item in items {
             units += item.units;
-            memory.extend(item.memory);
-            entries.extend(item.entry);
-            match parts.last_mut() {
-                Some((account, count)) if Arc::ptr_eq(account, &item.account) => *count += item.request.items,
-                _ => parts.push((item.account, item.request.items)),
+            memory += item.memory;
+            entries.extend(item.entry.take());
+            for (account, count) in std::mem::take(&mut item.parts) {
+                match parts.last_mut() {
+                    Some((last, sum)) if Arc::ptr_eq(last, &account) => *sum += count,
+                    _ => parts.push((account, count)),
+                }
             }
             if many {
-                merged.extend_from_slice(&item.request.bytes);
+                merged.extend_from_slice(item.bytes());
             } else {
-                single = Some(item.request.bytes);
+                single = Some(item.into_request().bytes);
             }
         }
         let bytes = single.unwrap_or_else(|| merged.into());
@@ -233,6 +233,6 @@ impl Drop for Taken {
             account.reject(reason::ABANDONED, *items as u64);
             account.queued.add(-(*items as i64));
         }
-        self.queue.give_back(self.units);
+        self.queue.give_back(self.units, self.memory);
     }
 }

@@ -6,6 +6,7 @@ mod dead_letters;
 mod durable;
 mod full;
 mod judge;
+mod one_by_one;
 mod random;
 mod refusals;
 mod stages;
@@ -482,6 +483,38 @@ impl Transform for Blind {
 
     fn reads_records(&self) -> bool {
         false
+    }
+}
+
+/// Looks at records and passes all on; says so or not.
+struct Looks {
+    only_selects: bool,
+}
+
+impl Transform for Looks {
+    fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
+        assert_eq!(batch.records().count(), batch.len());
+        out.emit(batch);
+    }
+
+    fn only_selects(&self) -> bool {
+        self.only_selects
+    }
+}
+
+/// Scenario: a request with a field that OTLP does not have passes transforms that look at its records.
+/// Guarantee: behind those that only select it is what it was; behind any other nothing is left but what the records hold.
+#[tokio::test(start_paused = true)]
+async fn only_selecting_keeps_bytes() {
+    let known = batch(2).to_otlp();
+    let came = OtlpRequest { bytes: [&known.bytes[..], &[0xa2, 0x06, 1, 7]].concat().into(), ..known.clone() };
+    for (steps, expected) in [([true, true], &came), ([true, false], &known), ([false, true], &known)] {
+        let sink = Scripted::new([]);
+        let steps = steps.map(|only_selects| Arc::new(Looks { only_selects }) as Arc<dyn Transform>);
+        let bench = Build { steps: steps.into(), ..Build::default() }.with(&[("sink", Arc::clone(&sink))]);
+        bench.consumer.consume(Batch::otlp(came.clone())).await.unwrap();
+        bench.close().await;
+        assert_eq!(*sink.bytes.lock(), expected.bytes);
     }
 }
 

@@ -62,6 +62,8 @@ struct Reasoned<'g> {
     items: usize,
 }
 
+type Reservations<'g> = SmallVec<[Reservation<'g>; 2]>;
+
 /// Why a commit did not happen; it may be tried again.
 pub(super) enum Hindrance {
     /// A queue or the memory budget is full; `blocks` when the queue is set to wait for room.
@@ -160,27 +162,26 @@ impl<'g> Transaction<'g> {
         }
     }
 
+    /// Whether a commit waits for a sink or a disk.
+    pub fn takes_time(&self) -> bool {
+        !self.sends.is_empty()
+            || self.appends.iter().any(|append| append.queue.is_on_disk())
+            || self.absorbs.iter().any(|absorb| absorb.stage.is_durable())
+    }
+
+    /// Commits what takes no time, or leaves everything as it was.
+    pub fn commit_at_once(&mut self) -> Result<(), Hindrance> {
+        let reservations = self.reserve()?;
+        self.finish(reservations);
+        Ok(())
+    }
+
     /// Commits, or leaves everything as it was.
     ///
     /// Cancel-safe where no queue is on disk: everything behind the last await happens at once. The write to the disk is
     /// the last await, so where there is one whoever calls must not be cancelled (`intake` sees to it).
     pub async fn commit(&mut self) -> Result<(), Hindrance> {
-        let mut reservations: SmallVec<[Reservation; 2]> = SmallVec::new();
-        for absorb in &self.absorbs {
-            if !absorb.absorbed && absorb.stage.is_full() {
-                return Err(Hindrance::FullStage { name: absorb.account.name().to_owned() });
-            }
-        }
-        for append in &self.appends {
-            let reserved = append.queue.reserve(&append.request).map_err(|full| Hindrance::Full {
-                name: match full {
-                    Full::Queue => format!("the sending queue of {}", append.queue.name()),
-                    Full::Memory => "the memory budget".to_owned(),
-                },
-                blocks: append.queue.blocks() && full == Full::Queue,
-            })?;
-            reservations.push(reserved);
-        }
+        let reservations = self.reserve()?;
         let on_disk = self.admit_or_shed().await?;
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
             send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
@@ -196,8 +197,35 @@ impl<'g> Transaction<'g> {
             let unstored = |error: AppendError| Hindrance::Unstored { name, error: error.into() };
             admission.write().await.map_err(unstored)?;
         }
+        self.finish(reservations);
+        Ok(())
+    }
+
+    /// Room in every queue and stage.
+    fn reserve(&self) -> Result<Reservations<'g>, Hindrance> {
+        let mut reservations = Reservations::new();
+        for absorb in &self.absorbs {
+            if !absorb.absorbed && absorb.stage.is_full() {
+                return Err(Hindrance::FullStage { name: absorb.account.name().to_owned() });
+            }
+        }
+        for append in &self.appends {
+            let reserved = append.queue.reserve(&append.request).map_err(|full| Hindrance::Full {
+                name: match full {
+                    Full::Queue => format!("the sending queue of {}", append.queue.name()),
+                    Full::Memory => "the memory budget".to_owned(),
+                },
+                blocks: append.queue.blocks() && full == Full::Queue,
+            })?;
+            reservations.push(reserved);
+        }
+        Ok(reservations)
+    }
+
+    /// Everything that cannot fail, at once.
+    fn finish(&mut self, reservations: Reservations<'g>) {
         for (append, reservation) in self.appends.drain(..).zip(reservations) {
-            reservation.push(append.request, Arc::clone(append.account));
+            reservation.push(append.request, append.account);
         }
         for send in self.sends.drain(..) {
             if let Some(sent) = send.sent {
@@ -222,6 +250,5 @@ impl<'g> Transaction<'g> {
                 absorb.stage.absorb(absorb.batch);
             }
         }
-        Ok(())
     }
 }

@@ -60,6 +60,11 @@ impl Attributes {
         Some(self.0.remove(index).1)
     }
 
+    /// Takes all of them out; the room stays.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// All of them, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Key, &Value)> {
         self.0.iter().map(|(key, value)| (key, value))

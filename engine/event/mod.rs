@@ -7,8 +7,11 @@
 mod attributes;
 mod batch;
 mod key;
+mod lent;
 pub mod otlp;
+mod reads;
 mod record;
+mod scalar;
 mod severity;
 mod signal;
 mod text;
@@ -18,8 +21,11 @@ mod value_serde;
 
 pub use attributes::Attributes;
 pub use batch::{Batch, OtlpRequest};
-pub use key::Key;
+pub use key::{Key, KeySet};
+pub use lent::{AttributesRef, KeyRef, Lent, ValueRef};
+pub use reads::Reads;
 pub use record::{LogGroup, LogRecord, Logs, Raw, Resource, Scope};
+pub use scalar::Scalar;
 pub use severity::{Priority, SeverityNumber};
 pub use signal::{Signal, Signals};
 pub use text::{Text, cut};

@@ -34,12 +34,14 @@ impl Text {
         // Both are borrowed now, so equal addresses are equal bytes: no need to compare those.
         let start = (part.as_ptr() as usize).wrapping_sub(owner.as_ptr() as usize);
         let inside = start.checked_add(part.len()).and_then(|end| owner.get(start..end));
-        match (inside, u32::try_from(start), u32::try_from(part.len())) {
-            (Some(inside), Ok(start), Ok(len)) if std::ptr::eq(inside, part) => {
-                Self(Repr::Shared { owner: Arc::clone(owner), start, len })
-            }
-            _ => Self::from(part),
-        }
+        let same = inside.is_some_and(|inside| std::ptr::eq(inside, part));
+        same.then(|| Self::range_of(owner, start, part.len())).flatten().unwrap_or_else(|| Self::from(part))
+    }
+
+    /// So many bytes of `owner` from `start` on, which the caller has seen to be text. `None` beyond 4 GiB.
+    pub(crate) fn range_of(owner: &Arc<str>, start: usize, len: usize) -> Option<Self> {
+        let (start, len) = (u32::try_from(start).ok()?, u32::try_from(len).ok()?);
+        Some(Self(Repr::Shared { owner: Arc::clone(owner), start, len }))
     }
 
     /// The text as a body of its own, for parsers whose strings shall be ranges of it. Copies nothing when it is the

@@ -13,7 +13,7 @@ use super::{
     snappy::Block,
 };
 use crate::component::{Admission, Refused};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::CONTENT_ENCODING};
 use http_body::Body;
 use smallvec::SmallVec;
@@ -31,6 +31,9 @@ const FIRST_ROOM: usize = 16 << 10;
 
 /// Memory taken at once for an announced length; the rest follows as bytes arrive.
 const FIRST_CAPACITY: usize = 256 << 10;
+
+/// Behind that, so many times what has arrived, up to the announced length: each step copies what is there.
+const GROWTH: usize = 8;
 
 /// What is unpacked into growing pieces of memory.
 const LONG: usize = 1 << 20;
@@ -137,12 +140,30 @@ pub async fn read_body<B: Body<Data = Bytes>>(
 ) -> Result<ReadBody, BodyError> {
     let encoding = encoding_of(headers)?;
     let mut room = Reserve { room: Room::default(), size: 0, admit };
-    let bytes = receive(body, limits, &mut room).await?;
+    let bytes = receive(body, limits, &mut room, |_| None).await?;
     let bytes = match encoding.of_body(&bytes) {
         Encoding::Identity => bytes,
         Encoding::Snappy => expand_block(bytes, limits.max_size, &mut room).await?,
         encoding => expand(encoding, bytes, limits.max_size, &mut room).await?,
     };
+    Ok(ReadBody { bytes, room: room.room })
+}
+
+/// The same for a body that is not compressed and tells its length itself: `length` is asked with the first bytes of it that
+/// came. What it says saves copies; a body may be shorter or longer.
+///
+/// # Errors
+/// As [`read_body`].
+///
+/// Not cancel-safe: what was read is gone.
+pub async fn read_framed_body<B: Body<Data = Bytes>>(
+    body: B,
+    limits: &BodyLimits,
+    length: impl FnOnce(&[u8]) -> Option<usize>,
+    admit: impl FnMut(usize) -> Result<Admission, Refused>,
+) -> Result<ReadBody, BodyError> {
+    let mut room = Reserve { room: Room::default(), size: 0, admit };
+    let bytes = receive(body, limits, &mut room, length).await?;
     Ok(ReadBody { bytes, room: room.room })
 }
 
@@ -185,27 +206,29 @@ async fn receive<B: Body<Data = Bytes>>(
     body: B,
     limits: &BodyLimits,
     room: &mut Reserve<impl FnMut(usize) -> Result<Admission, Refused>>,
+    length: impl FnOnce(&[u8]) -> Option<usize>,
 ) -> Result<Bytes, BodyError> {
     let first = first_room(body.size_hint().exact(), limits)?;
     room.reach(first, limits.max_size)?;
     let mut body = pin!(body);
     let mut start = None;
-    let mut whole = Bytes::new();
-    let mut parts = BytesMut::new();
-    while let Some(part) = next_part(body.as_mut(), &mut start, parts.len(), limits).await? {
-        let total = whole.len() + parts.len() + part.len();
-        room.reach(total, limits.max_size)?;
-        if total == part.len() {
-            whole = part;
-            continue;
-        }
+    let Some(whole) = next_part(body.as_mut(), &mut start, 0, limits).await? else { return Ok(Bytes::new()) };
+    room.reach(whole.len(), limits.max_size)?;
+    let expected = length(&whole).unwrap_or(first).min(limits.max_size);
+    let mut parts: Vec<u8> = Vec::new();
+    while let Some(part) = next_part(body.as_mut(), &mut start, parts.len().max(whole.len()), limits).await? {
         if parts.is_empty() {
-            parts.reserve(first.min(FIRST_CAPACITY).max(total));
-            parts.extend_from_slice(&std::mem::take(&mut whole));
+            parts.reserve_exact(expected.min(FIRST_CAPACITY.max(GROWTH * whole.len())).max(whole.len()));
+            parts.extend_from_slice(&whole);
+        }
+        let total = parts.len() + part.len();
+        room.reach(total, limits.max_size)?;
+        if total > parts.capacity() && total <= expected {
+            parts.reserve_exact(expected.min(GROWTH * parts.len()).max(total) - parts.len());
         }
         parts.extend_from_slice(&part);
     }
-    Ok(if parts.is_empty() { whole } else { parts.freeze() })
+    Ok(if parts.is_empty() { whole } else { parts.into() })
 }
 
 /// The next data frame; waits with a time limit only when it is not there yet.

@@ -17,7 +17,7 @@ mod snappy;
 mod stream;
 pub mod tls;
 
-pub use body::{BodyError, BodyLimits, ReadBody, first_room, read_body};
+pub use body::{BodyError, BodyLimits, ReadBody, first_room, read_body, read_framed_body};
 pub use http_server::{BindError, HttpServer, Limits, ServerCounters};
 pub use listeners::{Listeners, Sockets};
 pub use stream::BodyStream;

@@ -16,6 +16,7 @@ pub mod keys;
 mod options;
 mod recognise;
 pub mod secrets;
+mod sink;
 mod summary;
 pub mod tags;
 pub mod threat;
@@ -24,7 +25,7 @@ pub mod uid;
 pub use audit::{AuditMapper, AuditOptions};
 pub use falco::{AlertParts, FalcoMapper, Mapped, scope, to_rfc3339};
 pub use options::{MappingOptions, MappingVersion, Preserve};
-pub use recognise::{is_alert, is_audit, is_internal, priority};
+pub use recognise::{is_alert, is_audit, is_internal, priority, priority_of, recognised_by};
 pub use summary::{Reasons, Summary};
 
 /// The schema URL of every scope that Lanner writes.

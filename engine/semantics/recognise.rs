@@ -1,7 +1,12 @@
 //! What a record is. A hop between two Lanners may lose the `event_name` field, so the attributes decide as well.
 
 use super::{event_names, keys};
-use crate::event::{LogRecord, Priority, SeverityNumber};
+use crate::event::{Key, LogRecord, Priority, SeverityNumber};
+
+/// The attributes by which records are recognised.
+pub fn recognised_by() -> [Key; 5] {
+    [&keys::EVENT_NAME, &keys::RULE, &keys::PRIORITY, &keys::SOURCE, &keys::AUDIT_STAGE].map(|key| (*key).clone())
+}
 
 /// The event name: the field, else the deprecated attribute `event.name`, else empty.
 fn event_name(record: &LogRecord) -> &str {
@@ -39,10 +44,15 @@ pub fn is_audit(record: &LogRecord) -> bool {
 /// How urgent the record is: by its severity number, else by the word of the alert; `None` when neither is known. A
 /// number between two priorities counts as the lower one, one below all of them as the lowest.
 pub fn priority(record: &LogRecord) -> Option<Priority> {
-    if record.severity_number == SeverityNumber::UNSPECIFIED {
-        return Priority::parse(record.attrs.get_str(&keys::PRIORITY)?);
+    priority_of(record.severity_number, || record.attrs.get_str(&keys::PRIORITY))
+}
+
+/// The same of a record that has this severity number, and this word of the alert if there is one.
+pub fn priority_of<'r>(severity: SeverityNumber, word: impl FnOnce() -> Option<&'r str>) -> Option<Priority> {
+    if severity == SeverityNumber::UNSPECIFIED {
+        return Priority::parse(word()?);
     }
-    let reached = Priority::ALL.into_iter().rev().find(|known| known.severity_number() <= record.severity_number);
+    let reached = Priority::ALL.into_iter().rev().find(|known| known.severity_number() <= severity);
     Some(reached.unwrap_or(Priority::Debug))
 }
 

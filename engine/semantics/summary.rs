@@ -1,10 +1,8 @@
 //! `Summary`: what became of an input, so that every piece is accounted for.
 
-use smallvec::SmallVec;
-
-/// Counts by constant reason; a handful at most.
+/// Counts by constant reason; a handful at most, and mostly none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reasons(SmallVec<[(&'static str, usize); 4]>);
+pub struct Reasons(Vec<(&'static str, usize)>);
 
 impl Reasons {
     /// Counts one more. The reason is part of a metric: a constant, not event data.

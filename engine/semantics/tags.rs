@@ -8,19 +8,20 @@ use super::{
     keys,
     threat::{self, Threat},
 };
-use crate::event::{Key, Text, Value};
+use crate::event::{Key, Scalar};
+use smallvec::SmallVec;
 
 /// What the tags of an alert say.
 #[derive(Debug, Default)]
 pub struct Said<'t> {
-    pub threats: Vec<Threat<'t>>,
+    pub threats: SmallVec<[Threat<'t>; 4]>,
     pub categories: Categories,
     /// What is behind `maturity_`.
     pub maturity: Option<&'t str>,
     /// Requirements of PCI DSS, behind `PCI_DSS_`.
-    pub pci_dss: Vec<&'t str>,
+    pub pci_dss: SmallVec<[&'t str; 2]>,
     /// Controls of NIST 800-53, behind `NIST_800-53_`.
-    pub nist_800_53: Vec<&'t str>,
+    pub nist_800_53: SmallVec<[&'t str; 2]>,
     /// Whether one of them is `cis`.
     pub cis: bool,
     /// Who said the ATT&CK ids, unless it was the tags: the value of `lanner.threat.origin`.
@@ -64,23 +65,23 @@ impl<'t> Said<'t> {
         }
     }
 
-    /// Hands out the attributes of the ATT&CK ids; none without ids. `text` makes the value of an id that is not listed.
-    pub fn threat_attributes(&self, text: impl Fn(&str) -> Text, mut add: impl FnMut(&Key, Value)) {
+    /// Hands out the attributes of the ATT&CK ids; none without ids.
+    pub fn threat_attributes(&self, mut add: impl FnMut(&Key, Told<'_>)) {
         if self.threats.is_empty() {
             return;
         }
-        let mut lists: [Vec<Value>; 6] = Default::default();
-        let push = |list: &mut Vec<Value>, text: Text| {
-            if !list.iter().any(|known| known.as_str() == Some(&text)) {
-                list.push(Value::Text(text));
+        let mut lists: [SmallVec<[Scalar<'t>; 4]>; 6] = Default::default();
+        let mut push = |at: usize, text: Scalar<'t>| {
+            if !lists[at].contains(&text) {
+                lists[at].push(text);
             }
         };
         for found in &self.threats {
             match *found {
                 Threat::Tactic(id) => {
-                    push(&mut lists[0], text(id));
+                    push(0, Scalar::Text(id.into()));
                     if let Some(name) = threat::tactic_name(id) {
-                        push(&mut lists[1], Text::from_static(name));
+                        push(1, Scalar::Word(name));
                     }
                 }
                 Threat::Technique(id) | Threat::Subtechnique(id) => {
@@ -91,23 +92,30 @@ impl<'t> Said<'t> {
                         }
                         match threat::technique(id) {
                             Some((id, name)) => {
-                                push(&mut lists[at], Text::from_static(id));
-                                push(&mut lists[at + 1], Text::from_static(name));
+                                push(at, Scalar::Word(id));
+                                push(at + 1, Scalar::Word(name));
                             }
-                            None => push(&mut lists[at], text(id)),
+                            None => push(at, Scalar::Text(id.into())),
                         }
                     }
                 }
             }
         }
-        add(&keys::THREAT_FRAMEWORK, Value::Text(Text::from_static(threat::FRAMEWORK)));
-        for (key, list) in keys::THREAT_LISTS.into_iter().zip(lists) {
+        add(&keys::THREAT_FRAMEWORK, Told::Word(threat::FRAMEWORK));
+        for (key, list) in keys::THREAT_LISTS.into_iter().zip(&lists) {
             if !list.is_empty() {
-                add(key, Value::Array(list));
+                add(key, Told::List(list));
             }
         }
         if let Some(origin) = self.origin {
-            add(&keys::THREAT_ORIGIN, Value::Text(Text::from_static(origin)));
+            add(&keys::THREAT_ORIGIN, Told::Word(origin));
         }
     }
+}
+
+/// The value of an attribute about ATT&CK.
+pub enum Told<'t> {
+    Word(&'static str),
+    /// Texts.
+    List(&'t [Scalar<'t>]),
 }

@@ -106,6 +106,9 @@ impl<'t> Threat<'t> {
         if let Some(word) = tag.strip_prefix("mitre_") {
             return TACTICS.iter().find(|(.., tactic)| *tactic == word).map(|(id, ..)| Self::Tactic(id));
         }
+        if !tag.starts_with('T') {
+            return None;
+        }
         let id = tag.split_once('-').map_or(tag, |(id, _)| id);
         let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
         match id.strip_prefix('T')?.as_bytes() {

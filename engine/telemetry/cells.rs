@@ -1,16 +1,19 @@
 //! Counters and gauges of Lanner itself: one atomic each, read by whoever exposes them.
 //!
-//! Promises: updating one is a single relaxed atomic operation on its own cache line; asking twice for the same
-//! name and labels gives the same cell, so a reload keeps its counts. Cells are made at build time from
+//! Promises: updating one is a single relaxed atomic operation on a cache line that, for a counter, few threads share; asking
+//! twice for the same name and labels gives the same cell, so a reload keeps its counts. Cells are made at build time from
 //! configuration, so their number is bounded by it; the few that are named by events are bounded by who makes them.
 
-use super::histogram::{Distribution, Histogram};
+use super::{
+    cache_line::CacheLine,
+    histogram::{Distribution, Histogram},
+};
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering::Relaxed},
+        atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -22,37 +25,60 @@ pub struct Counter(Arc<Cell>);
 #[derive(Clone, Debug, Default)]
 pub struct Gauge(Arc<Cell>);
 
-/// Alone on its cache line, so that two busy counters do not slow each other down.
+/// A number in parts, whose sum it is: threads that count the same thing at once do not wait for each other's cache line.
 #[derive(Debug, Default)]
-#[repr(align(64))]
-struct Cell(AtomicI64);
+struct Cell([CacheLine<AtomicI64>; STRIPES]);
+
+/// Parts of a cell; a thread always adds to the same one.
+const STRIPES: usize = 4;
+
+thread_local! {
+    static STRIPE: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Relaxed) % STRIPES
+    };
+}
+
+impl Cell {
+    fn sum(&self) -> i64 {
+        self.0.iter().fold(0, |sum, part| sum.wrapping_add(part.load(Relaxed)))
+    }
+}
 
 impl Counter {
     /// Adds `amount`.
     pub fn add(&self, amount: u64) {
-        self.0.0.fetch_add(i64::try_from(amount).unwrap_or(i64::MAX), Relaxed);
+        // A thread that is ending has no number any more.
+        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or(0);
+        self.0.0[stripe].fetch_add(i64::try_from(amount).unwrap_or(i64::MAX), Relaxed);
     }
 
     /// The count so far.
     pub fn get(&self) -> u64 {
-        u64::try_from(self.0.0.load(Relaxed)).unwrap_or(0)
+        u64::try_from(self.0.sum()).unwrap_or(0)
     }
 }
 
 impl Gauge {
     /// Sets the value.
     pub fn set(&self, value: i64) {
-        self.0.0.store(value, Relaxed);
+        self.part().store(value, Relaxed);
     }
 
     /// Adds `amount`, which may be negative.
     pub fn add(&self, amount: i64) {
-        self.0.0.fetch_add(amount, Relaxed);
+        self.part().fetch_add(amount, Relaxed);
     }
 
     /// The value.
     pub fn get(&self) -> i64 {
-        self.0.0.load(Relaxed)
+        self.part().load(Relaxed)
+    }
+
+    /// What can be set cannot be in parts.
+    fn part(&self) -> &AtomicI64 {
+        let [first, ..] = &self.0.0;
+        first
     }
 }
 
@@ -97,7 +123,7 @@ impl Family {
     }
 
     fn metric(&self, name: &'static str) -> Metric {
-        let series = self.series.iter().map(|(labels, cell)| (labels.clone(), cell.0.load(Relaxed)));
+        let series = self.series.iter().map(|(labels, cell)| (labels.clone(), cell.sum()));
         let histograms = self.histograms.iter().map(|(labels, histogram)| (labels.clone(), histogram.distribution()));
         let (series, histograms) = (series.collect(), histograms.collect());
         Metric { name, help: self.help, unit: self.unit, kind: self.kind, series, histograms }

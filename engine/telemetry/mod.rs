@@ -4,6 +4,7 @@
 //! `service.telemetry` ([`TelemetryConfig`]), with the Collector's keys: a log as lines and over OTLP, metrics
 //! scraped and over OTLP, traces over OTLP. `metrics.level: none` opens no port and sends nothing.
 
+mod cache_line;
 mod cells;
 mod config;
 mod health;
@@ -17,6 +18,7 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cache_line::CacheLine;
 pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry};
 pub use config::{TelemetryConfig, TelemetryPlan};
 pub use health::{Health, Phase, Status};

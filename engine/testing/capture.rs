@@ -14,10 +14,10 @@
 //! ```
 
 use crate::{
-    component::{Admission, Consumer, Drain, Intake, Refused},
+    component::{Admission, Consumer, Drain, Intake, Refused, Taking},
     event::{Batch, LogRecord, Signals},
 };
-use async_trait::async_trait;
+
 use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
@@ -179,45 +179,48 @@ fn busy() -> Refused {
     Refused::Busy { full: "the test".into(), retry_after: RETRY_AFTER }
 }
 
-#[async_trait]
 impl Intake for State {
-    async fn take_patiently(&self, batch: Batch, drain: &Drain) -> Result<(), Refused> {
-        let items = batch.len();
-        tokio::select! {
-            biased;
-            taken = self.take(batch, Duration::MAX) => taken,
-            () = drain.requested() => {
-                self.refused.fetch_add(items, Relaxed);
-                Err(Refused::Draining)
+    fn take_patiently<'t>(&'t self, batch: Batch, drain: &'t Drain) -> Taking<'t> {
+        Taking::waits(async move {
+            let items = batch.len();
+            tokio::select! {
+                biased;
+                taken = self.take(batch, Duration::MAX) => taken,
+                () = drain.requested() => {
+                    self.refused.fetch_add(items, Relaxed);
+                    Err(Refused::Draining)
+                }
             }
-        }
+        })
     }
 
-    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
-        self.waiting.send_modify(|waiting| *waiting += 1);
-        let _waiting = Waiting(&self.waiting);
-        let mut mood = self.mood.subscribe();
-        let _ = mood.wait_for(|mood| *mood != Mood::Stuck).await;
-        let better = mood.wait_for(|mood| *mood != Mood::Busy);
-        let now = match tokio::time::timeout(hold, better).await {
-            Ok(Ok(mood)) => *mood,
-            _ => Mood::Busy,
-        };
-        let decoded = match now {
-            Mood::Reading => batch.clone().decode().map(drop),
-            _ => Ok(()),
-        };
-        let refused = match (now, decoded) {
-            (_, Err(error)) => Refused::Invalid(error.to_string()),
-            (Mood::Busy | Mood::Stuck, _) => busy(),
-            (Mood::Draining, _) => Refused::Draining,
-            (Mood::Taking | Mood::NoRoom | Mood::Reading, _) => {
-                self.taken.send_modify(|taken| taken.push(batch));
-                return Ok(());
-            }
-        };
-        self.refused.fetch_add(batch.len(), Relaxed);
-        Err(refused)
+    fn take(&self, batch: Batch, hold: Duration) -> Taking<'_> {
+        Taking::waits(async move {
+            self.waiting.send_modify(|waiting| *waiting += 1);
+            let _waiting = Waiting(&self.waiting);
+            let mut mood = self.mood.subscribe();
+            let _ = mood.wait_for(|mood| *mood != Mood::Stuck).await;
+            let better = mood.wait_for(|mood| *mood != Mood::Busy);
+            let now = match tokio::time::timeout(hold, better).await {
+                Ok(Ok(mood)) => *mood,
+                _ => Mood::Busy,
+            };
+            let decoded = match now {
+                Mood::Reading => batch.clone().decode().map(drop),
+                _ => Ok(()),
+            };
+            let refused = match (now, decoded) {
+                (_, Err(error)) => Refused::Invalid(error.to_string()),
+                (Mood::Busy | Mood::Stuck, _) => busy(),
+                (Mood::Draining, _) => Refused::Draining,
+                (Mood::Taking | Mood::NoRoom | Mood::Reading, _) => {
+                    self.taken.send_modify(|taken| taken.push(batch));
+                    return Ok(());
+                }
+            };
+            self.refused.fetch_add(batch.len(), Relaxed);
+            Err(refused)
+        })
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {

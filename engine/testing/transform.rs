@@ -8,7 +8,7 @@ use crate::{
         BoxError, BuildCx, BuiltTransform, Component, Counts, Emitter, Factory, Planned, Transform, TransformPlan,
     },
     config::{Diagnostic, plan_body},
-    event::{Batch, LogGroup, LogRecord, Logs},
+    event::{Batch, LogGroup, LogRecord, Logs, otlp::DecodeError},
 };
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -23,6 +23,7 @@ pub struct Transformed {
     discarded: Vec<(&'static str, usize)>,
     degraded: Vec<(&'static str, usize)>,
     created: usize,
+    unreadable: Option<DecodeError>,
 }
 
 impl TransformTest {
@@ -66,6 +67,11 @@ impl TransformTest {
         plan_body(&Factory::transform::<C>(), yaml).findings
     }
 
+    /// See [`Transform::reads_encoded`].
+    pub fn reads_encoded(&self) -> bool {
+        self.0.reads_encoded()
+    }
+
     /// Runs the records through, as one batch.
     pub fn run(&self, records: impl IntoIterator<Item = impl Into<LogRecord>>) -> Transformed {
         let records = records.into_iter().map(Into::into).collect();
@@ -76,16 +82,17 @@ impl TransformTest {
     /// Runs a batch through as it is, for processors to which resources matter or that look at untouched OTLP.
     pub fn run_batch(&self, batch: Batch) -> Transformed {
         let mut emitted = SmallVec::new();
-        let (mut discarded, mut degraded, mut created) = (Counts::new(), Counts::new(), 0);
+        let (mut discarded, mut degraded, mut created, mut unreadable) = (Counts::new(), Counts::new(), 0, None);
         let mut out = Emitter {
             emitted: &mut emitted,
             discarded: &mut discarded,
             degraded: &mut degraded,
             created: &mut created,
+            unreadable: &mut unreadable,
         };
         self.0.apply(batch, &mut out);
         let (discarded, degraded) = (discarded.into_vec(), degraded.into_vec());
-        Transformed { batches: emitted.into_vec(), discarded, degraded, created }
+        Transformed { batches: emitted.into_vec(), discarded, degraded, created, unreadable }
     }
 }
 
@@ -103,6 +110,11 @@ impl Transformed {
     /// How many were left out on purpose, by reason.
     pub fn discarded(&self) -> Vec<(&'static str, usize)> {
         self.discarded.clone()
+    }
+
+    /// Why the request is refused, if it is.
+    pub fn unreadable(&self) -> Option<&DecodeError> {
+        self.unreadable.as_ref()
     }
 
     /// How many of the emitted ones were made by the processor.

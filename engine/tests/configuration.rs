@@ -165,6 +165,17 @@ fn references_stay_leaves() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// Scenario: a reference that is opened and not closed: alone, and behind other text.
+/// Guarantee: one finding that says so, whether anything stands behind the brace or not.
+#[test]
+fn references_that_are_not_closed_are_found() {
+    for channel in ["${", "${env", "a ${", "${env:A:-${"] {
+        let loaded = load(&inputs(&format!("exporters: {{slack: {{channel: '{channel}'}}}}\n")));
+        let findings: Vec<String> = loaded.findings.iter().map(|finding| format!("{finding:?}")).collect();
+        assert!(matches!(&findings[..], [one] if one.contains("without its closing brace")), "{channel}: {findings:?}");
+    }
+}
+
 /// Scenario: the effective configuration of the gateway.
 /// Guarantee: it has the defaults, shows no secret wherever it came from, and is itself a valid configuration.
 #[test]

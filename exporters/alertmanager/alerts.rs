@@ -3,7 +3,7 @@
 //! Promises: labels are those of the configuration, with valid names and values of at most [`MAX_LABEL`] bytes; what differs
 //! from event to event is an annotation; annotations are bounded in number and size.
 
-use crate::falco_event::{FalcoEvent, text_of};
+use crate::falco_event::{FalcoEvent, shown};
 use jiff::{SignedDuration, Timestamp};
 use lanner_conditions::{Field, Seen, Template};
 use lanner_engine::{
@@ -128,7 +128,7 @@ impl Alerts {
         if self.fields {
             for (name, value) in event.fields.iter().take(MAX_FIELDS) {
                 let name = annotation_name(name);
-                annotations.entry(name).or_insert_with(|| tame(&text_of(value), MAX_ANNOTATION));
+                annotations.entry(name).or_insert_with(|| tame(&shown(value), MAX_ANNOTATION));
             }
         }
         let tags = event.tags.join(", ");

@@ -1,14 +1,13 @@
 //! The output fields of a record: the mapping's table, read backwards.
 
-use lanner_conditions::Seen;
 use lanner_engine::{
-    event::{Attributes, Value},
+    event::{AttributesRef, Key, KeyRef, Lent, ValueRef},
     semantics::{
         falco::table::{As, Place, ROWS},
         keys,
     },
 };
-use std::{borrow::Cow, collections::HashMap, sync::LazyLock};
+use std::{borrow::Cow, sync::LazyLock};
 
 /// What an attribute's name says about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,11 +55,36 @@ const DERIVED: [&str; 28] = [
 const DERIVED_FAMILIES: [&str; 3] = ["falco.compliance.", "k8s.pod.label.", "threat."];
 /// What the mapping puts in front of a field without a row.
 const PRESERVED: &str = "falco.output_fields.";
+static ANCESTORS: LazyLock<Key> = LazyLock::new(|| Key::intern("falco.process.ancestors"));
 /// Longest id of a container that is a short one.
 const SHORT_ID: usize = 12;
 
-static ORIGINS: LazyLock<HashMap<(bool, &'static str), Origin>> = LazyLock::new(|| {
-    let mut origins = HashMap::new();
+/// What is known of names, by the number of their key.
+#[derive(Default)]
+struct Origins {
+    record: Vec<Option<Origin>>,
+    resource: Vec<Option<Origin>>,
+}
+
+impl Origins {
+    fn of(&self, key: KeyRef<'_>, of_resource: bool) -> Option<Origin> {
+        let origins = if of_resource { &self.resource } else { &self.record };
+        *origins.get(key.number()?)?
+    }
+
+    fn entry(&mut self, name: &str, of_resource: bool) -> &mut Option<Origin> {
+        let origins = if of_resource { &mut self.resource } else { &mut self.record };
+        // It has just been interned.
+        let number = Key::intern(name).number().unwrap_or_default();
+        if origins.len() <= number {
+            origins.resize(number + 1, None);
+        }
+        &mut origins[number]
+    }
+}
+
+static ORIGINS: LazyLock<Origins> = LazyLock::new(|| {
+    let mut origins = Origins::default();
     for row in ROWS {
         // Of several attributes made from one field, the first tells it; the others only repeat it.
         let mut told = false;
@@ -74,101 +98,93 @@ static ORIGINS: LazyLock<HashMap<(bool, &'static str), Origin>> = LazyLock::new(
                 _ => Origin::Derived,
             };
             told |= origin != Origin::Derived;
-            let known = origins.entry((target.place == Place::Resource, target.name)).or_insert(origin);
-            if *known == Origin::Derived {
-                *known = origin;
+            let known = origins.entry(target.name, target.place == Place::Resource);
+            if matches!(known, None | Some(Origin::Derived)) {
+                *known = Some(origin);
             }
         }
     }
     for name in DERIVED {
-        origins.insert((false, name), Origin::Derived);
-        origins.insert((true, name), Origin::Derived);
+        *origins.entry(name, false) = Some(Origin::Derived);
+        *origins.entry(name, true) = Some(Origin::Derived);
     }
     origins
 });
 
 /// Every output field, sorted by name.
-pub fn output_fields(seen: Seen<'_>) -> Vec<(Cow<'_, str>, Cow<'_, Value>)> {
-    let mut fields = Vec::with_capacity(seen.record.attrs.len() + seen.resource.attrs.len());
-    plain(&seen.record.attrs, false, &mut fields);
-    plain(&seen.resource.attrs, true, &mut fields);
-    combined(seen, &mut fields);
+pub fn output_fields<'r>(record: &Lent<'r>) -> Fields<'r> {
+    let mut fields = Vec::with_capacity(record.attrs.iter().len() + record.resource.iter().len());
+    plain(&record.attrs, false, &mut fields);
+    plain(&record.resource, true, &mut fields);
+    combined(record, &mut fields);
     // The sort is stable and the record comes first: it is nearer to the event than the resource.
     fields.sort_by(|(a, _), (b, _)| a.cmp(b));
     fields.dedup_by(|(later, _), (earlier, _)| later == earlier);
     fields
 }
 
-type Fields<'r> = Vec<(Cow<'r, str>, Cow<'r, Value>)>;
+type Fields<'r> = Vec<(Cow<'r, str>, ValueRef<'r>)>;
 
 /// Fields that one attribute holds.
-fn plain<'r>(attributes: &'r Attributes, of_resource: bool, fields: &mut Fields<'r>) {
-    for (key, value) in attributes.iter().filter(|(_, value)| **value != Value::Empty) {
+fn plain<'r>(attributes: &AttributesRef<'r>, of_resource: bool, fields: &mut Fields<'r>) {
+    for (key, value) in attributes.iter().filter(|(_, value)| !value.is_empty()) {
         let name = key.as_str();
-        if let Some(preserved) = name.strip_prefix(PRESERVED) {
-            fields.push((Cow::Borrowed(preserved), Cow::Borrowed(value)));
-            continue;
-        }
-        match ORIGINS.get(&(of_resource, name)) {
-            Some(Origin::Field(field)) => fields.push((Cow::Borrowed(*field), Cow::Borrowed(value))),
-            Some(Origin::ListOf(field)) => {
-                let first = match value {
-                    Value::Array(items) => items.first().unwrap_or(value),
-                    value => value,
-                };
-                fields.push((Cow::Borrowed(*field), Cow::Borrowed(first)));
-            }
+        let mut push = |field: &'r str, value: &ValueRef<'r>| fields.push((Cow::Borrowed(field), value.clone()));
+        match ORIGINS.of(*key, of_resource) {
+            Some(Origin::Field(field)) => push(field, value),
+            Some(Origin::ListOf(field)) => push(field, value.items().unwrap_or_default().first().unwrap_or(value)),
             Some(Origin::Derived) => {}
-            None if DERIVED_FAMILIES.iter().any(|family| name.starts_with(family)) => {}
-            None => fields.push((Cow::Borrowed(name), Cow::Borrowed(value))),
+            None => match name.strip_prefix(PRESERVED) {
+                Some(preserved) => push(preserved, value),
+                None if DERIVED_FAMILIES.iter().any(|family| name.starts_with(family)) => {}
+                None => push(name, value),
+            },
         }
     }
 }
 
 /// Fields that more than one attribute, or a part of one, makes.
-fn combined<'r>(seen: Seen<'r>, fields: &mut Fields<'r>) {
+fn combined<'r>(record: &Lent<'r>, fields: &mut Fields<'r>) {
     let held = |name: &str| fields.iter().any(|(field, _)| field == name);
-    let mut made: Vec<(String, Cow<'r, Value>)> = Vec::new();
-    let attribute = |name: &str| seen.record.attrs.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value);
-    if let Some(path) = attribute("file.path")
+    let mut made: Vec<(Cow<'r, str>, ValueRef<'r>)> = Vec::new();
+    if let Some(path) = record.attrs.get(&keys::FILE_PATH)
         && !["evt.arg.path", "evt.arg.name", "evt.arg.newpath"]
             .iter()
-            .any(|field| fields.iter().any(|(name, value)| name == field && **value == *path))
+            .any(|field| fields.iter().any(|(name, value)| name == field && value == path))
         && !held("fd.name")
     {
-        made.push(("fd.name".into(), Cow::Borrowed(path)));
+        made.push(("fd.name".into(), path.clone()));
     }
-    if let Some(Value::Array(names)) = attribute("falco.process.ancestors") {
-        let numbered = names.iter().enumerate();
-        made.extend(numbered.map(|(place, name)| (format!("proc.aname[{}]", place + 2), Cow::Borrowed(name))));
+    if let Some(names) = record.attrs.get(&ANCESTORS).and_then(ValueRef::items) {
+        let numbered = names.into_iter().enumerate();
+        made.extend(numbered.map(|(place, name)| (format!("proc.aname[{}]", place + 2).into(), name)));
     }
-    if let Some(Value::Array(digests)) = seen.resource.attrs.get(&keys::IMAGE_DIGESTS)
-        && let Some((_, digest)) = digests.first().and_then(Value::as_str).and_then(|text| text.split_once('@'))
+    if let Some(digests) = record.resource.get(&keys::IMAGE_DIGESTS).and_then(ValueRef::items)
+        && let Some((_, digest)) = digests.first().and_then(ValueRef::as_lent_str).and_then(|text| text.split_once('@'))
     {
-        made.push(("container.image.digest".into(), Cow::Owned(Value::text(digest))));
+        made.push(("container.image.digest".into(), ValueRef::Text(digest.into())));
     }
-    if let Some(id) = seen.resource.attrs.get_str(&keys::CONTAINER_ID) {
+    if let Some(id) = record.resource.get_str(&keys::CONTAINER_ID) {
         let short = id.get(..SHORT_ID).unwrap_or(id);
-        made.push(("container.id".into(), Cow::Owned(Value::text(short))));
+        made.push(("container.id".into(), ValueRef::Text(short.into())));
     }
-    let labels = seen.resource.attrs.iter().filter_map(|(key, value)| {
+    let labels = record.resource.iter().filter_map(|(key, value)| {
         let label = key.as_str().strip_prefix("k8s.pod.label.")?;
-        Some(format!("{label}:{}", super::text_of(value)))
+        Some(format!("{label}:{}", super::shown(value)))
     });
     let labels: Vec<String> = labels.collect();
     if !labels.is_empty() {
-        made.push(("k8s.pod.labels".into(), Cow::Owned(Value::text(labels.join(", ")))));
+        made.push(("k8s.pod.labels".into(), ValueRef::Text(labels.join(", ").into())));
     }
     // The first source address of an audit event is its client's, but no field of its own.
     if held("ka.sourceips") {
         fields.retain(|(name, _)| name != "fd.cip");
     }
     // A container's short id is its full one unless that is longer.
-    let short = fields
-        .iter()
-        .position(|(name, value)| name == "container.full_id" && value.as_str().is_some_and(|id| id.len() <= SHORT_ID));
+    let short = |value: &ValueRef<'_>| value.as_lent_str().is_some_and(|id| id.len() <= SHORT_ID);
+    let short = fields.iter().position(|(name, value)| name == "container.full_id" && short(value));
     if let Some(short) = short {
         fields.swap_remove(short);
     }
-    fields.extend(made.into_iter().map(|(name, value)| (Cow::Owned(name), value)));
+    fields.extend(made);
 }

@@ -9,19 +9,19 @@
 //! What cannot be undone: whether a number was sent as text, and times in output fields, which the record's time replaced.
 
 mod fields;
+mod json;
 #[cfg(test)]
 mod tests;
 
 pub use fields::output_fields;
+pub use json::json_of;
 
 use jiff::Timestamp;
 use lanner_conditions::Seen;
 use lanner_engine::{
-    event::{LogRecord, Priority, Resource, Value},
+    event::{AttributesRef, Lent, Priority, Value, ValueRef},
     semantics::{self, keys},
 };
-use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
 use std::borrow::Cow;
 
 /// A record as an alert.
@@ -39,32 +39,36 @@ pub struct FalcoEvent<'r> {
     pub output: Cow<'r, str>,
     pub tags: Vec<&'r str>,
     /// Sorted by name, each once.
-    pub fields: Vec<(Cow<'r, str>, Cow<'r, Value>)>,
+    pub fields: Vec<(Cow<'r, str>, ValueRef<'r>)>,
 }
 
 impl<'r> FalcoEvent<'r> {
     /// Reads a record.
     pub fn of(seen: Seen<'r>) -> Self {
-        let Seen { resource, record } = seen;
+        Self::read(&Lent::of(seen.resource, seen.record))
+    }
+
+    /// Reads a record that is lent.
+    pub fn read(record: &Lent<'r>) -> Self {
         let text = |key| record.attrs.get_str(key).unwrap_or_default();
         let rule = match text(&keys::RULE) {
-            "" => record.event_name.as_str(),
+            "" => record.event_name,
             rule => rule,
         };
-        let tags = match record.attrs.get(&keys::TAGS) {
-            Some(Value::Array(tags)) => tags.iter().filter_map(Value::as_str).collect(),
-            _ => Vec::new(),
-        };
+        let tags = record.attrs.get(&keys::TAGS).and_then(ValueRef::items).unwrap_or_default();
         Self {
             uid: text(&keys::UID),
             rule: rule.into(),
-            priority: semantics::priority(record),
+            priority: semantics::priority_of(record.severity_number, || record.attrs.get_str(&keys::PRIORITY)),
             time: [record.time_unix_nano, record.observed_time_unix_nano].into_iter().find(|t| *t > 0).unwrap_or(0),
             source: text(&keys::SOURCE),
-            hostname: hostname(resource),
-            output: output(record),
-            tags,
-            fields: output_fields(seen),
+            hostname: hostname(&record.resource),
+            output: match &record.body {
+                ValueRef::Empty => Cow::Borrowed(""),
+                body => shown(body),
+            },
+            tags: tags.iter().filter_map(ValueRef::as_lent_str).collect(),
+            fields: output_fields(record),
         }
     }
 
@@ -82,71 +86,24 @@ impl<'r> FalcoEvent<'r> {
     /// The value of a field as text; `None` when there is none.
     pub fn field(&self, name: &str) -> Option<Cow<'_, str>> {
         let found = self.fields.binary_search_by(|(field, _)| (**field).cmp(name)).ok()?;
-        self.fields.get(found).map(|(_, value)| text_of(value))
+        self.fields.get(found).map(|(_, value)| shown(value))
     }
-
-    /// The output fields as a JSON object.
-    pub fn fields_json(&self) -> Map<String, Json> {
-        self.fields.iter().map(|(name, value)| (name.clone().into_owned(), json_of(value))).collect()
-    }
-
-    /// The event as falcosidekick forwards it.
-    pub fn to_json(&self) -> Map<String, Json> {
-        let mut event = Map::new();
-        let mut put = |key: &str, value: Json| drop(event.insert(key.to_owned(), value));
-        if !self.uid.is_empty() {
-            put("uuid", uuid(self.uid).into());
-        }
-        put("output", self.output.as_ref().into());
-        put("priority", self.priority_text().into());
-        put("rule", self.rule.as_ref().into());
-        put("time", self.time_text().map_or(Json::Null, Json::from));
-        put("source", self.source.into());
-        put("output_fields", self.fields_json().into());
-        if !self.tags.is_empty() {
-            put("tags", json!(self.tags));
-        }
-        if !self.hostname.is_empty() {
-            put("hostname", self.hostname.into());
-        }
-        event
-    }
-}
-
-/// A value as JSON. OTLP nests at most 64 deep, so it always fits.
-pub fn json_of(value: &Value) -> Json {
-    Json::deserialize(value).unwrap_or_default()
 }
 
 /// A value as text: text as it is, the rest as JSON.
 pub fn text_of(value: &Value) -> Cow<'_, str> {
+    shown(&value.into())
+}
+
+/// The same of a value that is lent.
+pub fn shown<'r>(value: &ValueRef<'r>) -> Cow<'r, str> {
     match value {
-        Value::Text(text) => Cow::Borrowed(text.as_str()),
-        other => Cow::Owned(other.to_json()),
+        ValueRef::Text(text) => text.clone(),
+        other => Cow::Owned(other.to_value().to_json()),
     }
 }
 
-/// 32 hexadecimal digits in the form of a UUID; other ids as they are.
-fn uuid(uid: &str) -> Cow<'_, str> {
-    let is_digest = uid.len() == 32 && uid.bytes().all(|digit| digit.is_ascii_hexdigit());
-    match u128::from_str_radix(uid, 16) {
-        Ok(number) if is_digest => {
-            let part = |from: u32, digits: u32| (number >> from) & ((1 << (4 * digits)) - 1);
-            let (a, b, c, d, e) = (part(96, 8), part(80, 4), part(64, 4), part(48, 4), part(0, 12));
-            format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}").into()
-        }
-        _ => uid.into(),
-    }
-}
-
-fn hostname(resource: &Resource) -> &str {
+fn hostname<'r>(resource: &AttributesRef<'r>) -> &'r str {
     let names = [&keys::HOST_NAME, &keys::NODE_NAME];
-    names.into_iter().find_map(|key| resource.attrs.get_str(key)).unwrap_or_default()
-}
-
-fn output(record: &LogRecord) -> Cow<'_, str> {
-    match &record.body {
-        Value::Empty => Cow::Borrowed(""),
-        body => text_of(body),
-    }
+    names.into_iter().find_map(|key| resource.get_str(key)).unwrap_or_default()
 }

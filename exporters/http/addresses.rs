@@ -6,14 +6,20 @@
 //! Why the default lets private addresses pass: most sinks of a cluster have one. Link-local addresses, where clouds hand out
 //! credentials, have no sink.
 
+use hyper_util::client::legacy::connect::dns;
 use ipnet::IpNet;
+use lanner_engine::prelude::BoxError;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
+    future::Future,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    pin::Pin,
     sync::LazyLock,
+    task::{Context, Poll},
 };
+use tower::Service;
 
 /// Where connections may go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,19 +125,39 @@ fn embedded(address: IpAddr) -> Option<Ipv4Addr> {
 struct Forbidden(Addresses);
 
 /// Resolves names to the allowed ones of their addresses.
+#[derive(Clone, Copy)]
 pub struct Resolver(pub Addresses);
+
+impl Resolver {
+    async fn allowed(self, name: &str) -> Result<std::vec::IntoIter<SocketAddr>, BoxError> {
+        let found = tokio::net::lookup_host((name, 0)).await?;
+        let usable: Vec<SocketAddr> = found.filter(|address| self.0.allow(address.ip())).collect();
+        if usable.is_empty() {
+            return Err(Forbidden(self.0).into());
+        }
+        Ok(usable.into_iter())
+    }
+}
+
+impl Service<dns::Name> for Resolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        let resolver = *self;
+        Box::pin(async move { resolver.allowed(name.as_str()).await })
+    }
+}
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let allowed = self.0;
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let usable: Vec<SocketAddr> = found.into_iter().filter(|address| allowed.allow(address.ip())).collect();
-            if usable.is_empty() {
-                return Err(Forbidden(allowed).into());
-            }
-            Ok(Box::new(usable.into_iter()) as Addrs)
-        })
+        let resolver = *self;
+        Box::pin(async move { Ok(Box::new(resolver.allowed(name.as_str()).await?) as Addrs) })
     }
 }
 

@@ -3,8 +3,8 @@
 //! Promises (D12): a request that has no answer in its time leaves no connection behind that the next one would use, be it
 //! HTTP/1 or HTTP/2; a peer that stops acknowledging is given up after [`SILENT_LIMIT`], whatever the time of the request.
 
-use super::{Addresses, REPLY_LIMIT, Reply, Verdict, addresses::Resolver};
-use crate::line::Line;
+use super::{Addresses, REPLY_LIMIT, Reply, Verdict, addresses::Resolver, direct::Direct};
+use crate::{line::Line, otlp_reply::chain};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use lanner_engine::{
@@ -12,12 +12,13 @@ use lanner_engine::{
     prelude::*,
 };
 use reqwest::{Method, Url, redirect::Policy};
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
 
 /// Name lookup, TCP and TLS together.
-const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long sent bytes may stay unacknowledged before the connection is given up.
-const SILENT_LIMIT: Duration = Duration::from_secs(20);
+pub(super) const SILENT_LIMIT: Duration = Duration::from_secs(20);
 
 /// What a client is made of.
 #[derive(Clone)]
@@ -31,9 +32,20 @@ pub struct Settings {
 
 /// Sends requests. Makes no second attempt on its own and follows no redirect.
 pub struct Client {
-    line: Line<reqwest::Client>,
+    line: Line<Way>,
     time_limit: Option<Duration>,
 }
+
+/// How requests leave.
+enum Way {
+    Direct(Box<Direct>),
+    ByProxy(reqwest::Client),
+}
+
+/// Exporters over HTTP never say that there shall be no TLS: the URL does.
+#[derive(Debug, thiserror::Error)]
+#[error("there are no settings of TLS")]
+struct NoTls;
 
 /// There was no reply. Nothing is known to have arrived, so it is to be sent again.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +55,12 @@ pub enum Unanswered {
     /// The failure with its causes, without the URL, which may hold a token.
     #[error("{0}")]
     Failed(String),
+}
+
+impl From<TimeIsOver> for Unanswered {
+    fn from(TimeIsOver(limit): TimeIsOver) -> Self {
+        Self::TimeOut(limit)
+    }
 }
 
 impl From<Unanswered> for Verdict {
@@ -58,14 +76,17 @@ impl Client {
     /// # Errors
     /// A certificate or key cannot be read.
     pub fn new(settings: Settings, time_limit: Option<Duration>) -> Result<Self, BoxError> {
-        let Settings { tls, headers, proxy, addresses } = settings;
-        let tls = tls.load()?.map(|mut tls| {
-            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-            tls
-        });
+        let Settings { tls, mut headers, proxy, addresses } = settings;
+        let tls = tls.load()?.ok_or(NoTls)?;
+        headers.entry(header::USER_AGENT).or_insert(HeaderValue::try_from(user_agent())?);
         let make = move || {
-            let mut builder = reqwest::Client::builder()
-                .user_agent(user_agent())
+            let Some(proxy) = &proxy else {
+                let direct = Direct::new(tls.clone(), Resolver(addresses), headers.clone());
+                return Ok(Way::Direct(Box::new(direct)));
+            };
+            let mut tls = tls.clone();
+            tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+            let builder = reqwest::Client::builder()
                 .default_headers(headers.clone())
                 .dns_resolver(Arc::new(Resolver(addresses)))
                 .redirect(Policy::none())
@@ -73,17 +94,10 @@ impl Client {
                 .retry(reqwest::retry::never())
                 .connect_timeout(CONNECT_LIMIT)
                 .tcp_user_timeout(SILENT_LIMIT)
-                .tcp_nodelay(true);
-            if let Some(limit) = time_limit {
-                builder = builder.timeout(limit);
-            }
-            if let Some(tls) = &tls {
-                builder = builder.tls_backend_preconfigured(tls.clone());
-            }
-            if let Some(proxy) = &proxy {
-                builder = builder.proxy(proxy.clone());
-            }
-            Ok(builder.build()?)
+                .tcp_nodelay(true)
+                .tls_backend_preconfigured(tls)
+                .proxy(proxy.clone());
+            Ok(Way::ByProxy(builder.build()?))
         };
         Ok(Self { line: Line::new(make)?, time_limit })
     }
@@ -101,17 +115,27 @@ impl Client {
         limit: usize,
     ) -> Result<Reply, Unanswered> {
         let use_of_line = self.line.begin();
-        let request = use_of_line.client().request(method.clone(), url.clone()).headers(headers).body(body);
-        let ended = match (request.send().await, self.time_limit) {
-            (Ok(response), _) => Ok(Reply::read(response, limit).await),
-            // Dropped as it is, the connection is condemned.
-            (Err(error), Some(limit)) if error.is_timeout() && !error.is_connect() => {
-                return Err(Unanswered::TimeOut(limit));
+        let over = Over::after(self.time_limit);
+        // When the time is over, what is in use is dropped as it is, and the connection is condemned.
+        let ended = match use_of_line.client() {
+            Way::Direct(client) => match over.or(client.send(method, url, headers, body)).await? {
+                Ok((response, lease)) => {
+                    let reply = Reply::read(response, limit, &over).await;
+                    lease.end();
+                    Ok(reply)
+                }
+                Err(error) => Err(chain(&*error)),
+            },
+            Way::ByProxy(client) => {
+                let request = client.request(method.clone(), url.clone()).headers(headers).body(body);
+                match over.or(request.send()).await? {
+                    Ok(response) => Ok(Reply::read(http::Response::from(response), limit, &over).await),
+                    Err(error) => Err(chain(&error.without_url())),
+                }
             }
-            (Err(error), _) => Err(Unanswered::Failed(error_text(error))),
         };
         use_of_line.answered();
-        ended
+        ended.map_err(Unanswered::Failed)
     }
 
     /// Posts JSON, and reads at most [`REPLY_LIMIT`] bytes of the reply's body.
@@ -125,7 +149,27 @@ impl Client {
     }
 }
 
-/// A failure with its causes, bounded, on one line and without the URL.
-pub(super) fn error_text(error: reqwest::Error) -> String {
-    crate::otlp_reply::chain(&error.without_url())
+/// When the time of an exchange is over, if ever.
+pub(super) struct Over(Option<(Instant, Duration)>);
+
+/// The time of an exchange is over: that much.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {0:?}")]
+pub(super) struct TimeIsOver(Duration);
+
+impl Over {
+    fn after(limit: Option<Duration>) -> Self {
+        Self(limit.map(|limit| (Instant::now() + limit, limit)))
+    }
+
+    /// What comes in time.
+    ///
+    /// # Errors
+    /// The time is over first.
+    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, TimeIsOver> {
+        match self.0 {
+            Some((end, limit)) => timeout_at(end, work).await.map_err(|_| TimeIsOver(limit)),
+            None => Ok(work.await),
+        }
+    }
 }

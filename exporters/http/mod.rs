@@ -8,6 +8,8 @@
 
 mod addresses;
 mod client;
+mod connections;
+mod direct;
 mod keys;
 mod reply;
 mod retry_after;

@@ -1,9 +1,13 @@
 //! `Reply`: what a server answered, and which class that falls into.
 
-use super::{Veil, client::error_text, retry_after::retry_after};
-use http::{HeaderMap, StatusCode, header};
+use super::{Veil, client::Over, retry_after::retry_after};
+use crate::otlp_reply::chain;
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::body::Body;
 use jiff::Timestamp;
-use lanner_engine::net::client::peer_text;
+use lanner_engine::{net::client::peer_text, prelude::BoxError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -76,24 +80,33 @@ pub fn is_about_us(status: StatusCode) -> bool {
 }
 
 impl Reply {
-    pub(super) async fn read(mut response: reqwest::Response, limit: usize) -> Self {
-        let (status, headers) = (response.status(), response.headers().clone());
+    /// Reads the body up to the limit. When the time is over, or the connection breaks, the status is what counts: it has come.
+    pub(super) async fn read<B>(response: Response<B>, limit: usize, over: &Over) -> Self
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+    {
+        let (head, mut rest) = response.into_parts();
         let mut body = Vec::new();
         let end = loop {
-            match response.chunk().await {
+            // As of most replies to events; there is nothing to wait for.
+            if rest.is_end_stream() {
+                break End::Whole;
+            }
+            match over.or(rest.frame()).await {
                 Ok(None) => break End::Whole,
-                Ok(Some(chunk)) => {
+                Ok(Some(Ok(frame))) => {
+                    let chunk = frame.into_data().unwrap_or_default();
                     let room = limit - body.len();
                     body.extend_from_slice(&chunk[..chunk.len().min(room)]);
                     if chunk.len() > room {
                         break End::TooLong;
                     }
                 }
-                // The status is what counts, and it has come.
-                Err(error) => break End::Cut(error_text(error)),
+                Ok(Some(Err(error))) => break End::Cut(chain(&*error.into())),
+                Err(late) => break End::Cut(late.to_string()),
             }
         };
-        Self { status, headers, body, end }
+        Self { status: head.status, headers: head.headers, body, end }
     }
 
     /// The class of the status: 2xx is delivered, 413 too large, `retry` says what is repeated, the rest is the

@@ -1,15 +1,16 @@
-use super::{Addresses, Client, Settings};
+use super::{Addresses, Client, End, Settings};
 use crate::testing::{
     Authority, Sink, answer,
     fault_proxy::{Fault, FaultProxy},
 };
-use http::{HeaderMap, Version};
+use http::{HeaderMap, HeaderValue, Version, header};
 use lanner_engine::{
     net::tls::{ClientTls, ClientTlsConfig},
     testing::planning,
 };
 use reqwest::Url;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Long enough for a new connection on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,9 +21,64 @@ fn trusting(authority: &Authority) -> ClientTls {
     planning(|cx| config.check("tls", cx)).0.unwrap().required()
 }
 
+fn settings(tls: ClientTls) -> Settings {
+    Settings { tls, headers: HeaderMap::new(), proxy: None, addresses: Addresses::default() }
+}
+
 fn client(tls: ClientTls, limit: Option<Duration>) -> Client {
-    let settings = Settings { tls, headers: HeaderMap::new(), proxy: None, addresses: Addresses::default() };
-    Client::new(settings, limit).unwrap()
+    Client::new(settings(tls), limit).unwrap()
+}
+
+/// Scenario: a name whose only addresses are of this machine, for a client that may go to public ones only.
+/// Guarantee: nothing is sent, and the failure says which key to change.
+#[tokio::test]
+async fn a_name_leads_to_allowed_addresses_only() {
+    let sink = Sink::start(|_| answer(200, "ok")).await;
+    let public = Settings { addresses: Addresses::Public, ..settings(trusting(&Authority::new())) };
+    let url = format!("http://localhost:{}/", sink.address.port()).parse().unwrap();
+    let failure = Client::new(public, None).unwrap().post_json(&url, "{}").await.err().unwrap().to_string();
+    assert!(failure.contains("`allow_addresses: public` forbids every address of this host"), "{failure}");
+    assert!(sink.seen().is_empty());
+}
+
+/// Scenario: configured headers, one in the place of Lanner's name and one that the request has itself.
+/// Guarantee: each header is sent once; the request's own wins.
+#[tokio::test]
+async fn configured_headers_go_with_every_request() {
+    let sink = Sink::start(|_| answer(200, "ok")).await;
+    let mut settings = settings(trusting(&Authority::new()));
+    for (name, value) in [(header::USER_AGENT, "mine"), (header::CONTENT_TYPE, "text/plain"), (header::VIA, "here")] {
+        settings.headers.insert(name, HeaderValue::from_static(value));
+    }
+    let url = format!("http://{}/path?query", sink.address).parse().unwrap();
+    Client::new(settings, None).unwrap().post_json(&url, "{}").await.unwrap();
+    let seen = sink.seen();
+    let sent = |name| seen[0].headers().get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!((sent(header::USER_AGENT), sent(header::VIA)), (vec!["mine"], vec!["here"]));
+    assert_eq!((sent(header::CONTENT_TYPE), sent(header::ACCEPT)), (vec!["application/json"], vec!["*/*"]));
+    assert_eq!((sent(header::HOST), sent(header::CONTENT_LENGTH)), (vec![&*sink.address.to_string()], vec!["2"]));
+    assert_eq!(seen[0].uri().to_string(), "/path?query");
+}
+
+/// Scenario: a server that stops in the middle of its reply, until the time is over.
+/// Guarantee: the status counts, and the part that came is there.
+#[tokio::test]
+async fn a_reply_that_does_not_end_is_a_reply() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    let server = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0, "the request");
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 9\r\n\r\nno").await.unwrap();
+        std::future::pending::<()>().await
+    };
+    let client = client(trusting(&Authority::new()), Some(Duration::from_secs(2)));
+    let reply = tokio::select! {
+        reply = client.post_json(&url, "{}") => reply.unwrap(),
+        () = server => unreachable!("it never ends"),
+    };
+    assert_eq!((reply.status.as_u16(), &*reply.body), (400, &b"no"[..]));
+    assert_eq!(reply.end, End::Cut("no answer within 2s".to_owned()));
 }
 
 /// Scenario: D12: HTTP/1 and HTTP/2 over a connection on which, after a request, nothing comes through any more; the time limit

@@ -4,8 +4,8 @@
 //! settles what the brokers confirmed; here it is decided what a failure means.
 //!
 //! Promises
-//! - Delivered means that all in-sync replicas have it. What is confirmed is not sent again when other messages of the
-//!   request are.
+//! - Delivered means that all in-sync replicas have it, and that the brokers told its offset. What is confirmed is not sent
+//!   again when other messages of the request are.
 //! - Records of one key are in one partition, in order within a request.
 //! - A message that is too large is halved until the record that is too large stands alone, so that it takes no neighbour
 //!   along.

@@ -104,7 +104,7 @@ impl Packer<'_> {
     async fn pack_events(&self, request: &Request) -> Result<Packed, String> {
         let mut packed = Packed::default();
         for (item, (_, seen)) in records(request)?.into_iter().enumerate() {
-            let value = serde_json::to_vec(&FalcoEvent::of(seen).to_json()).unwrap_or_default();
+            let value = FalcoEvent::of(seen).to_bytes();
             let key = self.key_of(seen);
             if value.len() > self.room(key.as_deref()) {
                 packed.refuse(vec![item], value.len());

@@ -2,6 +2,7 @@
 //!
 //! Promises
 //! - A message that the brokers confirmed is settled in its request at once, also when the attempt that sent it was given up.
+//!   Confirmed means that they told its offset; see [`Sent::Unconfirmed`].
 //! - At most [`Producer::room`] is in the client's hands, so that its queue is never full and nobody is blocked; who finds no
 //!   room waits.
 //! - A client that has failed for good is replaced by a new one.
@@ -20,7 +21,7 @@ use lanner_engine::{
 };
 use parking_lot::Mutex;
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientConfig, ClientContext, Message as _, Offset,
     config::{FromClientConfigAndContext, RDKafkaLogLevel},
     error::{KafkaError, RDKafkaErrorCode},
     message::{DeliveryResult, Header, OwnedHeaders},
@@ -40,6 +41,11 @@ type Client = ThreadedProducer<Events>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sent {
     Delivered,
+    /// The client takes it for delivered, without an offset, because a later message of its partition was confirmed. That
+    /// proves nothing: a broker that has not met this client in the partition (a new topic, a new client while leaders
+    /// change) refuses the first messages as long as it is not the leader, and then takes later ones that were on their way
+    /// too (KAFKA-15591).
+    Unconfirmed,
     Failed(RDKafkaErrorCode),
 }
 
@@ -80,12 +86,16 @@ impl ProducerContext for Events {
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<OnItsWay>) {
         let OnItsWay { progress, items, report, _room } = *sent;
         let sent = match result {
-            Ok(_) => {
+            Ok(message) => {
                 if self.obstacles.pass().is_some_and(|obstacle| obstacle.is_permanent()) {
                     tracing::info!(exporter = &*self.exporter, "messages are sent to Kafka again");
                 }
-                items.iter().for_each(|item| progress.settle(*item, Settled::Delivered));
-                Sent::Delivered
+                if Offset::from_raw(message.offset()) == Offset::Invalid {
+                    Sent::Unconfirmed
+                } else {
+                    items.iter().for_each(|item| progress.settle(*item, Settled::Delivered));
+                    Sent::Delivered
+                }
             }
             Err((error, _)) => Sent::Failed(error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail)),
         };

@@ -19,6 +19,11 @@ pub enum Verdict {
     Reject(String),
 }
 
+/// A message whose place no broker has told.
+#[derive(Debug, thiserror::Error)]
+#[error("the brokers confirmed a later message, but not this one")]
+struct Unconfirmed;
+
 /// A topic that stays away.
 #[derive(Debug, thiserror::Error)]
 #[error("the topic `{topic}` has not existed for {} s: {code}; create it, or let the brokers do it", since.as_secs())]
@@ -46,6 +51,10 @@ impl Topics {
             Sent::Delivered => {
                 self.missing.lock().remove(topic);
                 return Verdict::Delivered;
+            }
+            Sent::Unconfirmed => {
+                self.missing.lock().remove(topic);
+                return Verdict::Retry(Unconfirmed.to_string());
             }
             Sent::Failed(code) => code,
         };

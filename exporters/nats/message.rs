@@ -100,8 +100,7 @@ impl<'r> Records<'r> {
 
     fn falco_json(&self, items: &[usize]) -> Result<Bytes, String> {
         let place = self.places(items).next().ok_or("the request has fewer records than it says")?;
-        let event = FalcoEvent::of(place.seen).to_json();
-        serde_json::to_vec(&event).map(Bytes::from).map_err(|error| error.to_string())
+        Ok(FalcoEvent::of(place.seen).to_bytes().into())
     }
 
     /// The request as it is, when all of it goes together.

@@ -3,7 +3,7 @@
 //! Promise: behind [`code_span`] and [`code_block`] no markup, mention or link of a value works; behind [`plain_title`] none of
 //! Markdown's. Control characters and those that turn the direction of writing are shown as escapes.
 
-use crate::falco_event::{FalcoEvent, text_of};
+use crate::falco_event::{FalcoEvent, shown};
 use lanner_engine::{event::Priority, net::client::push_escaped};
 
 /// At most `max` UTF-16 units (what chat servers count, or more), the last an ellipsis when something was cut.
@@ -78,6 +78,6 @@ pub fn facts<'e>(event: &'e FalcoEvent<'_>, max: usize) -> Vec<(&'e str, String)
         ("tags", tags.as_str()),
     ];
     let own = own.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name, value.to_owned()));
-    let fields = event.fields.iter().map(|(name, value)| (name.as_ref(), text_of(value).into_owned()));
+    let fields = event.fields.iter().map(|(name, value)| (name.as_ref(), shown(value).into_owned()));
     own.chain(fields).take(max).collect()
 }

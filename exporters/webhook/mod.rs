@@ -13,6 +13,7 @@
 mod chat;
 mod check;
 mod config;
+mod open;
 mod plain;
 mod preset;
 mod shape;
@@ -27,17 +28,18 @@ use check::Plan;
 use config::Config;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use jiff::Timestamp;
-use lanner_conditions::Seen;
 use lanner_engine::{
     component::Settled,
+    event::otlp::DecodeError,
     net::client::{Compressor, peer_text},
     prelude::*,
     telemetry::Counter,
 };
+use open::Open;
 use reqwest::{Method, Url};
 use shape::{Answer, Frame, Shape};
 use sign::Signer;
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 /// The component type.
 pub struct Webhook;
@@ -115,15 +117,7 @@ type Piece = (usize, Vec<u8>);
 #[async_trait]
 impl Exporter for WebhookExporter {
     async fn export(&self, request: &Request) -> Outcome {
-        let logs = match request.logs() {
-            Ok(logs) => logs,
-            Err(error) => return Outcome::Reject { reason: error.to_string() },
-        };
-        let groups = logs.groups.iter();
-        let seen: Vec<Seen<'_>> = groups
-            .flat_map(|group| group.records.iter().map(|record| Seen { resource: &group.resource, record }))
-            .collect();
-        let mut open: VecDeque<usize> = request.progress().open().into();
+        let mut open = Open::of(request);
         // Bodies that wait behind the one being sent, the next one last.
         let mut waiting: Vec<Vec<Piece>> = Vec::new();
         let mut ahead = None;
@@ -132,7 +126,10 @@ impl Exporter for WebhookExporter {
         loop {
             let body = match waiting.pop() {
                 Some(body) => body,
-                None => self.gather(&seen, &mut open, &mut ahead, request).await,
+                None => match self.gather(&mut open, &mut ahead, request).await {
+                    Ok(body) => body,
+                    Err(error) => return Outcome::Reject { reason: error.to_string() },
+                },
             };
             if body.is_empty() {
                 break;
@@ -175,20 +172,22 @@ impl Exporter for WebhookExporter {
 
 impl WebhookExporter {
     /// Writes records until a body is full. `ahead` is one that was written already and did not fit.
+    ///
+    /// # Errors
+    /// The next record cannot be read.
     async fn gather(
         &self,
-        seen: &[Seen<'_>],
-        open: &mut VecDeque<usize>,
+        open: &mut Open<'_>,
         ahead: &mut Option<Piece>,
         request: &Request,
-    ) -> Vec<Piece> {
+    ) -> Result<Vec<Piece>, DecodeError> {
         let mut body: Vec<Piece> = ahead.take().into_iter().collect();
         let mut length: usize = body.iter().map(|(_, piece)| piece.len()).sum();
         while body.len() < self.frame.max_records {
-            let Some(item) = open.pop_front() else { break };
+            let Some((item, records)) = open.next()? else { break };
             // Both numbers come from the same bytes; should they differ, what is not there cannot be sent.
-            let written = match seen.get(item) {
-                Some(seen) => self.shape.piece(*seen).map_err(|error| error.to_string()),
+            let written = match records {
+                Some(records) => self.shape.piece(records).map_err(|error| error.to_string()),
                 None => Err("the request has fewer records than it says".to_owned()),
             };
             match written {
@@ -205,12 +204,12 @@ impl WebhookExporter {
                     reject(request, item, peer_text(reason.as_bytes()));
                 }
             }
-            if item % RECORDS_PER_TURN == 0 {
+            if (item + 1) % RECORDS_PER_TURN == 0 {
                 tokio::task::yield_now().await;
             }
         }
         self.undefined.add(self.shape.take_undefined());
-        body
+        Ok(body)
     }
 
     async fn send(&self, pieces: &[Piece]) -> Answer {

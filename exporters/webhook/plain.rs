@@ -2,12 +2,12 @@
 
 use super::{
     config::Batch,
-    shape::{Frame, Shape, Unwritable, bytes_of},
+    shape::{Frame, Shape, Unwritable},
     template::Template,
 };
 use crate::falco_event::FalcoEvent;
 use lanner_conditions::Seen;
-use lanner_engine::semantics::keys;
+use lanner_engine::{event::otlp::LogReader, semantics::keys};
 
 /// Most records of a body that holds several.
 const MAX_RECORDS: usize = 1000;
@@ -48,15 +48,16 @@ impl Shape for Plain {
         }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
         match &self.content {
-            Content::Event { original } => match seen.record.attrs.get_str(&keys::ORIGINAL).filter(|_| *original) {
+            Content::Event { original } => match records.lent().attrs.get_str(&keys::ORIGINAL).filter(|_| *original) {
                 // It may have been cut by the receiver's cap, and is then no JSON any more.
                 Some(text) if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() => Ok(one_line(text.into())),
-                _ => bytes_of(&FalcoEvent::of(seen).to_json()),
+                _ => Ok(FalcoEvent::read(records.lent()).to_bytes()),
             },
             Content::Template(template) => {
-                let rendered = template.render(seen)?;
+                let (resource, record) = records.decode()?;
+                let rendered = template.render(Seen { resource: &resource, record: &record })?;
                 Ok(if self.batch == Batch::Ndjson { one_line(rendered) } else { rendered })
             }
         }

@@ -10,7 +10,7 @@ use crate::{
     http::{REPLY_LIMIT, Reply, RetryStatuses, Veil, Verdict},
 };
 use http::{HeaderName, header};
-use lanner_conditions::Seen;
+use lanner_engine::event::otlp::{DecodeError, LogReader};
 use serde_json::{Map, Value as Json};
 
 /// What is around and between the pieces of a body.
@@ -69,15 +69,21 @@ pub struct TokenHeader {
 #[error("{0}")]
 pub struct Unwritable(pub String);
 
+impl From<DecodeError> for Unwritable {
+    fn from(error: DecodeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
 /// A format with its rules.
 pub trait Shape: Send + Sync {
     fn frame(&self) -> Frame;
 
-    /// Writes the piece of a record.
+    /// Writes the piece of the current record.
     ///
     /// # Errors
     /// The record cannot be written; it is rejected.
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable>;
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable>;
 
     /// The header for `token`.
     fn token(&self) -> TokenHeader {
@@ -142,5 +148,9 @@ fn cut_texts(value: &mut Json, limit: usize) {
 
 /// JSON of a value that holds nothing but text keys.
 pub fn bytes_of(json: &impl serde::Serialize) -> Result<Vec<u8>, Unwritable> {
-    serde_json::to_vec(json).map_err(|error| Unwritable(error.to_string()))
+    /// Most events need no more.
+    const USUAL: usize = 1 << 10;
+    let mut bytes = Vec::with_capacity(USUAL);
+    serde_json::to_writer(&mut bytes, json).map_err(|error| Unwritable(error.to_string()))?;
+    Ok(bytes)
 }

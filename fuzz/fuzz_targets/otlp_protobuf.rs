@@ -1,4 +1,4 @@
-//! Bytes that claim to be OTLP requests, through everything that reads them: count, split, decode, extract, and the
+//! Bytes that claim to be OTLP requests, through everything that reads them: count, split, decode, lend, extract, and the
 //! processors that look into untouched requests.
 //!
 //! Properties: no panic; what prost reads is counted and split as prost reads it; decoding what was encoded gives it back; no
@@ -112,6 +112,22 @@ fn decoded(bytes: &Bytes) {
     }
 }
 
+/// Reads without decoding; the decoder must say the same.
+fn lent(bytes: &Bytes) {
+    let (mut reader, mut records) = (otlp::LogReader::of(bytes), 0);
+    let ended = loop {
+        match reader.advance() {
+            Ok(true) => records += 1,
+            Ok(false) => break Ok(records),
+            Err(error) => break Err(error),
+        }
+        reader.decode().expect("what is lent can be decoded");
+        let lent = reader.lent();
+        lent.attrs.iter().chain(lent.resource.iter()).for_each(|(_, value)| drop((value.items(), value.to_value())));
+    };
+    assert_eq!(ended, otlp::decode_logs(bytes).map(|logs| logs.len()));
+}
+
 fn extracted(request: &OtlpRequest) {
     let (mut taken, mut at) = (0, 0);
     let every_other = |_: &_, _: &mut _| {
@@ -150,6 +166,7 @@ fuzz_target!(|input: &[u8]| {
         counted_and_split(signal, &bytes);
     }
     decoded(&bytes);
+    lent(&bytes);
     if let Ok(request) = OtlpRequest::parse(Signal::Logs, bytes) {
         extracted(&request);
         parsed(&request);

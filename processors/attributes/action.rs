@@ -2,7 +2,12 @@
 
 use crate::{digest, globs};
 use lanner_conditions::{Field, Seen, Template};
-use lanner_engine::{config::Pattern, event::cut, prelude::*, semantics::keys};
+use lanner_engine::{
+    config::Pattern,
+    event::{Reads, cut},
+    prelude::*,
+    semantics::keys,
+};
 
 /// Longest text that an action makes or reads, in bytes.
 const MAX_TEXT: usize = 64 * 1024;
@@ -78,6 +83,13 @@ pub(super) enum Action {
 }
 
 impl Names {
+    fn one(&self) -> Option<Key> {
+        match self {
+            Self::One(key) => Some(key.clone()),
+            Self::Glob(_) | Self::Pattern(_) => None,
+        }
+    }
+
     /// Never the identity of an event.
     fn has(&self, name: &Key) -> bool {
         let has = match self {
@@ -90,6 +102,23 @@ impl Names {
 }
 
 impl Action {
+    /// What of a record it looks at or changes; `None` when it may be any attribute.
+    pub fn reads(&self) -> Option<Reads> {
+        let keys: Vec<Key> = match self {
+            Self::Write { key, .. } => vec![key.clone()],
+            Self::Delete(names) | Self::Hash { names, .. } | Self::Convert { names, .. } => vec![names.one()?],
+            Self::Rename { from, to } => vec![from.clone(), to.clone()],
+            Self::RenameAll { .. } => return None,
+            Self::Extract { key, groups, .. } => groups.iter().map(|(_, group)| group).chain([key]).cloned().collect(),
+        };
+        let source = match self {
+            Self::Write { source: Source::Field(field), .. } => field.reads(),
+            Self::Write { source: Source::Template(template), .. } => template.reads(),
+            _ => Reads::default(),
+        };
+        Some(source.union(&keys.into_iter().collect()))
+    }
+
     /// What the action writes, if it writes something.
     pub fn value(&self, seen: Seen<'_>) -> Option<Value> {
         let Self::Write { source, .. } = self else { return None };

@@ -197,7 +197,7 @@ impl Config {
             checked.collect::<Vec<_>>().into_iter().collect()
         };
         let (actions, resource) = (all("actions", self.actions), all("resource", self.resource));
-        Some(Plan { condition: condition?, actions: actions?, resource: resource? }).filter(|_| sound)
+        Some(Plan::new(condition?, actions?, resource?)).filter(|_| sound)
     }
 }
 

@@ -5,6 +5,7 @@
 //! - An action whose source has no value does nothing. Nothing is left out, nothing is made.
 //! - `log.record.uid` stays: it is what links an event to its copies elsewhere.
 //! - Records of a group that get different resources are grouped anew; their order stays.
+//! - Where all names are known beforehand, untouched OTLP is changed in its place: nothing else of a record is decoded.
 
 mod action;
 mod config;
@@ -14,7 +15,10 @@ mod tests;
 use action::Action;
 use config::Config;
 use lanner_conditions::{Condition, Seen};
-use lanner_engine::{event::LogGroup, prelude::*};
+use lanner_engine::{
+    event::{LogGroup, Reads},
+    prelude::*,
+};
 use std::sync::Arc;
 
 /// The reason under which a record counts with a value that could not be converted.
@@ -43,23 +47,46 @@ pub struct Plan {
     actions: Vec<Action>,
     /// On those of resources.
     resource: Vec<Action>,
+    /// What all of it looks at, if that is not any attribute and resources stay as they are.
+    reads: Option<Reads>,
 }
 
 impl Transform for Plan {
     fn apply(&self, mut batch: Batch, out: &mut Emitter<'_>) {
         let mut not_converted = 0;
-        // Looks first, so that a batch without such records is not copied when another branch shares it.
-        if batch.as_logs().is_some_and(|logs| self.concerns(logs))
-            && let Some(logs) = batch.as_logs_mut()
-        {
-            not_converted = if self.resource.is_empty() { self.in_place(logs) } else { self.regroup(logs) };
+        if self.resource.is_empty() {
+            let concerns = |resource: &Resource, record: &LogRecord| self.holds(Seen { resource, record });
+            let change = |resource: &Resource, record: &mut LogRecord| {
+                not_converted += usize::from(!self.on_record(resource, record));
+            };
+            // When they are not known the batch comes decoded, and nothing is read of OTLP.
+            let nothing = Reads::default();
+            out.emit_edited(batch, self.reads.as_ref().unwrap_or(&nothing), concerns, change);
+        } else {
+            // Looks first, so that a batch without such records is not copied when another branch shares it.
+            if batch.as_logs().is_some_and(|logs| self.concerns(logs))
+                && let Some(logs) = batch.as_logs_mut()
+            {
+                not_converted = self.regroup(logs);
+            }
+            out.emit(batch);
         }
         out.degraded(not_converted, NOT_CONVERTED);
-        out.emit(batch);
+    }
+
+    fn reads_encoded(&self) -> bool {
+        self.reads.is_some()
     }
 }
 
 impl Plan {
+    fn new(condition: Option<Condition>, actions: Vec<Action>, resource: Vec<Action>) -> Self {
+        let condition_reads = condition.as_ref().map(Condition::reads).unwrap_or_default();
+        let reads = actions.iter().try_fold(condition_reads, |all, action| Some(all.union(&action.reads()?)));
+        let reads = reads.filter(|_| resource.is_empty());
+        Self { condition, actions, resource, reads }
+    }
+
     fn holds(&self, seen: Seen<'_>) -> bool {
         self.condition.as_ref().is_none_or(|condition| condition.holds(seen))
     }
@@ -71,20 +98,7 @@ impl Plan {
         logs.groups.iter().any(concerned)
     }
 
-    /// Changes records; how many had a value that could not be converted.
-    fn in_place(&self, logs: &mut Logs) -> usize {
-        let mut not_converted = 0;
-        for LogGroup { resource, records, .. } in &mut logs.groups {
-            for record in records {
-                if self.holds(Seen { resource, record }) {
-                    not_converted += usize::from(!self.on_record(resource, record));
-                }
-            }
-        }
-        not_converted
-    }
-
-    /// Changes records and resources, and groups the records by these; the number as above.
+    /// Changes records and resources, and groups the records by these; the number of those with a value that could not be converted.
     fn regroup(&self, logs: &mut Logs) -> usize {
         let (mut not_converted, mut regrouped) = (0, Logs::default());
         for LogGroup { resource, scope, records } in std::mem::take(&mut logs.groups) {

@@ -1,11 +1,13 @@
 //! Scenarios of actions on attributes.
 
 use super::AttributesProcessor;
+use crate::testing::emitted;
 use lanner_engine::{
-    event::LogGroup,
+    event::{LogGroup, SeverityNumber},
     prelude::*,
     testing::{TransformTest, Transformed, log},
 };
+use proptest::prelude::*;
 use std::sync::Arc;
 
 fn run(yaml: &str, record: impl Into<LogRecord>) -> Transformed {
@@ -183,4 +185,72 @@ resource: [{key: a, from_attribute: proc.nam}, {key: a, action: hash}]
         format!("{:?}", TransformTest::findings::<AttributesProcessor>("actions: [{key: a, action: addd}]"))
             .contains("upsert")
     );
+}
+
+/// Records with some of the attributes that the test below acts on, and some others.
+fn records() -> impl Strategy<Value = Vec<LogRecord>> {
+    let value = prop_oneof![
+        "[a-z]{0,8}".prop_map(Value::text),
+        any::<i64>().prop_map(Value::Int),
+        Just(Value::text("7")),
+        Just(Value::Array(vec![Value::Bool(true)])),
+        Just(Value::Empty),
+    ];
+    // Names that nobody acts on, and one that is there twice, now and then.
+    let name =
+        prop::sample::select(vec!["a", "b", "c", "team", "k8s.pod.name", "user.name", "log.record.uid", "", "x"]);
+    let attrs = proptest::collection::vec((name, value), 0..8);
+    let record = (attrs, 0..25u8, "[a-z ]{0,20}").prop_map(|(attrs, severity, body)| {
+        let mut record = log().body(body).build();
+        record.severity_number = SeverityNumber(severity);
+        attrs.into_iter().for_each(|(name, value)| record.attrs.push(Key::intern(name), value));
+        record
+    });
+    proptest::collection::vec(record, 0..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Scenario: any records, once as records and once as untouched OTLP, for every action there is.
+    /// Guarantee: both come out the same, attributes in the same order, with the same counts; OTLP stays OTLP where all names
+    /// are known beforehand, and is asked to be decoded where they are not.
+    #[test]
+    fn untouched_otlp_is_changed_as_records_are(records in records()) {
+        let group = LogGroup { records, ..LogGroup::default() };
+        let decoded = Batch::logs(Logs { groups: vec![group] });
+        let known = [
+            "actions: [{key: a, action: insert, value: new}]",
+            "actions: [{key: a, action: update, value: 7}]",
+            "actions: [{key: a, value: true}, {key: absent, value: 1.5}]",
+            "actions: [{key: b, action: delete}, {key: b, action: insert, value: last}]",
+            "actions: [{key: c, action: rename, to: a}, {key: absent, action: rename, to: b}]",
+            "actions: [{key: user.name, action: hash}]\nhash_key: k",
+            "actions: [{key: b, action: convert, converted_type: int}]",
+            "actions: [{key: a, action: extract, pattern: '^(?P<b>.)(?P<d>.*)'}]",
+            "actions: [{key: copy, from_attribute: team}, {key: text, from_attribute: body}]",
+            "actions: [{key: who, template: '%user.name in %k8s.pod.name: %output'}]",
+            "condition: severity_number > 9 and attr[c] exists\nactions: [{key: c, action: delete}]",
+            "condition: severity_number > 99\nactions: [{key: c, action: delete}]",
+        ];
+        let any = [
+            "actions: [{key: '*', action: delete}]",
+            "actions: [{key: 'k8s.*', action: rename, to: 'kube.*'}]",
+            "actions: [{pattern: '^[ab]$', action: hash}]\nhash_key: k",
+            "resource: [{key: a, value: b}]",
+        ];
+        for (yaml, known) in known.map(|yaml| (yaml, true)).into_iter().chain(any.map(|yaml| (yaml, false))) {
+            let processor = TransformTest::of::<AttributesProcessor>(yaml);
+            prop_assert_eq!(processor.reads_encoded(), known, "{}", yaml);
+            if !known {
+                continue;
+            }
+            let (expected, out) =
+                (processor.run_batch(decoded.clone()), processor.run_batch(Batch::otlp(decoded.to_otlp())));
+            prop_assert!(out.batches().iter().all(|batch| batch.as_otlp().is_some()));
+            let changed: Vec<LogRecord> = emitted(&out).into_iter().map(|(.., record)| record).collect();
+            prop_assert_eq!(changed, expected.records(), "{}", yaml);
+            prop_assert_eq!(out.degraded(), expected.degraded(), "{}", yaml);
+        }
+    }
 }

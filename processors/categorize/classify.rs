@@ -7,7 +7,12 @@ use super::{Subject, overrides::Verdict, rule, texts};
 pub(super) use lanner_engine::semantics::category::CategorySet;
 use lanner_engine::{
     prelude::*,
-    semantics::{category::Category, keys, tags::Said, threat::Threat},
+    semantics::{
+        category::Category,
+        keys,
+        tags::{Said, Told},
+        threat::Threat,
+    },
 };
 use std::sync::LazyLock;
 
@@ -24,7 +29,7 @@ pub(super) fn settle(record: &mut LogRecord, subject: Subject, verdict: &Verdict
     let said = heard(record, subject, verdict, has_ids);
     let mut changes = Vec::new();
     if replaces_ids || !has_ids {
-        said.threat_attributes(|id| Text::from(id), |key, value| changes.push((key.clone(), value)));
+        said.threat_attributes(|key, told| changes.push((key.clone(), value(told))));
     }
     let words = said.categories.iter(set).map(|category| Text::from_static(category.as_str()));
     let words: Vec<Value> = words.map(Value::Text).collect();
@@ -32,6 +37,7 @@ pub(super) fn settle(record: &mut LogRecord, subject: Subject, verdict: &Verdict
         changes.push((keys::CATEGORY.clone(), word.clone()));
     }
     changes.push((keys::CATEGORIES.clone(), Value::Array(words)));
+    drop(said);
     if replaces_ids {
         for key in keys::THREAT_LISTS.into_iter().chain([&keys::THREAT_FRAMEWORK, &keys::THREAT_ORIGIN]) {
             record.attrs.remove(key);
@@ -39,6 +45,13 @@ pub(super) fn settle(record: &mut LogRecord, subject: Subject, verdict: &Verdict
     }
     changes.into_iter().for_each(|(key, value)| record.attrs.set(key, value));
     first(record, verdict.category);
+}
+
+fn value(told: Told<'_>) -> Value {
+    match told {
+        Told::Word(word) => Value::Text(Text::from_static(word)),
+        Told::List(items) => items.iter().filter_map(|item| item.as_str().map(Text::from)).collect(),
+    }
 }
 
 /// What tags, ids, source and fields say together.

@@ -1,7 +1,12 @@
 //! What a user writes, and what is checked of it.
 
 use lanner_conditions::{Condition, ConditionConfig};
-use lanner_engine::{config::Pattern, prelude::*};
+use lanner_engine::{
+    config::Pattern,
+    event::Reads,
+    prelude::*,
+    semantics::{keys, recognised_by},
+};
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -55,6 +60,8 @@ pub struct Plan {
     pub(super) sources: Vec<String>,
     pub(super) condition: Option<Condition>,
     pub(super) drop_others: bool,
+    /// What all of these look at.
+    pub(super) reads: Reads,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +92,7 @@ impl Config {
         let written = self.condition.is_some();
         let condition = self.condition.and_then(|condition| condition.compile("condition", cx));
         valid &= condition.is_some() == written;
-        let plan = Plan {
+        let mut plan = Plan {
             min_priority: self.min_priority,
             require_tags: self.require_tags,
             exclude_tags: self.exclude_tags,
@@ -98,7 +105,9 @@ impl Config {
             },
             condition,
             drop_others: self.non_alerts == NonAlerts::Drop,
+            reads: Reads::default(),
         };
+        plan.reads = plan.what_it_reads();
         if valid && plan.passes_everything() {
             cx.warning("", NoCondition);
         }
@@ -108,13 +117,26 @@ impl Config {
 
 impl Plan {
     fn passes_everything(&self) -> bool {
-        self.min_priority.is_none()
-            && self.require_tags.is_empty()
-            && self.exclude_tags.is_empty()
-            && self.rule.is_none()
-            && self.output.is_none()
-            && self.sources.is_empty()
-            && self.condition.is_none()
-            && !self.drop_others
+        self.condition.is_none() && !self.recognises()
+    }
+
+    /// Whether it makes a difference to it that a record is an alert.
+    pub(super) fn recognises(&self) -> bool {
+        self.min_priority.is_some()
+            || !self.require_tags.is_empty()
+            || !self.exclude_tags.is_empty()
+            || self.rule.is_some()
+            || self.output.is_some()
+            || !self.sources.is_empty()
+            || self.drop_others
+    }
+
+    fn what_it_reads(&self) -> Reads {
+        let of_alerts: Reads = match self.recognises() {
+            true => recognised_by().into_iter().chain([keys::TAGS.clone()]).collect(),
+            false => Reads::default(),
+        };
+        let of_alerts = Reads { body: self.output.is_some(), ..of_alerts };
+        self.condition.iter().fold(of_alerts, |all, condition| all.union(&condition.reads()))
     }
 }

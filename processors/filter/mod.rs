@@ -1,6 +1,6 @@
 //! `filter` keeps the alerts that meet every key, and the records for which `condition` holds.
 //!
-//! Promises: changes no record; what it leaves out is counted under the first key that failed, in the order
+//! Promises: changes no record, not a byte of one that came as OTLP; what it leaves out is counted under the first key that failed, in the order
 //! of the constants below; an alert whose priority is unknown passes `min_priority`, because a filter must not be the
 //! place where an odd alert disappears; records that are no alerts pass unless `non_alerts: drop`
 //! or a `condition`, which can speak of any record, says otherwise.
@@ -44,16 +44,25 @@ impl Component for Filter {
 
 impl Transform for Plan {
     fn apply(&self, batch: Batch, out: &mut Emitter<'_>) {
-        out.emit_unless(batch, |resource, record| self.failed_condition(Seen { resource, record }));
+        out.emit_unless(batch, &self.reads, |resource, record| self.failed_condition(Seen { resource, record }));
+    }
+
+    fn reads_encoded(&self) -> bool {
+        true
+    }
+
+    fn only_selects(&self) -> bool {
+        true
     }
 }
 
 impl Plan {
     /// The first condition that the record does not meet.
     fn failed_condition(&self, seen: Seen<'_>) -> Option<&'static str> {
-        let failed = match is_alert(seen.record) {
-            true => self.failed_key(seen.record),
-            false => self.drop_others.then_some(NON_ALERT),
+        let failed = match self.recognises().then(|| is_alert(seen.record)) {
+            Some(true) => self.failed_key(seen.record),
+            Some(false) => self.drop_others.then_some(NON_ALERT),
+            None => None,
         };
         let holds = || self.condition.as_ref().is_none_or(|condition| condition.holds(seen));
         failed.or_else(|| (!holds()).then_some(CONDITION))

@@ -1,9 +1,11 @@
 use super::Filter;
+use crate::testing::emitted;
 use lanner_engine::{
     event::{LogGroup, SeverityNumber},
     prelude::*,
     testing::{TransformTest, log},
 };
+use proptest::prelude::*;
 use std::sync::Arc;
 
 /// An alert with one attribute or severity after the other changed by the test.
@@ -141,4 +143,69 @@ fn mistakes_are_found_before_start() {
     let messages: Vec<_> = findings.iter().map(|finding| finding.message.as_str()).collect();
     assert!(messages.iter().any(|text| text.contains("`a` is both")), "{messages:?}");
     assert!(messages.iter().any(|text| text.contains("list is empty")), "{messages:?}");
+}
+
+/// Alerts, internal messages, audit events and lines that most filters of the test below tell apart.
+fn records() -> impl Strategy<Value = Vec<LogRecord>> {
+    let name = prop::sample::select(vec!["falco.alert", "falco.internal", "k8s.audit.event", ""]);
+    let attr = |name: &'static str, values: &[&'static str]| {
+        prop::option::of(prop::sample::select(values.to_vec())).prop_map(move |value| (name, value.map(Value::text)))
+    };
+    let tags = prop::option::of(prop::sample::subsequence(vec!["a", "b", "c"], 0..=3))
+        .prop_map(|tags| ("falco.tags", tags.map(|tags| tags.into_iter().map(Text::from_static).collect::<Value>())));
+    let attrs = (
+        attr("event.name", &["falco.alert", "other"]),
+        attr("security_rule.name", &["Shell", "Shell in pod"]),
+        attr("falco.priority", &["debug", "error"]),
+        attr("falco.source", &["internal", "syscall", "k8s_audit"]),
+        tags,
+        attr("k8s.ns.name", &["prod", "dev"]),
+        attr("not.looked.at", &["x"]),
+    );
+    let record = (name, 0..25u8, prop::sample::select(vec!["a shell", "nothing"]), attrs).prop_map(
+        |(name, severity, body, (event, rule, priority, source, tags, namespace, other))| {
+            let mut record = log().event_name(name).body(body).build();
+            record.severity_number = SeverityNumber(severity);
+            for (name, value) in [event, rule, priority, source, tags, namespace, other] {
+                value.into_iter().for_each(|value| record.attrs.set(name, value));
+            }
+            record
+        },
+    );
+    proptest::collection::vec(record, 0..20)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Scenario: any records, once as records and once as untouched OTLP, for every key that a filter has.
+    /// Guarantee: the same ones are kept, and the same number is left out for each reason; OTLP stays OTLP.
+    #[test]
+    fn untouched_otlp_is_filtered_as_records_are(records in records()) {
+        let group = LogGroup { records, ..LogGroup::default() };
+        let decoded = Batch::logs(Logs { groups: vec![group] });
+        let untouched = Batch::otlp(decoded.to_otlp());
+        for yaml in [
+            "min_priority: warning",
+            "require_tags: [a, b]",
+            "exclude_tags: [c]",
+            "rule: ^Shell$",
+            "output: shell",
+            "source: [syscall, internal]",
+            "non_alerts: drop",
+            "condition: severity_number >= 9",
+            "condition: k8s.ns.name = prod and body contains shell",
+            "condition: priority >= error or tags intersects (b, c)",
+            "min_priority: debug\nsource: k8s_audit\ncondition: event_name exists and rule exists",
+        ] {
+            let filter = TransformTest::of::<Filter>(yaml);
+            let (expected, out) = (filter.run_batch(decoded.clone()), filter.run_batch(untouched.clone()));
+            prop_assert!(out.batches().iter().all(|batch| batch.as_otlp().is_some()));
+            let kept: Vec<LogRecord> = emitted(&out).into_iter().map(|(.., record)| record).collect();
+            prop_assert_eq!(kept, expected.records(), "{}", yaml);
+            let mut discarded = [out.discarded(), expected.discarded()];
+            discarded.iter_mut().for_each(|reasons| reasons.sort());
+            prop_assert_eq!(&discarded[0], &discarded[1], "{}", yaml);
+        }
+    }
 }

@@ -22,19 +22,19 @@ use crate::{
     requests::{Answer, HELD, Losses, Lost},
 };
 use config::{Config, Plan};
-use http::{Method, Request};
+use futures_util::future::poll_immediate;
+use http::{Method, Request, request::Parts};
 use hyper::body::{Body, Incoming};
 use lanner_engine::{
     component::Admission,
+    event::{KeySet, otlp::EncodedScope},
     net::{BodyError, BodyLimits, HttpServer, ReadBody, first_room, read_body},
     prelude::*,
     semantics::{FalcoMapper, MappingOptions, Summary, falco, keys},
 };
 use std::{
-    future::poll_fn,
     pin::pin,
     sync::Arc,
-    task::Poll,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::Instant;
@@ -78,6 +78,7 @@ struct Shared {
     hold: Duration,
     mapper: Arc<FalcoMapper>,
     scope: Arc<Scope>,
+    encoded_scope: EncodedScope,
     degraded: ByReason,
     unusable: ByReason,
     losses: Losses,
@@ -85,11 +86,13 @@ struct Shared {
 
 impl HttpReceiver {
     fn new(server: HttpServer, body: BodyLimits, hold: Duration, mapping: &MappingOptions, cx: &BuildCx) -> Self {
+        let scope = falco::scope("lanner.receiver.falco");
         let shared = Shared {
             body,
             hold: hold.saturating_sub(SAFETY),
             mapper: Arc::new(FalcoMapper::new(mapping)),
-            scope: falco::scope("lanner.receiver.falco"),
+            encoded_scope: EncodedScope::of(&scope),
+            scope,
             degraded: ByReason::degraded(cx),
             unusable: ByReason::unusable(cx),
             losses: Losses::new(cx),
@@ -103,9 +106,14 @@ impl Receiver for HttpReceiver {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { server, shared } = *self;
         let stopping = drain.clone();
-        let service = move |request| {
-            let (shared, out, stopping) = (Arc::clone(&shared), out.clone(), stopping.is_requested());
-            async move { shared.answer(request, &out, stopping).await }
+        let entrance = Arc::new((shared, out, stopping));
+        // Taken apart out here and lent further in: every function that is given a request makes the future larger by it.
+        let service = move |request: Request<Incoming>| {
+            let (entrance, (head, mut body)) = (Arc::clone(&entrance), request.into_parts());
+            async move {
+                let (shared, out, stopping) = &*entrance;
+                shared.answer(&head, &mut body, out, stopping.is_requested()).await
+            }
         };
         server.serve(service, drain).await;
         Ok(())
@@ -113,85 +121,102 @@ impl Receiver for HttpReceiver {
 }
 
 impl Shared {
-    async fn answer(&self, request: Request<Incoming>, out: &Consumer, stopping: bool) -> Answer {
-        match (request.method(), request.uri().path()) {
+    async fn answer(&self, head: &Parts, body: &mut Incoming, out: &Consumer, stopping: bool) -> Answer {
+        match (&head.method, head.uri.path()) {
             (_, "/ping") => answer::pong(),
             (_, "/healthz") => answer::healthy(),
-            (&Method::POST, "/test") => self.losses.count(out, self.inject(out)).await,
-            (&Method::POST, _) => self.losses.count(out, self.receive(request, out, stopping)).await,
+            (&Method::POST, path) => {
+                let open = self.losses.begin(out);
+                let result = match path {
+                    "/test" => Box::pin(self.inject(out)).await,
+                    _ => self.receive(head, body, out, stopping).await,
+                };
+                open.end(result)
+            }
             _ => answer::not_post(),
         }
     }
 
-    async fn receive(&self, request: Request<Incoming>, out: &Consumer, stopping: bool) -> Result<Answer, Lost> {
+    async fn receive(&self, head: &Parts, body: &mut Incoming, out: &Consumer, stopping: bool) -> Result<Answer, Lost> {
         if stopping {
             return Err(Lost::unseen("draining", answer::unavailable(RESTART)));
         }
-        let start = Instant::now();
-        let (head, body) = request.into_parts();
-        let mut room = Some(self.room(&body, out, start).await?);
+        let mut waiting = Waiting::default();
+        let mut room = Some(self.room(body, out, &mut waiting).await?);
         let admit = |bytes| room.take().map_or_else(|| out.admit(bytes), Ok);
-        let body = read_body(&head.headers, body, &self.body, admit).await.map_err(lost_body)?;
+        let body = waiting.during(read_body(&head.headers, body, &self.body, admit)).await.map_err(lost_body)?;
         let ReadBody { bytes, .. } = &body;
-        let text: Arc<str> = match std::str::from_utf8(bytes) {
-            Ok(text) => text.into(),
-            Err(_) => {
-                self.degraded.add("invalid_utf8", 1);
-                String::from_utf8_lossy(bytes).into()
-            }
-        };
-        let (logs, summary) = self.map(text).await;
-        if logs.is_empty() {
+        let (batch, summary) = self.map(bytes, out).await;
+        if batch.is_empty() {
             return Err(Lost::unseen("empty_body", answer::invalid_body()));
         }
-        self.hand_over(logs, out, self.hold.saturating_sub(start.elapsed())).await?;
+        self.hand_over(batch, out, self.hold.saturating_sub(waiting.elapsed())).await?;
         drop(body);
         self.count(&summary);
         Ok(if summary.alerts + summary.internal > 0 { answer::accepted() } else { answer::invalid_body() })
     }
 
     /// Room for the body that is announced. While the memory budget is used up, asks again until the hold is over.
-    async fn room(&self, body: &Incoming, out: &Consumer, start: Instant) -> Result<Admission, Lost> {
+    async fn room(&self, body: &Incoming, out: &Consumer, waiting: &mut Waiting) -> Result<Admission, Lost> {
         let bytes = first_room(body.size_hint().exact(), &self.body).map_err(lost_body)?;
         loop {
             match out.admit(bytes) {
                 Ok(room) => return Ok(room),
-                Err(Refused::Busy { .. }) if start.elapsed() < self.hold => tokio::time::sleep(ROOM_POLL).await,
+                Err(Refused::Busy { .. }) if waiting.elapsed() < self.hold => {
+                    waiting.during(tokio::time::sleep(ROOM_POLL)).await
+                }
                 Err(refused) => return Err(lost_batch(refused).before_the_engine()),
             }
         }
     }
 
-    async fn map(&self, text: Arc<str>) -> (Logs, Summary) {
-        let observed = now();
-        if text.len() > MAP_INLINE {
-            let (mapper, scope, text) = (Arc::clone(&self.mapper), Arc::clone(&self.scope), Arc::clone(&text));
-            let mapped = tokio::task::spawn_blocking(move || {
-                let mut logs = Logs::default();
-                let summary = mapper.map_body(&text, observed, &scope, &mut logs);
-                (logs, summary)
-            });
-            if let Ok(mapped) = mapped.await {
-                return mapped;
-            }
+    /// What a body says: its records, or where nobody looks at them and it is a single alert, the request made of it.
+    async fn map(&self, body: &[u8], out: &Consumer) -> (Batch, Summary) {
+        let text = std::str::from_utf8(body);
+        if let Ok(text) = text
+            && !out.reads_records()
+            && text.len() <= MAP_INLINE
+            && let Some((request, summary)) = self.mapper.encode_body(text, now(), &self.encoded_scope)
+        {
+            return (Batch::otlp(request), summary);
         }
-        let mut logs = Logs::default();
-        let summary = self.mapper.map_body(&text, observed, &self.scope, &mut logs);
-        (logs, summary)
+        let text: Arc<str> = match text {
+            Ok(text) => text.into(),
+            Err(_) => {
+                self.degraded.add("invalid_utf8", 1);
+                String::from_utf8_lossy(body).into()
+            }
+        };
+        let wanted = out.reads_only();
+        let beside = if text.len() > MAP_INLINE { Box::pin(self.beside(&text, wanted.cloned())).await } else { None };
+        let (logs, summary) = beside.unwrap_or_else(|| self.records(&text, wanted.map(|wanted| &**wanted)));
+        (Batch::logs(logs), summary)
+    }
+
+    /// The records of a text, with the wanted attributes or all.
+    fn records(&self, text: &Arc<str>, wanted: Option<&KeySet>) -> (Logs, Summary) {
+        mapped(&self.mapper, text, now(), &self.scope, wanted)
+    }
+
+    /// The same beside the connection tasks; `None` when the runtime ends.
+    async fn beside(&self, text: &Arc<str>, wanted: Option<Arc<KeySet>>) -> Option<(Logs, Summary)> {
+        let (mapper, scope, text) = (Arc::clone(&self.mapper), Arc::clone(&self.scope), Arc::clone(text));
+        let mapped = move || mapped(&mapper, &text, now(), &scope, wanted.as_deref());
+        tokio::task::spawn_blocking(mapped).await.ok()
     }
 
     /// Waits for the pipeline. An exporter without a queue, or one that blocks on overflow, may take longer than `wait`;
     /// the sender is answered in time all the same. Such a batch is counted as lost, though a sink may have it.
-    async fn hand_over(&self, logs: Logs, out: &Consumer, wait: Duration) -> Result<(), Lost> {
-        let taken = out.consume_within(Batch::logs(logs), wait);
+    async fn hand_over(&self, batch: Batch, out: &Consumer, wait: Duration) -> Result<(), Lost> {
+        let taken = out.consume_within(batch, wait);
         if self.hold.is_zero() {
             return taken.await.map_err(lost_batch);
         }
         let mut taken = pin!(taken);
         // Mostly there is room, and no timer is needed.
-        let result = match poll_fn(|cx| Poll::Ready(taken.as_mut().poll(cx))).await {
-            Poll::Ready(result) => Ok(result),
-            Poll::Pending => tokio::time::timeout(wait + SAFETY / 2, taken).await,
+        let result = match poll_immediate(taken.as_mut()).await {
+            Some(result) => Ok(result),
+            None => tokio::time::timeout(wait + SAFETY / 2, taken).await,
         };
         match result {
             Ok(result) => result.map_err(lost_batch),
@@ -201,11 +226,11 @@ impl Shared {
 
     /// Sends falcosidekick's test event down the pipeline.
     async fn inject(&self, out: &Consumer) -> Result<Answer, Lost> {
-        let (mut logs, summary) = self.map(test_event().into()).await;
+        let (mut logs, summary) = self.records(&test_event().into(), None);
         for record in logs.records_mut() {
             record.attrs.set(keys::SYNTHETIC.clone(), true);
         }
-        self.hand_over(logs, out, self.hold).await?;
+        self.hand_over(Batch::logs(logs), out, self.hold).await?;
         self.count(&summary);
         Ok(answer::accepted())
     }
@@ -218,6 +243,44 @@ impl Shared {
             self.unusable.add(reason, count);
         }
     }
+}
+
+/// How long a request has waited. Most need not wait at all, and read no clock.
+#[derive(Default)]
+struct Waiting(Option<Instant>);
+
+impl Waiting {
+    async fn during<T>(&mut self, future: impl Future<Output = T>) -> T {
+        let mut future = pin!(future);
+        match poll_immediate(future.as_mut()).await {
+            Some(ready) => ready,
+            None => {
+                self.0.get_or_insert_with(Instant::now);
+                future.await
+            }
+        }
+    }
+
+    /// Since it had to wait for the first time.
+    fn elapsed(&self) -> Duration {
+        self.0.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+}
+
+/// The records of a body, with the wanted attributes or all.
+fn mapped(
+    mapper: &FalcoMapper,
+    text: &Arc<str>,
+    observed: u64,
+    scope: &Arc<Scope>,
+    wanted: Option<&KeySet>,
+) -> (Logs, Summary) {
+    let mut logs = Logs::default();
+    let summary = match wanted {
+        Some(wanted) => mapper.map_body_for(wanted, text, observed, scope, &mut logs),
+        None => mapper.map_body(text, observed, scope, &mut logs),
+    };
+    (logs, summary)
 }
 
 fn lost_body(error: BodyError) -> Lost {

@@ -4,18 +4,19 @@ use super::{
     Shared, answer,
     collisions::Sighting,
     pieces,
-    split::{Piece, Splitter},
+    split::{Piece, Splitter, Taker},
 };
 use crate::requests::{Answer, HELD, Lost};
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use lanner_engine::{
     component::Admission,
+    event::otlp::GroupWriter,
     net::{BodyError, BodyStream},
     prelude::*,
     semantics::{
         Reasons,
-        audit::{Origin, reasons},
+        audit::{Encoded, Mapped, Origin, reasons},
         keys,
     },
 };
@@ -32,6 +33,26 @@ const SLICE: usize = 64 << 10;
 /// An exporter that blocks may not look at the hold; this is how much longer it is waited for.
 const SAFETY: Duration = Duration::from_millis(25);
 
+/// What waits to be handed over: the one or the other.
+#[derive(Default)]
+struct Pending {
+    records: Logs,
+    request: Option<GroupWriter>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.request.is_none()
+    }
+
+    fn take(&mut self) -> Batch {
+        match self.request.take() {
+            Some(request) => Batch::otlp(request.finish()),
+            None => Batch::logs(std::mem::take(&mut self.records)),
+        }
+    }
+}
+
 /// A request in progress.
 pub(super) struct Intake<'r> {
     shared: &'r Shared,
@@ -41,8 +62,12 @@ pub(super) struct Intake<'r> {
     hold: Duration,
     room: Vec<Admission>,
     room_size: usize,
-    pending: Logs,
+    /// Whether items become OTLP without records; the same for the whole request, also over a reload.
+    encodes: bool,
+    pending: Pending,
     pending_bytes: usize,
+    /// About so many bytes of a request are made of the body at once, as far as its head tells.
+    expected: usize,
     /// Of the pending records.
     sightings: Vec<Sighting>,
     degraded: Reasons,
@@ -62,8 +87,10 @@ impl<'r> Intake<'r> {
             hold: shared.hold,
             room: Vec::new(),
             room_size: 0,
-            pending: Logs::default(),
+            encodes: shared.mapper.encodes() && !out.reads_records(),
+            pending: Pending::default(),
             pending_bytes: 0,
+            expected: 0,
             sightings: Vec::new(),
             degraded: Reasons::default(),
             unusable: Reasons::default(),
@@ -75,6 +102,8 @@ impl<'r> Intake<'r> {
     /// Reads the body to its end and answers.
     pub async fn receive(mut self, request: Request<Incoming>) -> Result<Answer, Lost> {
         let (head, body) = request.into_parts();
+        let announced = body.size_hint().exact().map_or(0, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.expected = announced.min(BATCH_BYTES);
         let mut body = BodyStream::new(&head.headers, body, &self.shared.body).map_err(of_body)?;
         let mut splitter = Splitter::new(self.shared.max_event);
         let mut empty = true;
@@ -82,14 +111,14 @@ impl<'r> Intake<'r> {
             empty = false;
             for slice in piece.chunks(SLICE) {
                 self.make_room(piece.len() + slice.len() + splitter.held() + self.pending_bytes).await?;
-                splitter.feed(slice, |piece| self.keep(&piece));
+                splitter.feed(slice, &mut self);
                 if self.pending_bytes >= BATCH_BYTES {
                     self.hand_over().await?;
                 }
                 tokio::task::yield_now().await;
             }
         }
-        if !splitter.finish(|piece| self.keep(&piece)) {
+        if !splitter.finish(&mut self) {
             self.degraded.add(reasons::CUT_SHORT);
         }
         self.hand_over().await?;
@@ -106,26 +135,31 @@ impl<'r> Intake<'r> {
         Ok(answer::accepted())
     }
 
-    /// Makes a record of a piece.
-    fn keep(&mut self, piece: &Piece<'_>) {
-        let (mapped, bytes) = pieces::map(&self.shared.mapper, &self.origin, piece, now());
-        match mapped.plain {
+    /// The request that is being written.
+    fn request(&mut self) -> GroupWriter {
+        self.pending.request.take().unwrap_or_else(|| {
+            // Some attributes say what two keys of the event say together.
+            GroupWriter::new(self.origin.resource(), &self.shared.encoded_scope, self.expected / 4 * 5)
+        })
+    }
+
+    /// Counts a record: why it is a plain one, what is odd about it.
+    fn note(&mut self, bytes: usize, plain: Option<&'static str>, degraded: &Reasons, uid: &str) {
+        match plain {
             Some(reason) => {
                 self.json |= !matches!(reason, reasons::NOT_JSON | reasons::CUT_SHORT);
                 self.unusable.add(reason);
             }
             None => {
                 self.json = true;
-                let uid = mapped.record.attrs.get_str(&keys::UID).unwrap_or_default();
                 self.sightings.extend(self.shared.collisions.sighting(self.origin.cluster(), uid));
             }
         }
-        for (reason, count) in mapped.degraded.iter() {
+        for (reason, count) in degraded.iter() {
             self.degraded.add_many(reason, count);
         }
         self.pending_bytes += bytes + 1024;
         self.records += 1;
-        self.pending.push(Arc::clone(self.origin.resource()), Arc::clone(&self.shared.scope), mapped.record);
     }
 
     /// Room in the memory budget for `total` bytes. While it is used up, asks again until the hold is over.
@@ -155,7 +189,7 @@ impl<'r> Intake<'r> {
         if !self.pending.is_empty() {
             // Whether they are taken or not: what comes again is known then, and no collision.
             self.shared.collisions.note(self.origin.cluster(), self.sightings.drain(..));
-            let batch = Batch::logs(std::mem::take(&mut self.pending));
+            let batch = self.pending.take();
             let start = Instant::now();
             let taken = self.out.consume_within(batch, self.hold);
             let result = match tokio::time::timeout(self.hold + SAFETY, taken).await {
@@ -193,6 +227,32 @@ fn of_batch(refused: Refused) -> Lost {
         Refused::Invalid(why) => ("invalid", answer::refused(StatusCode::BAD_REQUEST, &why)),
     };
     Lost::refused(reason, answer)
+}
+
+impl Taker for Intake<'_> {
+    fn events(&mut self, text: &str) -> usize {
+        if !self.encodes {
+            return 0;
+        }
+        let (shared, origin, mut request) = (self.shared, self.origin.clone(), self.request());
+        let note = |bytes, encoded: Encoded| self.note(bytes, encoded.plain, &encoded.degraded, &encoded.uid);
+        let done = shared.mapper.encode_events(&origin, text, shared.max_event, now(), &mut request, note);
+        self.pending.request = Some(request).filter(|request| !request.is_empty());
+        done
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) {
+        let mapper = &self.shared.mapper;
+        if self.encodes {
+            let mut request = self.request();
+            let (encoded, bytes) = pieces::encode(mapper, &self.origin, &piece, now(), &mut request);
+            self.pending.request = Some(request);
+            return self.note(bytes, encoded.plain, &encoded.degraded, &encoded.uid);
+        }
+        let (Mapped { record, plain, degraded }, bytes) = pieces::map(mapper, &self.origin, &piece, now());
+        self.note(bytes, plain, &degraded, record.attrs.get_str(&keys::UID).unwrap_or_default());
+        self.pending.records.push(Arc::clone(self.origin.resource()), Arc::clone(&self.shared.scope), record);
+    }
 }
 
 /// Nanoseconds since 1970; 0 when the clock stands before it.

@@ -12,7 +12,7 @@
 //! - Whatever is not kept is counted with its reason.
 //!
 //! Way of a request: path and token -> pieces of the body -> items -> records -> `consume` per batch -> answer, all on the
-//! task of the request.
+//! task of the request. Where nobody behind it looks at records, items become OTLP without them.
 
 mod access;
 mod answer;
@@ -35,6 +35,7 @@ use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use intake::Intake;
 use lanner_engine::{
+    event::otlp::EncodedScope,
     net::{BodyLimits, HttpServer},
     prelude::*,
     semantics::{AuditMapper, scope},
@@ -79,6 +80,7 @@ struct Shared {
     collisions: Collisions,
     mapper: AuditMapper,
     scope: Arc<Scope>,
+    encoded_scope: EncodedScope,
     degraded: ByReason,
     unusable: ByReason,
     losses: Losses,
@@ -92,6 +94,7 @@ impl AuditReceiver {
         mapper: AuditMapper,
         cx: &BuildCx,
     ) -> Result<Self, BoxError> {
+        let scope = scope("lanner.receiver.k8s_audit");
         let shared = Shared {
             body,
             max_event: config.max_event_size as usize,
@@ -99,7 +102,8 @@ impl AuditReceiver {
             access: Arc::new(Access::open(&config.tokens, &cx.telemetry, cx.id.as_str())?),
             collisions: Collisions::new(&cx.telemetry, cx.id.as_str()),
             mapper,
-            scope: scope("lanner.receiver.k8s_audit"),
+            encoded_scope: EncodedScope::of(&scope),
+            scope,
             degraded: ByReason::degraded(cx),
             unusable: ByReason::unusable(cx),
             losses: Losses::new(cx),
@@ -135,8 +139,8 @@ impl Shared {
         if request.method() != Method::POST {
             return answer::not_post();
         }
-        let result = self.receive(request, out, cluster, stopping);
-        self.losses.count(out, result).await
+        let open = self.losses.begin(out);
+        open.end(self.receive(request, out, cluster, stopping).await)
     }
 
     async fn receive(

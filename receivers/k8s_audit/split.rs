@@ -15,8 +15,29 @@ use lanner_engine::semantics::audit::{MAX_PLAIN_BYTES, reasons};
 const BEGINNINGS: [&[u8]; 3] = [b"{\"level\":\"", b"{\"kind\":\"Event\"", b"{\"auditID\":\""];
 /// Bytes that may be the start of a beginning.
 const OVERLAP: usize = 16;
+/// How often a taker is asked for events in what was fed at once, so that odd items in between do not make it look at the
+/// same bytes any number of times: behind the item that was begun before, and behind two others.
+const MAX_RUNS: usize = 3;
 /// Brackets whose kind is remembered; deeper ones are only counted.
 const MAX_STACK: usize = 1024;
+
+/// Takes what a body holds.
+pub trait Taker {
+    /// Takes the events that a text in a list begins with, as far as they are whole; says how many bytes of it they are. What is
+    /// left comes as pieces. Whoever reads events anyway need not have their ends looked for.
+    fn events(&mut self, _text: &str) -> usize {
+        0
+    }
+
+    /// Takes a piece.
+    fn piece(&mut self, piece: Piece<'_>);
+}
+
+impl<F: FnMut(Piece<'_>)> Taker for F {
+    fn piece(&mut self, piece: Piece<'_>) {
+        self(piece);
+    }
+}
 
 /// What the body holds.
 pub enum Piece<'b> {
@@ -24,6 +45,15 @@ pub enum Piece<'b> {
     Item { bytes: &'b [u8], removed: Option<[u8; 32]> },
     /// The beginning of what is no item, and why.
     Broken { bytes: &'b [u8], reason: &'static str },
+}
+
+impl<'b> Piece<'b> {
+    /// What was found.
+    pub fn bytes(&self) -> &'b [u8] {
+        match self {
+            Self::Item { bytes, .. } | Self::Broken { bytes, .. } => bytes,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -97,8 +127,9 @@ impl Open {
     }
 
     /// Directly inside the item, when that is an object.
+    #[inline]
     fn at_top(&self) -> bool {
-        self.deeper == 0 && self.stack == b"{"
+        matches!(self.stack[..], [b'{'])
     }
 }
 
@@ -124,6 +155,42 @@ pub struct Splitter {
     open: Option<Open>,
 }
 
+/// The beginning of these bytes that is UTF-8.
+fn valid_part(bytes: &[u8]) -> &str {
+    let whole = match std::str::from_utf8(bytes) {
+        Ok(text) => return text,
+        Err(error) => &bytes[..error.valid_up_to()],
+    };
+    // It is valid, as was just said.
+    std::str::from_utf8(whole).unwrap_or_default()
+}
+
+/// Where the string that goes on at `from` has its next quote, backslash or line feed; the end of the bytes when it has none.
+/// Most strings are short: eight bytes at a time are done before a search of many at a time has begun.
+#[inline]
+fn end_of_plain(bytes: &[u8], from: usize) -> usize {
+    /// Behind so many bytes a string is a long one.
+    const LONG: usize = 64;
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    // The high bit of the first byte that is zero, and of none before it.
+    let zero = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let mut at = from;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk()) {
+        let word = u64::from_le_bytes(*chunk);
+        let is = |byte: u8| zero(word ^ (ONES * u64::from(byte)));
+        let found = is(b'"') | is(b'\\') | is(b'\n');
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+        if at - from >= LONG {
+            break;
+        }
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len())
+}
+
 impl Splitter {
     pub fn new(max_item: usize) -> Self {
         Self { max_item, buf: Vec::new(), start: 0, pos: 0, frame: Frame::Top, open: None }
@@ -134,11 +201,16 @@ impl Splitter {
         self.buf.capacity()
     }
 
-    /// Looks at more of the body and calls `found` for every item that ends in it.
-    pub fn feed(&mut self, bytes: &[u8], mut found: impl FnMut(Piece<'_>)) {
+    /// Looks at more of the body and gives every item that ends in it to `taker`.
+    pub fn feed(&mut self, bytes: &[u8], taker: &mut impl Taker) {
         self.buf.extend_from_slice(bytes);
+        let mut runs = MAX_RUNS;
         loop {
             let Some(mut open) = self.open.take() else {
+                if runs > 0 && matches!(self.frame, Frame::List { .. }) {
+                    runs -= 1;
+                    self.pos += taker.events(valid_part(&self.buf[self.pos..]));
+                }
                 match self.begin() {
                     Some(open) => {
                         self.open = Some(open);
@@ -159,7 +231,7 @@ impl Splitter {
                     break;
                 }
                 Step::Complete if open.envelope => {}
-                Step::Complete => self.emit(open, &mut found),
+                Step::Complete => self.emit(open, taker),
                 Step::Broken if open.envelope => {
                     // What was read over stays so, wherever a step ended.
                     self.start = self.pos;
@@ -191,9 +263,9 @@ impl Splitter {
     }
 
     /// The body has ended. Whether it ended where it may.
-    pub fn finish(mut self, mut found: impl FnMut(Piece<'_>)) -> bool {
+    pub fn finish(mut self, taker: &mut impl Taker) -> bool {
         // A line needs no line feed at its end.
-        self.feed(b"\n", &mut found);
+        self.feed(b"\n", taker);
         let whole = self.frame == Frame::Top && self.open.is_none();
         if let Some(open) = self.open.take()
             && !open.envelope
@@ -203,7 +275,7 @@ impl Splitter {
             let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
             let reason = if open.mode == Mode::Seek { reasons::NOT_JSON } else { reasons::CUT_SHORT };
             let most = if open.too_large { self.most_kept() } else { MAX_PLAIN_BYTES };
-            found(Piece::Broken { bytes: &bytes[..bytes.len().min(most)], reason });
+            taker.piece(Piece::Broken { bytes: &bytes[..bytes.len().min(most)], reason });
         }
         whole
     }
@@ -237,24 +309,26 @@ impl Splitter {
     }
 
     fn scan(&mut self, open: &mut Open) -> Step {
-        while let Some(&byte) = self.buf.get(self.pos) {
+        let mut at = self.pos;
+        let step = loop {
             if open.in_string {
                 if std::mem::take(&mut open.escaped) {
-                    self.pos += 1;
-                    continue;
+                    // Whatever is escaped belongs to the string.
+                    if at == self.buf.len() {
+                        open.escaped = true;
+                        break Step::More;
+                    }
+                    at += 1;
                 }
-                let Some(at) = memchr::memchr3(b'"', b'\\', b'\n', &self.buf[self.pos..]) else {
-                    self.pos = self.buf.len();
-                    break;
-                };
-                self.pos += at;
-                match self.buf[self.pos] {
-                    b'\n' => return Step::Broken,
-                    b'\\' => open.escaped = true,
-                    _ => {
+                at = end_of_plain(&self.buf, at);
+                match self.buf.get(at) {
+                    None => break Step::More,
+                    Some(b'\n') => break Step::Broken,
+                    Some(b'\\') => open.escaped = true,
+                    Some(_) => {
                         open.in_string = false;
                         if open.at_top() && open.expects_name && !open.too_large {
-                            open.name = match self.buf.get(open.name_start..self.pos) {
+                            open.name = match self.buf.get(open.name_start..at) {
                                 Some(b"items") => Name::Items,
                                 Some(b"requestObject" | b"responseObject") => Name::Object,
                                 _ => Name::Other,
@@ -262,23 +336,26 @@ impl Splitter {
                         }
                     }
                 }
-                self.pos += 1;
+                at += 1;
                 continue;
             }
+            let Some(&byte) = self.buf.get(at) else { break Step::More };
             match byte {
                 b'"' => {
                     open.in_string = true;
                     if open.at_top() && open.expects_name {
-                        open.name_start = self.pos + 1;
+                        open.name_start = at + 1;
                     }
                 }
                 b'{' | b'[' => {
                     let list = byte == b'[' && open.at_top() && !open.expects_name && open.name == Name::Items;
                     if list && open.document {
+                        self.pos = at;
                         self.note_size(open);
+                        at = self.pos;
                         if !open.too_large {
-                            self.pos += 1;
-                            return Step::ListBegins;
+                            at += 1;
+                            break Step::ListBegins;
                         }
                     }
                     if open.stack.len() < MAX_STACK { open.stack.push(byte) } else { open.deeper += 1 }
@@ -287,45 +364,49 @@ impl Splitter {
                 b'}' | b']' => {
                     let fits = open.stack.last().is_some_and(|last| (*last == b'{') == (byte == b'}'));
                     if !fits {
-                        return Step::Broken;
+                        break Step::Broken;
                     }
                     if open.at_top() {
-                        self.end_object(open);
+                        at = self.end_object(open, at);
                     }
                     open.stack.pop();
                     if open.depth() == 0 {
-                        self.pos += 1;
-                        return Step::Complete;
+                        at += 1;
+                        break Step::Complete;
                     }
                 }
                 // Another colon behind the first is damage, and no other place for the value to begin.
                 b':' if open.at_top() && open.expects_name => {
                     open.expects_name = false;
                     if open.name == Name::Object && !open.envelope && !open.too_large {
-                        open.object = Some(self.pos + 1);
+                        open.object = Some(at + 1);
                     }
                 }
                 b',' if open.at_top() => {
-                    self.end_object(open);
+                    at = self.end_object(open, at);
                     open.expects_name = true;
                     open.name = Name::Other;
                 }
                 _ => {}
             }
-            self.pos += 1;
-        }
-        Step::More
+            at += 1;
+        };
+        self.pos = at;
+        step
     }
 
-    /// Notes where an object is, or takes it out at once.
-    fn end_object(&mut self, open: &mut Open) {
-        let Some(from) = open.object.take() else { return };
+    /// Notes that an object ends at `to`, or takes it out at once; says where its end is then.
+    fn end_object(&mut self, open: &mut Open, to: usize) -> usize {
+        let Some(from) = open.object.take() else { return to };
         match &mut open.removed {
-            None => open.objects.push((from, self.pos)),
+            None => {
+                open.objects.push((from, to));
+                to
+            }
             Some(hasher) => {
-                hasher.update(&self.buf[from..self.pos]);
-                self.buf.splice(from..self.pos, *b"null");
-                self.pos = from + b"null".len();
+                hasher.update(&self.buf[from..to]);
+                self.buf.splice(from..to, *b"null");
+                from + b"null".len()
             }
         }
     }
@@ -453,7 +534,7 @@ impl Splitter {
     }
 
     /// Hands a complete item over.
-    fn emit(&mut self, mut open: Open, found: &mut impl FnMut(Piece<'_>)) {
+    fn emit(&mut self, mut open: Open, taker: &mut impl Taker) {
         if open.mode == Mode::Composite && !open.too_large && self.pos - self.start > self.max_item {
             self.strip(&mut open);
         }
@@ -462,12 +543,12 @@ impl Splitter {
         let kept = &bytes[..bytes.len().min(most)];
         let scalar_too_large = open.mode == Mode::Scalar && bytes.len() > MAX_PLAIN_BYTES + OVERLAP;
         if open.mode == Mode::Seek {
-            found(Piece::Broken { bytes: kept, reason: reasons::NOT_JSON });
+            taker.piece(Piece::Broken { bytes: kept, reason: reasons::NOT_JSON });
         } else if open.too_large || scalar_too_large || bytes.len() > self.max_item {
-            found(Piece::Broken { bytes: kept, reason: reasons::ITEM_TOO_LARGE });
+            taker.piece(Piece::Broken { bytes: kept, reason: reasons::ITEM_TOO_LARGE });
         } else {
             let removed = open.removed.map(|hasher| *hasher.finalize().as_bytes());
-            found(Piece::Item { bytes, removed });
+            taker.piece(Piece::Item { bytes, removed });
         }
         self.start = self.pos;
     }

@@ -4,6 +4,7 @@ mod door;
 mod overload;
 mod splitting;
 mod tls;
+mod unread;
 
 use super::*;
 use crate::testing::{Folder, SOON, data};

@@ -11,9 +11,13 @@ use lanner_engine::{
     },
     prelude::*,
 };
+use std::time::Duration;
 
 /// Larger requests are searched for what can be read beside the connection tasks, which share few threads.
 const INLINE: usize = 256 << 10;
+
+/// How long a request is held while the sinks do not keep up.
+const PACE: Duration = Duration::from_millis(200);
 
 /// What the receiver counts beside the engine's ledger.
 pub struct Counters {
@@ -97,6 +101,7 @@ impl Entrance {
     /// The bytes are no request of this signal, or the engine did not take them.
     pub async fn hand_over(&self, signal: Signal, bytes: Bytes) -> Result<Taken, Refusal> {
         let request = OtlpRequest::parse(signal, bytes.clone())?;
+        self.out.pace(PACE).await;
         match self.out.consume(Batch::otlp(request)).await {
             Ok(()) => Ok(Taken::All),
             Err(Refused::Invalid(why)) if signal == Signal::Logs => self.hand_over_rest(bytes, why).await,

@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming};
 use lanner_engine::{
-    net::{BodyLimits, read_body},
+    net::{BodyLimits, read_body, read_framed_body},
     prelude::*,
 };
 use lanner_proto::grpc_path;
@@ -87,7 +87,7 @@ impl GrpcDoor {
         let encoding = encoding(&head.headers)?;
         let too_large = || Refusal::TooLarge { limit: self.limits.max_size, key: SIZE_KEY };
         let limits = BodyLimits { max_size: self.limits.max_size.saturating_add(PREFIX), ..self.limits };
-        let read = read_body(&HeaderMap::new(), body, &limits, |room| entrance.admit(room)).await;
+        let read = read_framed_body(body, &limits, framed_length, |room| entrance.admit(room)).await;
         let (bytes, _room) = read.map_err(|error| self.of_body(error))?.into_parts();
         let (compressed, message) = unframe(bytes)?;
         if message.len() > self.limits.max_size {
@@ -144,6 +144,12 @@ fn encoding(headers: &HeaderMap) -> Result<Option<&'static str>, Refusal> {
     }
     let known = ENCODINGS.into_iter().find(|(known, _)| name == known);
     known.map(|(_, in_http)| Some(in_http)).ok_or(Refusal::UnknownEncoding)
+}
+
+/// How long a message is with its prefix, if that has come whole.
+fn framed_length(start: &[u8]) -> Option<usize> {
+    let [_, length @ ..] = start.first_chunk::<PREFIX>()?;
+    (u32::from_be_bytes(*length) as usize).checked_add(PREFIX)
 }
 
 /// Takes the only message out of its frame.

@@ -9,6 +9,8 @@
 //! - A protobuf request goes on as the bytes that came in: items are counted, nothing is decoded.
 //! - At most the configured size of a request is held, packed or unpacked, and room in the memory budget is asked for
 //!   before its bytes are read.
+//! - Senders are slowed down to the pace of the sinks, a little for each request, before a budget is used up and they must be
+//!   refused.
 //! - A signal that no pipeline takes is refused before its body is read, so a sender learns that it talks to the
 //!   wrong place.
 //! - Every request that was not taken is counted with its reason, also when its sender left before the answer.

@@ -5,9 +5,8 @@
 #[path = "../../tests/support/port.rs"]
 mod port;
 
-use async_trait::async_trait;
 use lanner_engine::{
-    component::{Admission, Factory, Intake, Planned},
+    component::{Admission, Factory, Intake, Planned, Taking},
     config::plan_body,
     prelude::*,
 };
@@ -42,18 +41,19 @@ impl Drop for Room {
     }
 }
 
-#[async_trait]
 impl Intake for Sink {
-    async fn take(&self, batch: Batch, _: Duration) -> Result<(), Refused> {
-        for record in batch.records() {
-            let counter = if lanner_engine::semantics::is_audit(record) { &self.events } else { &self.others };
-            counter.fetch_add(1, Relaxed);
-        }
-        Ok(())
+    fn take(&self, batch: Batch, _: Duration) -> Taking<'_> {
+        Taking::waits(async move {
+            for record in batch.records() {
+                let counter = if lanner_engine::semantics::is_audit(record) { &self.events } else { &self.others };
+                counter.fetch_add(1, Relaxed);
+            }
+            Ok(())
+        })
     }
 
-    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
-        self.take(batch, Duration::ZERO).await
+    fn take_patiently<'t>(&'t self, batch: Batch, _: &'t Drain) -> Taking<'t> {
+        self.take(batch, Duration::ZERO)
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {

@@ -19,10 +19,7 @@ use lanner_queue::Entry;
 use parking_lot::{Mutex, RwLock};
 use std::{
     collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::time::Instant;
@@ -56,7 +53,7 @@ impl SendingQueue {
         let mut this = Self::in_memory(exporter, signal, config, budget, telemetry);
         let left = usize::try_from(queue.stats().entries).unwrap_or(usize::MAX);
         if config.sizer == Sizer::Requests {
-            this.used = AtomicUsize::new(left);
+            this.waiting.get_mut().used = left;
             this.metrics.size.add(left as i64);
         }
         let help = "Entries of the queue on disk that could not be read and were dropped.";
@@ -132,9 +129,7 @@ impl SendingQueue {
         let items: Vec<Item> = found.into_iter().map(|found| self.item(disk, found, now)).collect();
         let mut waiting = self.waiting.lock();
         for item in items {
-            waiting.bytes += item.request.bytes.len();
-            waiting.records += item.request.items;
-            waiting.items.push_back(item);
+            waiting.push_stored(item);
         }
     }
 
@@ -145,19 +140,21 @@ impl SendingQueue {
             let orphan = || disk.ledger.pipeline(&disk.telemetry, &pipeline).absent(&self.name);
             Arc::clone(accounts.entry(pipeline.clone()).or_insert_with(orphan))
         };
-        let units = self.units(&request);
+        let mut waiting = self.waiting.lock();
+        let units = waiting.settings.units_of(&request);
         if recovered {
             account.recovered.add(request.items as u64);
             account.queued.add(request.items as i64);
-            if self.settings.read().sizer != Sizer::Requests {
-                self.used.fetch_add(units, Relaxed);
+            if waiting.settings.sizer != Sizer::Requests {
+                waiting.used += units;
                 self.metrics.size.add(units as i64);
             }
         }
+        drop(waiting);
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let age = since_1970.saturating_sub(Duration::from_millis(appended));
         let arrived = now.checked_sub(age).unwrap_or(now);
-        Item { request, account, units, arrived, memory: None, entry: Some(entry) }
+        Item::stored(request, account, units, arrived, entry)
     }
 
     pub(super) async fn arrived_on_disk(&self, disk: &Disk, wanted: Wanted) {
@@ -197,11 +194,13 @@ impl SendingQueue {
                 }
                 continue;
             };
-            freed += item.request.bytes.len().max(1) as u64;
-            item.account.reject(reason::DROPPED_OLDEST, item.request.items as u64);
-            item.account.queued.add(-(item.request.items as i64));
+            freed += item.size().max(1) as u64;
+            for (account, records) in &item.parts {
+                account.reject(reason::DROPPED_OLDEST, *records as u64);
+                account.queued.add(-(*records as i64));
+            }
             item.entry.into_iter().for_each(Entry::settle);
-            self.give_back(item.units);
+            self.give_back(item.units, item.memory);
         }
         freed
     }

@@ -2,13 +2,12 @@
 //!
 //! Promise: nothing that waits is lost, sent twice or counted twice by it. Called while nothing is in flight.
 
-use super::{Returned, SendingQueue, Settings, Waiting};
+use super::{Returned, SendingQueue, Settings, Together, Waiting};
 use crate::{
     config::{QueueConfig, Sizer},
     delivery::{durable::DurableQueue, ledger::reason, letters::Letters, settling::Settling, taken::Refused},
 };
-use smallvec::smallvec;
-use std::sync::{Arc, atomic::Ordering::Relaxed};
+use std::sync::Arc;
 
 impl SendingQueue {
     /// Takes over settings that a reload has changed; what waits is counted anew. `log` is what the settings make of its part
@@ -23,18 +22,18 @@ impl SendingQueue {
         }
         let settings = Settings::of(config);
         self.metrics.capacity.set(i64::try_from(settings.capacity).unwrap_or(i64::MAX));
-        let before = std::mem::replace(&mut *self.settings.write(), settings);
+        let mut waiting = self.waiting.lock();
+        let before = std::mem::replace(&mut waiting.settings, settings);
         if before.sizer == settings.sizer {
             return;
         }
-        let mut waiting = self.waiting.lock();
-        waiting.returned.iter_mut().for_each(|returned| returned.units = settings.units(&returned.request));
-        waiting.items.iter_mut().for_each(|item| item.units = settings.units(&item.request));
+        waiting.returned.iter_mut().for_each(|returned| returned.units = settings.units_of(&returned.request));
+        waiting.items.iter_mut().for_each(|item| item.units = settings.units(item.records(), item.size()));
         let mut units = waiting.units();
         if let Some(disk) = self.disk.as_ref().filter(|_| settings.sizer == Sizer::Requests) {
             units = usize::try_from(disk.queue.stats().entries).unwrap_or(usize::MAX);
         }
-        let used = self.used.swap(units, Relaxed);
+        let used = std::mem::replace(&mut waiting.used, units);
         self.metrics.size.add(units as i64 - used as i64);
     }
 
@@ -42,30 +41,33 @@ impl SendingQueue {
     pub fn adopt(&self, other: &Self) {
         let (returned, items) = {
             let mut waiting = other.waiting.lock();
-            let Waiting { returned, items, .. } = std::mem::take(&mut *waiting);
+            let empty = Waiting { used: waiting.used, ..Waiting::new(waiting.settings) };
+            let Waiting { returned, items, .. } = std::mem::replace(&mut *waiting, empty);
             (returned, items)
         };
-        let items = items.into_iter().map(|item| Returned {
-            parts: smallvec![(item.account, item.request.items)],
-            request: item.request,
+        let items = items.into_iter().map(|mut item| Returned {
+            parts: std::mem::take(&mut item.parts),
             units: item.units,
             arrived: item.arrived,
-            settling: Settling::new(item.entry.into_iter().collect()),
-            memory: item.memory.into_iter().collect(),
+            memory: item.memory,
+            settling: Settling::new(item.entry.take().into_iter().collect()),
+            request: item.into_request(),
         });
         for mut returned in returned.into_iter().chain(items) {
-            other.give_back(returned.units);
-            returned.units = self.units(&returned.request);
-            self.used.fetch_add(returned.units, Relaxed);
+            // Both are of one memory budget.
+            other.give_back(returned.units, 0);
+            let mut waiting = self.waiting.lock();
+            returned.units = waiting.settings.units_of(&returned.request);
+            waiting.used += returned.units;
             self.metrics.size.add(returned.units as i64);
-            self.waiting.lock().put_back(returned);
+            waiting.put_back(returned);
         }
     }
 
     /// No exporter has it any more. What is in a log stays there and is shown as nobody's; what is only in memory is counted
     /// as rejected.
     pub fn retire(self: &Arc<Self>) {
-        while let Some(taken) = self.take(0, 0) {
+        while let Some(taken) = self.take(Together::default()) {
             if !taken.is_durable() {
                 taken.settle(&Refused::All, reason::SHUTDOWN, "");
             }

@@ -1,19 +1,16 @@
 //! Room in a queue: reserved, then used without failing, or given back.
 
-use super::{Item, SendingQueue};
-use crate::{
-    delivery::{budget::Reserved, ledger::DestinationAccount},
-    event::OtlpRequest,
-};
-use std::sync::{Arc, atomic::Ordering::Relaxed};
-use tokio::time::Instant;
+use super::SendingQueue;
+use crate::{delivery::ledger::DestinationAccount, event::OtlpRequest};
+use std::sync::Arc;
 
 /// Room in a queue, given back when dropped without a push.
 #[must_use = "room that is not used is given back"]
-pub struct Reservation {
-    queue: Arc<SendingQueue>,
+pub struct Reservation<'q> {
+    queue: &'q SendingQueue,
     units: usize,
-    memory: Option<Reserved>,
+    /// Bytes of the memory budget; none for what is in a log.
+    memory: usize,
 }
 
 /// What is full.
@@ -28,61 +25,47 @@ impl SendingQueue {
     ///
     /// # Errors
     /// The queue is full, or the memory budget is used up.
-    pub fn reserve(self: &Arc<Self>, request: &OtlpRequest) -> Result<Reservation, Full> {
-        let settings = *self.settings.read();
-        let units = settings.units(request);
-        let fits = |used: usize| used.checked_add(units).filter(|sum| *sum <= settings.capacity);
+    pub fn reserve(&self, request: &OtlpRequest) -> Result<Reservation<'_>, Full> {
         let full = |what| {
             self.metrics.enqueue_failed.add(request.items as u64);
             what
         };
-        self.used.fetch_update(Relaxed, Relaxed, fits).map_err(|_| full(Full::Queue))?;
-        let mut reservation = Reservation { queue: Arc::clone(self), units, memory: None };
+        let units = self.waiting.lock().reserve(request).ok_or_else(|| full(Full::Queue))?;
+        // Dropping the reservation on the way out gives the units back.
+        let mut reservation = Reservation { queue: self, units, memory: 0 };
         if self.disk.is_none() {
-            // Dropping the reservation on the way out gives the units back.
-            reservation.memory = Some(self.budget.reserve(request.bytes.len()).ok_or_else(|| full(Full::Memory))?);
+            let bytes = request.bytes.len();
+            if !self.budget.take_queued(bytes) {
+                return Err(full(Full::Memory));
+            }
+            reservation.memory = bytes;
         }
         Ok(reservation)
     }
 }
 
-impl Reservation {
+impl Reservation<'_> {
     /// Puts the request into the room that was reserved for it.
-    pub fn push(mut self, request: OtlpRequest, account: Arc<DestinationAccount>) {
-        let queue = &self.queue;
+    pub fn push(mut self, request: OtlpRequest, account: &Arc<DestinationAccount>) {
+        let queue = self.queue;
         account.queued.add(request.items as i64);
         queue.metrics.size.add(self.units as i64);
-        let Some(memory) = self.memory.take() else {
-            // It is in the log, from where the sender takes it; the units belong to the entry.
-            self.units = 0;
+        // They belong to the item now, or to the entry in the log, from where the sender takes it.
+        let (units, memory) = (std::mem::take(&mut self.units), std::mem::take(&mut self.memory));
+        if queue.disk.is_some() {
             return;
-        };
-        let mut waiting = queue.waiting.lock();
-        let had = waiting.has(waiting.wanted);
-        waiting.bytes += request.bytes.len();
-        waiting.records += request.items;
-        waiting.items.push_back(Item {
-            request,
-            account,
-            units: self.units,
-            arrived: Instant::now(),
-            memory: Some(memory),
-            entry: None,
-        });
-        let wake = !had && waiting.has(waiting.wanted);
-        drop(waiting);
-        if wake {
+        }
+        if queue.waiting.lock().push(request, account, units, memory) {
             queue.arrivals.notify_one();
         }
-        // The units now belong to the item.
-        self.units = 0;
     }
 }
 
-impl Drop for Reservation {
+impl Drop for Reservation<'_> {
     fn drop(&mut self) {
         if self.units != 0 {
             self.queue.unreserve(self.units);
         }
+        self.queue.budget.give_back_queued(self.memory);
     }
 }

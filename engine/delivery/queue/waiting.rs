@@ -1,17 +1,19 @@
-//! What waits, in its order: first what an earlier sender gave back, then what was never sent.
+//! What waits, in its order: first what an earlier sender gave back, then what was never sent; and how much room is left.
 
+use super::{Item, Settings};
 use crate::{
-    delivery::{budget::Reserved, ledger::DestinationAccount, settling::Settling},
+    delivery::{ledger::DestinationAccount, settling::Settling},
     event::OtlpRequest,
 };
-use lanner_queue::Entry;
 use smallvec::SmallVec;
 use std::{collections::VecDeque, sync::Arc};
 use tokio::time::Instant;
 
-/// What waits.
-#[derive(Default)]
+/// What waits, and the room it takes.
 pub(super) struct Waiting {
+    pub settings: Settings,
+    /// Units in use, by what is in flight and by what is only reserved too.
+    pub used: usize,
     /// What an earlier sender gave back; these go first.
     pub returned: VecDeque<Returned>,
     pub items: VecDeque<Item>,
@@ -19,6 +21,10 @@ pub(super) struct Waiting {
     pub records: usize,
     /// The sender sleeps until this many bytes or records wait.
     pub wanted: Wanted,
+    /// What the sender takes for one request, once it has taken one.
+    pub together: Option<Together>,
+    /// The size of the item that was taken last: the next one may come to the same.
+    pub taken: usize,
 }
 
 /// What the sender waits for.
@@ -28,14 +34,24 @@ pub(in crate::delivery) struct Wanted {
     pub records: usize,
 }
 
-/// A request in the queue, and what it holds.
-pub(in crate::delivery) struct Item {
-    pub request: OtlpRequest,
-    pub account: Arc<DestinationAccount>,
-    pub units: usize,
-    pub arrived: Instant,
-    pub memory: Option<Reserved>,
-    pub entry: Option<Entry>,
+/// How much is taken for one request; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::delivery) struct Together {
+    pub max_bytes: usize,
+    pub max_records: usize,
+    /// A request of so many bytes is not sent together with others.
+    pub alone_bytes: usize,
+}
+
+impl Together {
+    /// Whether requests of so many bytes and records take one of these along.
+    pub fn has_room(&self, bytes: usize, records: usize, next_bytes: usize, next_records: usize) -> bool {
+        let within = |limit: usize, size: usize| limit == 0 || size <= limit;
+        let is_small = |bytes: usize| self.alone_bytes == 0 || bytes < self.alone_bytes;
+        within(self.max_bytes, bytes + next_bytes)
+            && within(self.max_records, records + next_records)
+            && (is_small(next_bytes) && is_small(bytes))
+    }
 }
 
 /// What was taken and given back.
@@ -45,18 +61,68 @@ pub(in crate::delivery) struct Returned {
     pub units: usize,
     pub arrived: Instant,
     pub settling: Settling,
-    pub memory: Vec<Reserved>,
+    pub memory: usize,
 }
 
 /// Whose items a request holds, in their order.
 pub(in crate::delivery) type Parts = SmallVec<[(Arc<DestinationAccount>, usize); 2]>;
 
 impl Waiting {
+    /// Nothing, in a queue with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            used: 0,
+            returned: VecDeque::new(),
+            items: VecDeque::new(),
+            bytes: 0,
+            records: 0,
+            wanted: Wanted::default(),
+            together: None,
+            taken: 0,
+        }
+    }
+
+    /// Takes the units of a request, when there is room for them.
+    pub fn reserve(&mut self, request: &OtlpRequest) -> Option<usize> {
+        let units = self.settings.units_of(request);
+        self.used = self.used.checked_add(units).filter(|sum| *sum <= self.settings.capacity)?;
+        Some(units)
+    }
+
+    /// Adds a request at the end, joined to the last item where they would be sent together. Says whether that is what the
+    /// sender waits for.
+    pub fn push(
+        &mut self,
+        request: OtlpRequest,
+        account: &Arc<DestinationAccount>,
+        units: usize,
+        memory: usize,
+    ) -> bool {
+        let had = self.has(self.wanted);
+        self.bytes += request.bytes.len();
+        self.records += request.items;
+        let last = self.items.back_mut().zip(self.together).filter(|(last, together)| last.takes(&request, *together));
+        match last {
+            Some((last, _)) => last.join(&request, account, units, memory, self.taken),
+            None => self.items.push_back(Item::new(request, Arc::clone(account), units, memory)),
+        }
+        !had && self.has(self.wanted)
+    }
+
+    /// Adds an item of a log at the end.
+    pub fn push_stored(&mut self, item: Item) {
+        self.bytes += item.size();
+        self.records += item.records();
+        self.items.push_back(item);
+    }
+
     /// Takes the oldest.
     pub fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        self.bytes -= item.request.bytes.len();
-        self.records -= item.request.items;
+        self.taken = item.size();
+        self.bytes -= self.taken;
+        self.records -= item.records();
         Some(item)
     }
 
@@ -67,6 +133,12 @@ impl Waiting {
 
     pub fn is_empty(&self) -> bool {
         self.returned.is_empty() && self.items.is_empty()
+    }
+
+    /// Bytes of the memory budget that it holds.
+    pub fn memory(&self) -> usize {
+        let returned: usize = self.returned.iter().map(|returned| returned.memory).sum();
+        returned + self.items.iter().map(|item| item.memory).sum::<usize>()
     }
 
     pub fn units(&self) -> usize {

@@ -106,7 +106,7 @@ impl Taken {
             units: 0,
             arrived: self.arrived,
             settling: self.settling.clone(),
-            memory: Vec::new(),
+            memory: 0,
         })
     }
 }

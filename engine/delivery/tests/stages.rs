@@ -1,7 +1,11 @@
 //! Stages behind a pipeline: full ones, durable ones; and transforms that make records.
 
 use super::*;
-use crate::component::{BoxError, Stage};
+use crate::{
+    component::{BoxError, Stage},
+    event::KeySet,
+    semantics::keys,
+};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 /// A stage whose storage and room a test decides about.
@@ -138,4 +142,42 @@ async fn what_a_transform_makes_is_accounted_for() {
         rows[0].to_string(),
         "logs -> sink: accepted 5 + created 4 = delivered 8 + queued 0 + discarded 1 (step first: 1) + rejected 0"
     );
+}
+
+/// A stage that looks at rules alone.
+struct OfRules;
+
+#[async_trait]
+impl Stage for OfRules {
+    fn absorb(&self, _: Batch) {}
+
+    fn reads_only(&self) -> Option<KeySet> {
+        Some(KeySet::from_iter([keys::RULE.clone()]))
+    }
+
+    async fn run(&self, _: Consumer, drain: Drain) -> Result<(), BoxError> {
+        drain.requested().await;
+        Ok(())
+    }
+}
+
+/// Scenario: a stage that names what it reads, and one that does not: alone, behind a transform, beside an exporter.
+/// Guarantee: a receiver may leave out the rest only where nobody else sees the records.
+#[tokio::test(start_paused = true)]
+async fn records_stay_whole_for_who_does_not_say_what_it_reads() {
+    let alone = || Build { stage: Some(Arc::new(OfRules)), ..Build::default() };
+    let nobody: [(&str, Arc<Scripted>); 0] = [];
+    let bench = alone().with(&nobody);
+    let read = bench.consumer.reads_only().expect("the stage says it");
+    assert_eq!([&keys::RULE, &keys::UID].map(|key| read.contains(key)), [true, false]);
+    bench.close().await;
+    let everything = [
+        Build { stage: Some(Kept::new(false)), ..Build::default() }.with(&nobody),
+        Build { steps: vec![Arc::new(Careless)], ..alone() }.with(&nobody),
+        alone().with(&[("sink", Scripted::new([]))]),
+    ];
+    for bench in everything {
+        assert!(bench.consumer.reads_only().is_none());
+        bench.close().await;
+    }
 }

@@ -90,3 +90,57 @@ async fn a_cancelled_request_is_nowhere() {
     let rows = bench.close().await;
     assert_eq!((rows[0].accepted, rows[0].delivered), (4, 4));
 }
+
+/// Scenario: queues hold more than their part of the budget while the sink takes nothing, then it goes on.
+/// Guarantee: a paced sender waits for its limit and no longer, goes on at once when there is relief, and is never refused.
+#[tokio::test(start_paused = true)]
+async fn senders_are_paced_while_sinks_do_not_keep_up() {
+    const LIMIT: Duration = Duration::from_millis(200);
+    let sink = Scripted::shut();
+    let request = batch(1).to_otlp();
+    let bench = Build { budget: 128 * request.bytes.len(), ..Build::default() }.with(&[("sink", Arc::clone(&sink))]);
+    let paced = async || {
+        let started = tokio::time::Instant::now();
+        bench.consumer.pace(LIMIT).await;
+        started.elapsed()
+    };
+    bench.consumer.consume(Batch::otlp(request.clone())).await.unwrap();
+    assert_eq!(paced().await, Duration::ZERO, "as much as it may hold");
+    bench.consumer.consume(Batch::otlp(request.clone())).await.unwrap();
+    assert_eq!(paced().await, LIMIT);
+    bench.consumer.consume(Batch::otlp(request)).await.unwrap();
+    let (waited, ()) = tokio::join!(paced(), async {
+        tokio::time::sleep(LIMIT / 2).await;
+        sink.let_through(1000);
+    });
+    assert!(waited < LIMIT, "{waited:?}");
+    let rows = bench.close().await;
+    assert_eq!((rows[0].accepted, rows[0].delivered), (3, 3));
+}
+
+/// Scenario: a large request between small ones, all waiting for the sink.
+/// Guarantee: the small ones leave together, the large one by itself and, as its bytes show, in its place.
+#[tokio::test(start_paused = true)]
+async fn large_requests_leave_by_themselves() {
+    let sink = Scripted::shut();
+    let queue = QueueConfig { num_consumers: 1, ..QueueConfig::default() };
+    let delivery = DeliveryConfig { sending_queue: queue, ..DeliveryConfig::default() };
+    let bench = Build { delivery, ..Build::default() }.with(&[("sink", Arc::clone(&sink))]);
+    bench.consumer.consume(batch(1)).await.unwrap();
+    sink.attempts_reach(1).await;
+    let mut sent = Vec::new();
+    for (records, padding) in [(2, 0), (3, 0), (4, 300 << 10), (5, 0), (6, 0)] {
+        let mut request = batch(records).to_otlp();
+        // A field that OTLP does not have.
+        let field = [&[0xa2, 0x06, 0x80, 0x80, 0x18][..], &vec![7; 6 << 16]].concat();
+        request.bytes = [&request.bytes[..], if padding > 0 { &field } else { &[] }].concat().into();
+        sent.extend_from_slice(&request.bytes);
+        bench.consumer.consume(Batch::otlp(request)).await.unwrap();
+    }
+    sink.let_through(1000);
+    let (attempts, bytes) = (sink.clone(), sink.clone());
+    let rows = bench.close().await;
+    assert_eq!(*attempts.attempts.lock(), [1, 5, 4, 11]);
+    assert!(bytes.bytes.lock().ends_with(&sent));
+    assert_eq!((rows[0].accepted, rows[0].delivered), (21, 21));
+}

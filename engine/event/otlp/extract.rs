@@ -6,7 +6,7 @@
 
 use super::{
     DecodeError,
-    decode::{log_record, read_resource},
+    decode::{log_record, resource_and_scopes},
     frame::{Parts, open_envelope},
     wire::Reader,
 };
@@ -42,7 +42,7 @@ pub fn extract_logs(
                     let mut record = log_record(item)?;
                     let resource = match &resource {
                         Some(known) => known,
-                        None => resource.insert(Arc::new(resource_of(&fields, part)?)),
+                        None => resource.insert(Arc::new(resource_and_scopes(fields.nested(part))?.0)),
                     };
                     if take(resource, &mut record) {
                         taken = true;
@@ -55,18 +55,4 @@ pub fn extract_logs(
         }
     }
     Ok(taken.then(|| left.whole()))
-}
-
-/// The resource of a `ResourceLogs`.
-fn resource_of(around: &Reader<'_>, part: &[u8]) -> Result<Resource, DecodeError> {
-    let mut resource = Resource::default();
-    let mut fields = around.nested(part);
-    while let Some((tag, field)) = fields.next()? {
-        match (tag, field.bytes()) {
-            (1, Some(part)) => read_resource(fields.nested(part), &mut resource)?,
-            (3, Some(part)) => resource.schema_url = super::decode::text(&fields, part)?,
-            _ => {}
-        }
-    }
-    Ok(resource)
 }

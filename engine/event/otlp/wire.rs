@@ -90,35 +90,63 @@ impl Writer {
 
     /// A nested message that is mostly long: writes its fields, then fills in the length.
     pub fn message(&mut self, tag: u8, fields: impl FnOnce(&mut Self)) {
-        self.out.push(tag << 3 | BYTES);
-        let at = self.out.len();
-        self.out.extend_from_slice(&[0; LENGTH_WIDTH]);
+        let at = self.open(tag);
         fields(self);
-        let length = self.out.len() - at - LENGTH_WIDTH;
+        self.close(at);
+    }
+
+    /// Begins a nested message of which more is written later; where it began is for [`close`](Self::close).
+    pub fn open(&mut self, tag: u8) -> usize {
+        self.out.push(tag << 3 | BYTES);
+        self.out.extend_from_slice(&[0; LENGTH_WIDTH]);
+        self.out.len()
+    }
+
+    /// Ends the nested message that began there: fills in its length.
+    pub fn close(&mut self, at: usize) {
         // Intake limits keep messages far below LARGEST_MESSAGE.
-        put_wide(&mut self.out[at..at + LENGTH_WIDTH], length.min(LARGEST_MESSAGE));
+        let length = (self.out.len() - at).min(LARGEST_MESSAGE);
+        put_wide(&mut self.out[at - LENGTH_WIDTH..at], length);
     }
 
     /// An attribute with a text: everything is known beforehand, so nothing is filled in. `key` is an encoded field.
     pub fn text_attribute(&mut self, tag: u8, key: &[u8], text: &[u8]) {
-        let value = 1 + varint_width(text.len()) + text.len();
-        let pair = key.len() + 1 + varint_width(value) + value;
-        if let Ok(short @ ..0x80) = u8::try_from(pair) {
-            // Most are: then every length is one byte, and smaller than this one.
-            self.out.reserve(2 + pair);
-            self.out.extend_from_slice(&[tag << 3 | BYTES, short]);
+        // Most are short: then every length is one byte, and no larger than that of the pair.
+        let short = key.len() + 4 + text.len();
+        if short < 0x80 {
+            let length = text.len() as u8;
+            self.out.reserve(2 + short);
+            self.out.extend_from_slice(&[tag << 3 | BYTES, short as u8]);
             self.out.extend_from_slice(key);
-            self.out.extend_from_slice(&[2 << 3 | BYTES, value as u8, 1 << 3 | BYTES, text.len() as u8]);
+            self.out.extend_from_slice(&[2 << 3 | BYTES, 2 + length, 1 << 3 | BYTES, length]);
             self.out.extend_from_slice(text);
             return;
         }
         self.out.push(tag << 3 | BYTES);
-        put_varint(&mut self.out, pair as u64);
+        put_varint(&mut self.out, (key.len() + bytes_size(bytes_size(text.len()))) as u64);
         self.out.extend_from_slice(key);
-        self.out.push(2 << 3 | BYTES);
-        put_varint(&mut self.out, value as u64);
+        self.text_value(2, text);
+    }
+
+    /// A nested value that is a text.
+    #[inline]
+    pub fn text_value(&mut self, tag: u8, text: &[u8]) {
+        // Most are short, as above.
+        if text.len() < 0x7e {
+            let length = text.len() as u8;
+            self.out.extend_from_slice(&[tag << 3 | BYTES, 2 + length, 1 << 3 | BYTES, length]);
+            self.out.extend_from_slice(text);
+            return;
+        }
+        self.out.push(tag << 3 | BYTES);
+        put_varint(&mut self.out, bytes_size(text.len()) as u64);
         self.bytes_always(1, text);
     }
+}
+
+/// How many bytes a field of so many bytes takes.
+const fn bytes_size(length: usize) -> usize {
+    1 + varint_width(length) + length
 }
 
 /// How many bytes a varint takes.
@@ -156,6 +184,7 @@ impl<'a> Field<'a> {
 }
 
 /// Reads the fields of one message.
+#[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     whole: &'a [u8],
     at: usize,
@@ -173,6 +202,11 @@ impl<'a> Reader<'a> {
     pub fn nested(&self, part: &'a [u8]) -> Self {
         let offset = (part.as_ptr() as usize).saturating_sub(self.whole.as_ptr() as usize);
         Self { whole: part, at: 0, base: self.base + offset, signal: self.signal }
+    }
+
+    /// All of the message, whatever was read of it.
+    pub fn message(&self) -> &'a [u8] {
+        self.whole
     }
 
     /// An error at the current place.
@@ -207,6 +241,21 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The same, sooner where most fields have a length that takes one byte.
+    #[inline]
+    pub fn next_short(&mut self) -> Result<Option<(u64, Field<'a>)>, DecodeError> {
+        match self.whole.get(self.at..) {
+            Some(&[key @ 0x08..0x80, length @ ..0x80, ref rest @ ..])
+                if key & 7 == BYTES && usize::from(length) <= rest.len() =>
+            {
+                self.at += 2 + usize::from(length);
+                Ok(Some(((key >> 3).into(), Field::Bytes(&rest[..length.into()]))))
+            }
+            Some([]) => Ok(None),
+            _ => self.next(),
+        }
+    }
+
     fn slice(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         let end = self.at.checked_add(length).ok_or_else(|| self.error("length over the end"))?;
         let slice = self.whole.get(self.at..end).ok_or_else(|| self.error("length over the end"))?;
@@ -219,7 +268,17 @@ impl<'a> Reader<'a> {
         slice.try_into().map_err(|_| self.error("length over the end"))
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, DecodeError> {
+        // Most take one byte.
+        if let Some(byte @ ..0x80) = self.whole.get(self.at).copied() {
+            self.at += 1;
+            return Ok(byte.into());
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, DecodeError> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = *self.whole.get(self.at).ok_or_else(|| self.error("cut varint"))?;

@@ -94,6 +94,32 @@ async fn pieces_are_joined_up_to_the_limit() {
     }
 }
 
+/// Scenario: a body that tells its length in its first bytes comes in pieces of several sizes; the length is right, too small,
+/// too large, far over the limit, or cut off.
+/// Guarantee: joined in order whatever it says; memory is taken at most for what may come.
+#[tokio::test]
+async fn a_told_length_only_saves_copies() {
+    let whole: Vec<u8> = (0..300_000u32).map(|at| at as u8).collect();
+    let capture = Capture::new();
+    let consumer = capture.consumer();
+    for piece in [1, 3_000, 100_000, 300_000] {
+        for told in [Some(300_000), Some(7), Some(900_000), Some(usize::MAX), None] {
+            let sent = if piece == 1 { &whole[..500] } else { &whole[..] };
+            let (sender, body) = in_parts();
+            let pieces: Vec<_> = sent.chunks(piece).map(Bytes::copy_from_slice).collect();
+            let sending = async move {
+                for piece in pieces {
+                    sender.send(piece).await.unwrap();
+                }
+            };
+            let reading = read_framed_body(body, &LIMITS, |_| told, |bytes| consumer.admit(bytes));
+            let (body, ()) = tokio::join!(reading, sending);
+            assert_eq!(body.unwrap().bytes, sent, "{piece} {told:?}");
+        }
+    }
+    assert_eq!(capture.admitted(), 0);
+}
+
 /// Scenario: the announced length is over the limit, or the memory budget is used up.
 /// Guarantee: refused before the first byte is read.
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `Watch`: how long a connection has been idle, or busy sending a request head.
 //!
-//! Promises: one clock reading per change and no timer operation on the path of a request; a connection on which a
+//! Promises: one clock reading and no timer operation on the path of a request: the clock is read when the connection has
+//! to wait for more, which is when waiting begins; a connection on which a
 //! request is being served is never timed out here (its body and its answer have limits of their own); the beginning of
 //! an HTTP/2 connection is a head, and after it only requests count, so neither pings nor drops of frames keep it.
 //! Why not hyper's header timer: it runs while a connection is idle too, and Falco's connections are idle for minutes.
@@ -30,6 +31,8 @@ const IDLE_WHEN_DRAINING: Duration = Duration::from_millis(200);
 /// What a connection without a request in service is doing: the lowest bit of `Shared::since`.
 const IDLE: u64 = 0;
 const HEAD: u64 = 1;
+/// In place of a time: a change just now.
+const UNTIMED: u64 = u64::MAX >> 1;
 
 /// Shared between the I/O and the service of one connection.
 #[derive(Clone, Debug)]
@@ -38,7 +41,8 @@ pub(super) struct Watch(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     epoch: Instant,
-    /// Milliseconds since `epoch` of the last change, shifted left by one, and `IDLE` or `HEAD`.
+    /// Milliseconds since `epoch` of the last change ([`UNTIMED`] until the connection waits), shifted left by one, and
+    /// `IDLE` or `HEAD`.
     since: AtomicU64,
     /// Requests in service.
     active: AtomicU32,
@@ -76,7 +80,20 @@ impl Watch {
     }
 
     fn mark(&self, phase: u64) {
-        self.0.since.store((self.0.epoch.elapsed().as_millis() as u64) << 1 | phase, Relaxed);
+        self.0.since.store(UNTIMED << 1 | phase, Relaxed);
+    }
+
+    /// The connection waits from now on, if it did not before. What it does, and since when, in milliseconds.
+    fn waits(&self) -> (u64, u64) {
+        let mut since = self.0.since.load(Relaxed);
+        if since >> 1 == UNTIMED {
+            let timed = (self.0.epoch.elapsed().as_millis() as u64) << 1 | since & 1;
+            // A change in between is newer; who makes it says when it waits.
+            if self.0.since.compare_exchange(since, timed, Relaxed, Relaxed).is_ok() {
+                since = timed;
+            }
+        }
+        (since & 1, since >> 1)
     }
 
     /// Whether so little came that nothing can have been asked for.
@@ -106,10 +123,11 @@ impl Watch {
             let now = Instant::now();
             let mut next = now + limits.header_timeout.min(idle);
             if self.0.active.load(Relaxed) == 0 {
-                let since = self.0.since.load(Relaxed);
-                let start = self.0.epoch + Duration::from_millis(since >> 1);
+                // One that is kept from writing does not read either, so nobody else may have said that it waits.
+                let (phase, millis) = self.waits();
+                let start = if millis == UNTIMED { now } else { self.0.epoch + Duration::from_millis(millis) };
                 let (limit, reason) =
-                    if since & 1 == HEAD { (limits.header_timeout, "header_timeout") } else { (idle, "idle_timeout") };
+                    if phase == HEAD { (limits.header_timeout, "header_timeout") } else { (idle, "idle_timeout") };
                 if start + limit <= now {
                     return reason;
                 }
@@ -130,8 +148,10 @@ impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
-        if matches!(read, Poll::Ready(Ok(()))) {
-            self.watch.received(buf.filled().len() - before);
+        match read {
+            Poll::Ready(Ok(())) => self.watch.received(buf.filled().len() - before),
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending => _ = self.watch.waits(),
         }
         read
     }

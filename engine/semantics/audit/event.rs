@@ -2,7 +2,7 @@
 //! skipped without recursion, whatever their depth.
 
 use super::reasons;
-use crate::semantics::falco::{Field, FieldSeed, TextSeed};
+use crate::semantics::falco::{Error, Field, FieldSeed, Reader, TextSeed, has_control};
 use serde::{
     Deserialize,
     de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor},
@@ -172,18 +172,30 @@ pub(super) fn read(text: &str) -> Result<Event<'_>, &'static str> {
         let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
         return Err(if is_json { reasons::NOT_OBJECT } else { reasons::NOT_JSON });
     }
-    let event: Event<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
-        serde_json::error::Category::Data => reasons::WRONG_SHAPE,
-        _ => reasons::NOT_JSON,
+    let mut reader = Reader::new(text, has_control(text));
+    let event = Event::deserialize(&mut reader).map_err(|error| match error {
+        Error::Refused => reasons::WRONG_SHAPE,
+        Error::Syntax => reasons::NOT_JSON,
     })?;
+    if !reader.is_at_end() {
+        return Err(reasons::NOT_JSON);
+    }
+    if is_event(&event) { Ok(event) } else { Err(reasons::NOT_EVENT) }
+}
+
+/// Reads the event that a text begins with, and says how long it is; none when that is not whole or no event.
+/// `has_control`: whether the text may have control characters.
+pub(super) fn read_first(text: &str, has_control: bool) -> Option<(Event<'_>, usize)> {
+    let mut reader = Reader::new(text, has_control);
+    let event = Event::deserialize(&mut reader).ok().filter(is_event)?;
+    Some((event, reader.position()))
+}
+
+fn is_event(event: &Event<'_>) -> bool {
     let kind_fits = match &event.kind {
         Field::Null => true,
         kind => kind.as_str() == Some("Event"),
     };
     let said = |field: &Field<'_>| field.as_str().is_some_and(|text| !text.is_empty());
-    if kind_fits && (said(&event.stage) || said(&event.audit_id) || said(&event.verb)) {
-        Ok(event)
-    } else {
-        Err(reasons::NOT_EVENT)
-    }
+    kind_fits && (said(&event.stage) || said(&event.audit_id) || said(&event.verb))
 }

@@ -23,11 +23,12 @@ pub use options::AuditOptions;
 use super::{
     Reasons, SCHEMA_URL,
     carried::{Form, Reading},
-    falco::Field,
+    falco::{Field, has_control},
     keys,
 };
-use crate::event::{Attributes, Key, LogRecord, Resource, Text, Value, cut};
+use crate::event::{Attributes, Key, LogRecord, Resource, Text, Value, cut, otlp::GroupWriter};
 use objects::Pointer;
+use record::Source;
 use std::sync::Arc;
 
 /// Longest text of a plain record, in bytes.
@@ -69,6 +70,26 @@ pub struct Mapped {
     pub plain: Option<&'static str>,
     /// What was odd about it.
     pub degraded: Reasons,
+}
+
+/// An item that was written to a request.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// Its `log.record.uid`.
+    pub uid: String,
+    /// Why it is no audit event but a plain record.
+    pub plain: Option<&'static str>,
+    /// What was odd about it.
+    pub degraded: Reasons,
+}
+
+impl Mapped {
+    /// Writes the record to a request.
+    pub fn write_to(self, request: &mut GroupWriter) -> Encoded {
+        let Self { record, plain, degraded } = self;
+        request.push(&record);
+        Encoded { uid: record.attrs.get_str(&keys::UID).unwrap_or_default().to_owned(), plain, degraded }
+    }
 }
 
 /// Maps audit events. Built once from the options; shared by any number of tasks.
@@ -118,8 +139,65 @@ impl AuditMapper {
     /// Maps an item. `observed_unix_nano` is the time of receipt.
     pub fn map(&self, origin: &Origin, item: Item<'_>, observed_unix_nano: u64) -> Mapped {
         match event::read(item.text) {
-            Ok(event) => record::map(self, origin, &event, item, observed_unix_nano),
+            Ok(event) => {
+                let Item { text, removed } = item;
+                let source = Source { origin, text, removed, observed: observed_unix_nano };
+                record::map(self, &event, &source, text)
+            }
             Err(reason) => self.plain(origin, item.text, reason, observed_unix_nano),
+        }
+    }
+
+    /// Whether [`encode`](Self::encode) writes everything that the options ask for.
+    pub fn encodes(&self) -> bool {
+        self.pointers.is_empty()
+    }
+
+    /// Writes an item to a request with the resource of `origin`: the bytes that encoding the record of
+    /// [`map`](Self::map) gives, for who does not look at records, at half the work.
+    pub fn encode(
+        &self,
+        origin: &Origin,
+        text: &str,
+        removed: Option<[u8; 32]>,
+        observed_unix_nano: u64,
+        request: &mut GroupWriter,
+    ) -> Encoded {
+        match event::read(text) {
+            Ok(event) => {
+                let source = Source { origin, text, removed, observed: observed_unix_nano };
+                record::encode(self, &event, &source, request)
+            }
+            Err(reason) => self.plain(origin, &text.into(), reason, observed_unix_nano).write_to(request),
+        }
+    }
+
+    /// The same for the events that a text begins with, one behind the other, as far as they are whole, well-formed and not
+    /// longer than `max_bytes`: they are read once, while their ends are looked for. Calls `each` with the bytes
+    /// of every one, and says how much of the text is done.
+    pub fn encode_events(
+        &self,
+        origin: &Origin,
+        text: &str,
+        max_bytes: usize,
+        observed_unix_nano: u64,
+        request: &mut GroupWriter,
+        mut each: impl FnMut(usize, Encoded),
+    ) -> usize {
+        let has_control = has_control(text);
+        let mut done = 0;
+        loop {
+            let rest = text[done..].trim_start_matches([' ', '\t', '\r', '\n', ',']);
+            if !rest.starts_with('{') {
+                return done;
+            }
+            let Some((event, length)) = event::read_first(rest, has_control) else { return done };
+            if length > max_bytes {
+                return done;
+            }
+            let source = Source { origin, text: &rest[..length], removed: None, observed: observed_unix_nano };
+            each(length, record::encode(self, &event, &source, request));
+            done = text.len() - rest.len() + length;
         }
     }
 
@@ -148,8 +226,8 @@ impl AuditMapper {
                 Reading::Foreign
             }
             Ok(event) => {
-                let item = Item { text: &text, removed: None };
-                Reading::Event(record::map(self, origin, &event, item, observed_unix_nano))
+                let source = Source { origin, text: &text, removed: None, observed: observed_unix_nano };
+                Reading::Event(record::map(self, &event, &source, &text))
             }
             Err(reasons::NOT_JSON | reasons::WRONG_SHAPE) => Reading::Damaged,
             Err(_) => Reading::Foreign,

@@ -1,6 +1,7 @@
 //! Scenarios of the mapping of audit events. Expectations follow `docs/mapping.md`.
 
 mod corpus;
+mod encoded;
 
 use super::*;
 use crate::semantics::is_audit;

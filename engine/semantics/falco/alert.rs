@@ -13,7 +13,7 @@ use super::{
 use crate::semantics::Reasons;
 use serde::{
     Deserialize,
-    de::{Deserializer, IgnoredAny, MapAccess, Visitor},
+    de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor},
 };
 use std::{borrow::Cow, fmt};
 
@@ -68,21 +68,32 @@ impl Alert<'_> {
 
 impl<'de> Deserialize<'de> for Alert<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(AlertVisitor)
+        let mut alert = Self::default();
+        AlertSeed(&mut alert).deserialize(deserializer)?;
+        Ok(alert)
     }
 }
 
-struct AlertVisitor;
+/// Reads an alert in place: it is large to move.
+pub(super) struct AlertSeed<'s, 'a>(pub &'s mut Alert<'a>);
 
-impl<'de> Visitor<'de> for AlertVisitor {
-    type Value = Alert<'de>;
+impl<'de> DeserializeSeed<'de> for AlertSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AlertSeed<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an alert")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Alert<'de>, A::Error> {
-        let mut alert = Alert::default();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let alert = self.0;
         while let Some(key) = map.next_key_seed(TextSeed)? {
             match Name::of(&key) {
                 Name::Hostname => {
@@ -110,7 +121,7 @@ impl<'de> Visitor<'de> for AlertVisitor {
                 }
             }
         }
-        Ok(alert)
+        Ok(())
     }
 }
 
@@ -130,22 +141,29 @@ enum Name {
 }
 
 impl Name {
-    /// The length picks at most four candidates.
     fn of(key: &str) -> Self {
-        let candidates: &[(&str, Self)] = match key.len() {
-            4 => &[("rule", Self::Rule), ("time", Self::Time), ("tags", Self::Tags), ("uuid", Self::Uuid)],
-            6 => &[("output", Self::Output), ("source", Self::Source)],
-            7 => &[("message", Self::Message)],
-            8 => &[("priority", Self::Priority), ("hostname", Self::Hostname)],
-            13 => &[("output_fields", Self::OutputFields)],
-            _ => &[],
-        };
-        for (name, known) in candidates {
-            if name.eq_ignore_ascii_case(key) {
-                return *known;
+        match Self::of_lower(key) {
+            Self::Unknown if key.bytes().any(|byte| byte.is_ascii_uppercase()) => {
+                Self::of_lower(&key.to_ascii_lowercase())
             }
+            name => name,
         }
-        Self::Unknown
+    }
+
+    fn of_lower(key: &str) -> Self {
+        match key {
+            "hostname" => Self::Hostname,
+            "rule" => Self::Rule,
+            "source" => Self::Source,
+            "output" => Self::Output,
+            "message" => Self::Message,
+            "uuid" => Self::Uuid,
+            "priority" => Self::Priority,
+            "time" => Self::Time,
+            "tags" => Self::Tags,
+            "output_fields" => Self::OutputFields,
+            _ => Self::Unknown,
+        }
     }
 }
 

@@ -48,6 +48,14 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// The items of a list; another value is one item.
+    pub fn items(&self) -> &[Self] {
+        match self {
+            Self::List { items, .. } => items,
+            one => std::slice::from_ref(one),
+        }
+    }
+
     /// The integer: one, or a text of one (gRPC dumps write every field as text).
     pub fn as_int(&self) -> Option<i64> {
         match self {
@@ -126,7 +134,8 @@ impl<'de> Visitor<'de> for FieldSeed {
         if self.depth >= MAX_DEPTH {
             return Err(too_deep());
         }
-        let mut items = Vec::new();
+        // Tags, mostly.
+        let mut items = Vec::with_capacity(8);
         while items.len() < MAX_ITEMS {
             match list.next_element_seed(Self { depth: self.depth + 1 })? {
                 None => return Ok(Field::List { items, cut: false }),

@@ -16,6 +16,11 @@ use std::{borrow::Cow, fmt};
 /// Most output fields of an alert.
 pub const MAX_FIELDS: usize = 1024;
 
+/// How the fields of audit rules begin.
+const AUDIT: &str = "ka.";
+/// How an ancestor with a number begins; `]` is behind it.
+pub const ANCESTOR: &str = "proc.aname[";
+
 /// An output field.
 #[derive(Debug)]
 pub(super) struct OutputField<'a> {
@@ -30,6 +35,10 @@ pub(super) struct Fields<'a> {
     pub list: Vec<OutputField<'a>>,
     /// Per slot of the index: position in `list` plus one.
     positions: [u16; Slot::MAX],
+    /// Whether one is of an audit rule: `ka.`.
+    pub audit: bool,
+    /// Whether one is an ancestor with a number: `proc.aname[2]`.
+    pub ancestors: bool,
     /// Whether the key was there and held an object.
     pub present: bool,
     /// How many did not fit.
@@ -38,7 +47,8 @@ pub(super) struct Fields<'a> {
 
 impl Default for Fields<'_> {
     fn default() -> Self {
-        Self { list: Vec::new(), positions: [0; Slot::MAX], present: false, dropped: 0 }
+        let positions = [0; Slot::MAX];
+        Self { list: Vec::new(), positions, audit: false, ancestors: false, present: false, dropped: 0 }
     }
 }
 
@@ -51,7 +61,8 @@ impl<'a> Fields<'a> {
     /// The value of a mapped field, when it says something.
     pub fn get(&self, id: FieldId) -> Option<&Field<'a>> {
         let position = usize::from(*self.positions.get(id as usize)?).checked_sub(1)?;
-        self.list.get(position).map(|field| &field.value).filter(|value| !value.is_absent())
+        // What says nothing stands there as `Null`.
+        self.list.get(position).map(|field| &field.value).filter(|value| !matches!(value, Field::Null))
     }
 
     /// Its text, when it is one.
@@ -71,9 +82,10 @@ impl<'a> Fields<'a> {
             Some(slot) => usize::from(self.positions[slot.index()]).checked_sub(1),
             None => self.list.iter().position(|field| field.slot.is_none() && field.name == name),
         };
+        let is_absent = value.is_absent();
         if let Some(earlier) = earlier.and_then(|earlier| self.list.get_mut(earlier)) {
-            earlier.value = value;
-        } else if value.is_absent() {
+            earlier.value = if is_absent { Field::Null } else { value };
+        } else if is_absent {
             // Nothing to keep, and nothing to replace.
         } else if self.list.len() >= MAX_FIELDS {
             self.dropped += 1;
@@ -82,6 +94,8 @@ impl<'a> Fields<'a> {
                 // At most MAX_FIELDS, which fits.
                 self.positions[slot.index()] = self.list.len() as u16 + 1;
             }
+            self.audit |= name.starts_with(AUDIT);
+            self.ancestors |= slot.is_none() && name.starts_with(ANCESTOR);
             self.list.push(OutputField { name, slot, value });
         }
     }
@@ -110,7 +124,10 @@ impl<'de> Visitor<'de> for FieldsSeed<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let fields = self.fields;
         // The whole key may be repeated; the last wins.
-        *fields = Fields::with_capacity(32);
+        if std::mem::replace(&mut fields.present, true) {
+            *fields = Fields::with_capacity(0);
+        }
+        fields.list.reserve(32);
         while let Some(name) = map.next_key_seed(TextSeed)? {
             let value = map.next_value_seed(FieldSeed { depth: 2 })?;
             if let Field::List { cut: true, .. } = value {

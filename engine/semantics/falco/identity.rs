@@ -11,13 +11,13 @@ use super::{
     fields::OutputField,
     original::Original,
 };
-use crate::{event::Text, semantics::uid};
+use crate::semantics::uid::{self, Hex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// The id of an alert.
-pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u64, piece: &Original<'_>) -> Text {
+pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u64, piece: &Original<'_>) -> Hex {
     let mut digest = uid::Digest::new(uid::FALCO_ALERT);
     let mut digits = [0u8; 20];
     for part in [alert.hostname.as_deref(), Some(source), alert.rule.as_deref(), Some(priority)] {
@@ -31,7 +31,7 @@ pub(super) fn of_alert(alert: &Alert<'_>, source: &str, priority: &str, time: u6
             None => known_fields(&mut digest, alert),
         },
     }
-    digest.finish()
+    digest.hex()
 }
 
 fn decimal(mut number: u64, digits: &mut [u8; 20]) -> &[u8] {

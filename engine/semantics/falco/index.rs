@@ -28,12 +28,12 @@ const BUCKETS: usize = 512;
 /// Known field names.
 pub(super) struct Index {
     buckets: [u8; BUCKETS],
-    /// Per slot, its name under `falco.output_fields.`.
-    preserved: Vec<Key>,
+    /// Per slot, its name, and that under `falco.output_fields.`.
+    known: Vec<(&'static str, Key)>,
 }
 
 pub(super) static INDEX: LazyLock<Index> = LazyLock::new(|| {
-    let mut index = Index { buckets: [EMPTY; BUCKETS], preserved: Vec::with_capacity(Slot::MAX) };
+    let mut index = Index { buckets: [EMPTY; BUCKETS], known: Vec::with_capacity(Slot::MAX) };
     for slot in 0..Slot::MAX {
         let name = name(slot);
         let mut bucket = hash(name);
@@ -41,7 +41,7 @@ pub(super) static INDEX: LazyLock<Index> = LazyLock::new(|| {
             bucket = (bucket + 1) % BUCKETS;
         }
         index.buckets[bucket] = slot as u8;
-        index.preserved.push(Key::intern(&preserved_name(name)));
+        index.known.push((name, Key::intern(&preserved_name(name))));
     }
     index
 });
@@ -55,7 +55,7 @@ impl Index {
             if slot == EMPTY {
                 return None;
             }
-            if name(usize::from(slot)) == field {
+            if self.known[usize::from(slot)].0 == field {
                 return Some(Slot(slot));
             }
             bucket = (bucket + 1) % BUCKETS;
@@ -64,7 +64,7 @@ impl Index {
 
     /// The attribute under which a known field is preserved.
     pub fn preserved(&self, slot: Slot) -> &Key {
-        &self.preserved[slot.index()]
+        &self.known[slot.index()].1
     }
 }
 
@@ -77,14 +77,15 @@ fn name(slot: usize) -> &'static str {
 
 fn hash(name: &str) -> usize {
     let bytes = name.as_bytes();
-    let word = |part: Option<&[u8]>| {
-        let mut word = [0; 8];
-        let part = part.unwrap_or(bytes);
-        word[..part.len().min(8)].copy_from_slice(&part[..part.len().min(8)]);
-        u64::from_le_bytes(word)
+    let (first, last) = match (bytes.first_chunk(), bytes.last_chunk()) {
+        (Some(first), Some(last)) => (*first, *last),
+        _ => {
+            let mut all = [0; 8];
+            all.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            (all, all)
+        }
     };
-    let first = word(bytes.get(..8));
-    let last = word(bytes.len().checked_sub(8).and_then(|start| bytes.get(start..)));
+    let (first, last) = (u64::from_le_bytes(first), u64::from_le_bytes(last));
     let mixed = (first ^ last.rotate_left(29) ^ (bytes.len() as u64) << 56).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 55) as usize
 }

@@ -18,12 +18,14 @@ mod original;
 #[cfg(test)]
 mod page;
 mod parts;
+mod reader;
 pub mod reasons;
 mod record;
 mod split;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod time;
 mod types;
 
@@ -31,6 +33,7 @@ pub use index::preserved_name;
 pub use parts::AlertParts;
 
 pub(super) use field::{Field, FieldSeed, TextSeed};
+pub(super) use reader::{Error, Reader, has_control};
 pub(super) use record::method_of;
 pub(super) use time::parse_rfc3339;
 pub use time::to_rfc3339;
@@ -40,7 +43,10 @@ use super::{
     carried::{Form, Reading},
     keys, secrets,
 };
-use crate::event::{self, Attributes, Key, LogRecord, Logs, Resource, Scope, Text, Value};
+use crate::event::{
+    self, Attributes, Key, KeySet, LogRecord, Logs, OtlpRequest, Resource, Scope, Signal, Text, Value,
+    otlp::EncodedScope,
+};
 use alert::Alert;
 use original::Original;
 use serde::Deserialize;
@@ -69,36 +75,7 @@ struct Settings {
     max_bytes: usize,
     max_attributes: usize,
     /// Attributes of every resource.
-    resource: Vec<(Key, Value)>,
-}
-
-impl Settings {
-    /// The text up to the cap, at a character boundary.
-    fn cut<'t>(&self, text: &'t str) -> &'t str {
-        event::cut(text, self.max_bytes)
-    }
-
-    /// The text without secrets.
-    fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.redact { secrets::redact(text) } else { Cow::Borrowed(text) }
-    }
-
-    /// The text of a field without secrets, up to the cap. The secrets go first: half of one is not known as such.
-    fn text(&self, body: &Arc<str>, text: &str) -> Text {
-        Text::slice_of(body, self.cut(&self.clean(text)))
-    }
-
-    /// The same for a field whose name may be that of a secret.
-    fn named_text(&self, body: &Arc<str>, name: &str, text: &str) -> Text {
-        let clean = if self.redact { secrets::redact_named(name, text) } else { Cow::Borrowed(text) };
-        Text::slice_of(body, self.cut(&clean))
-    }
-
-    /// The same for JSON.
-    fn json(&self, body: &Arc<str>, json: &str) -> Text {
-        let clean = if self.redact { secrets::redact_json(json) } else { Cow::Borrowed(json) };
-        Text::slice_of(body, self.cut(&clean))
-    }
+    resource: Vec<(Key, Text)>,
 }
 
 /// An alert as a record.
@@ -133,7 +110,7 @@ impl FalcoMapper {
             (&keys::CLUSTER_NAME, options.cluster_name.as_deref().unwrap_or_default()),
         ];
         let named = named.into_iter().filter(|(_, value)| !value.is_empty());
-        let resource: Vec<_> = named.map(|(key, value)| ((*key).clone(), Value::text(value))).collect();
+        let resource: Vec<_> = named.map(|(key, value)| ((*key).clone(), Text::from(value))).collect();
         let settings = Settings {
             keep_original: options.keep_original,
             redact: options.redact_command_lines,
@@ -146,21 +123,50 @@ impl FalcoMapper {
             resource,
         };
         let plain_resource = Arc::new(Resource {
-            attrs: settings.resource.iter().cloned().collect(),
+            attrs: settings.resource.iter().map(|(key, text)| (key.clone(), Value::Text(text.clone()))).collect(),
             dropped_attributes_count: 0,
             schema_url: Text::from_static(SCHEMA_URL),
         });
         Self { settings, plain_resource, no_body: "".into() }
     }
 
+    /// The text of a plain record without secrets.
+    fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.settings.redact { secrets::redact(text) } else { Cow::Borrowed(text) }
+    }
+
     /// Maps the body of a request: one alert, an array of alerts, alerts line by line or one behind the other. Every
     /// piece that is no alert becomes a plain record with the text as its body.
     /// `observed_unix_nano` is the time of receipt. Records are added to `logs`.
     pub fn map_body(&self, body: &Arc<str>, observed_unix_nano: u64, scope: &Arc<Scope>, logs: &mut Logs) -> Summary {
+        self.map_pieces(body, observed_unix_nano, scope, None, logs)
+    }
+
+    /// The same for who looks at no attributes but `wanted`, and besides those at no more than the times, severity and event
+    /// name of a record: an alert has nothing else then, and costs half as much. What is odd is counted all the same.
+    pub fn map_body_for(
+        &self,
+        wanted: &KeySet,
+        body: &Arc<str>,
+        observed_unix_nano: u64,
+        scope: &Arc<Scope>,
+        logs: &mut Logs,
+    ) -> Summary {
+        self.map_pieces(body, observed_unix_nano, scope, Some(wanted), logs)
+    }
+
+    fn map_pieces(
+        &self,
+        body: &Arc<str>,
+        observed: u64,
+        scope: &Arc<Scope>,
+        wanted: Option<&KeySet>,
+        logs: &mut Logs,
+    ) -> Summary {
         let mut summary = Summary::default();
         split::pieces(body, |piece| match piece {
             Piece::Alert { alert, text } => {
-                let mapped = record::map(&self.settings, alert, body, &Original::Text(text), observed_unix_nano);
+                let mapped = record::map(&self.settings, alert, body, &Original::Text(text), observed, wanted);
                 if mapped.internal {
                     summary.internal += 1;
                 } else {
@@ -173,13 +179,13 @@ impl FalcoMapper {
             }
             Piece::Plain { text, reason } => {
                 summary.plain.add(reason);
-                let clean = self.settings.clean(text);
+                let clean = self.clean(text);
                 let cut = event::cut(&clean, MAX_PLAIN_BYTES);
                 if cut.len() < clean.len() {
                     summary.degraded.add(reasons::TEXT_CUT);
                 }
                 let record = LogRecord {
-                    observed_time_unix_nano: observed_unix_nano,
+                    observed_time_unix_nano: observed,
                     body: Value::Text(Text::slice_of(body, cut)),
                     ..LogRecord::default()
                 };
@@ -189,15 +195,35 @@ impl FalcoMapper {
         summary
     }
 
+    /// Maps a body that is one alert and nothing else, straight to the request that encoding the record of
+    /// [`map_body`](Self::map_body) gives, for who does not look at records: half the work. `None` for any other body.
+    pub fn encode_body(
+        &self,
+        body: &str,
+        observed_unix_nano: u64,
+        scope: &EncodedScope,
+    ) -> Option<(OtlpRequest, Summary)> {
+        let text = body.trim_ascii();
+        let mut alert = Alert::default();
+        if !split::whole_alert(text, &mut alert) || (alert.rule.is_none() && alert.output.is_none()) {
+            return None;
+        }
+        let (bytes, internal, degraded) =
+            record::encode(&self.settings, &mut alert, &Original::Text(text), observed_unix_nano, scope);
+        let summary =
+            Summary { alerts: usize::from(!internal), internal: usize::from(internal), degraded, ..Summary::default() };
+        Some((OtlpRequest { signal: Signal::Logs, bytes, items: 1 }, summary))
+    }
+
     /// Maps a line of a log: `Some` when it is one JSON object with `rule` and `time` and nothing behind it, else `None`,
     /// and the caller decides what the line is.
     pub fn map_line(&self, line: &Arc<str>, observed_unix_nano: u64) -> Option<Mapped> {
         let text = line.trim();
-        let mut alert = split::whole_alert(text)?;
-        if alert.rule.is_none() || alert.time == time::Time::Missing {
+        let mut alert = Alert::default();
+        if !split::whole_alert(text, &mut alert) || alert.rule.is_none() || alert.time == time::Time::Missing {
             return None;
         }
-        Some(record::map(&self.settings, &mut alert, line, &Original::Text(text), observed_unix_nano))
+        Some(record::map(&self.settings, &mut alert, line, &Original::Text(text), observed_unix_nano, None))
     }
 
     /// Maps what a record of another agent carries. Among all kinds of logs only that is an alert which has `rule`,
@@ -210,16 +236,18 @@ impl FalcoMapper {
                 if !has_keys_of_an_alert(text) {
                     return Reading::Foreign;
                 }
-                match serde_json::from_str::<Alert<'_>>(text) {
-                    Ok(mut alert) if is_whole(&alert) => Reading::Event(record::map(
+                let mut alert = Alert::default();
+                match split::whole_alert(text, &mut alert) {
+                    true if is_whole(&alert) => Reading::Event(record::map(
                         &self.settings,
                         &mut alert,
                         body,
                         &Original::Text(text),
                         observed_unix_nano,
+                        None,
                     )),
-                    Ok(_) => Reading::Foreign,
-                    Err(_) => Reading::Damaged,
+                    true => Reading::Foreign,
+                    false => Reading::Damaged,
                 }
             }
             Form::Map(value) => match Alert::deserialize(*value) {
@@ -229,6 +257,7 @@ impl FalcoMapper {
                     &self.no_body,
                     &Original::Map(value),
                     observed_unix_nano,
+                    None,
                 )),
                 _ => Reading::Foreign,
             },
@@ -238,12 +267,12 @@ impl FalcoMapper {
     /// Maps an alert that does not come as JSON. There is no original to keep, so `keep_original` has no effect.
     pub fn map_parts(&self, parts: AlertParts<'_>, observed_unix_nano: u64) -> Mapped {
         // The parts stand in no common text, so the record gets copies.
-        record::map(&self.settings, &mut parts.into_alert(), &self.no_body, &Original::Parts, observed_unix_nano)
+        record::map(&self.settings, &mut parts.into_alert(), &self.no_body, &Original::Parts, observed_unix_nano, None)
     }
 
     /// The body of a line of Falco's that is no alert, such as one of its text format.
     pub fn plain_body(&self, line: &Arc<str>) -> Value {
-        Value::Text(Text::slice_of(line, &self.settings.clean(line)))
+        Value::Text(Text::slice_of(line, &self.clean(line)))
     }
 
     /// The resource of records that are no alerts: `service.name` and what else the options say.

@@ -6,9 +6,13 @@
 //! A piece is read where it is found, so a well-formed body is read once. A broken piece is read up to its error
 //! and given up to the end of its line; the nesting limit bounds how often a byte is read again.
 
-use super::{alert::Alert, reasons};
-use serde::Deserialize;
-use serde_json::{Deserializer, error::Category, value::RawValue};
+use super::{
+    alert::{Alert, AlertSeed},
+    reader::{Error, Reader, has_control},
+    reasons,
+};
+use serde::{Deserialize, de::DeserializeSeed};
+use serde_json::value::RawValue;
 
 /// Most pieces of a body; what is behind them is one plain piece.
 pub const MAX_PIECES: usize = 16_384;
@@ -29,6 +33,7 @@ pub(super) enum Piece<'p, 'a> {
 /// Calls `found` for each piece of `body`, in order.
 pub(super) fn pieces<'a>(body: &'a str, mut found: impl FnMut(Piece<'_, 'a>)) {
     let mut rest = body.trim_start_matches('\u{feff}');
+    let has_control = has_control(rest.trim_ascii_end());
     let mut in_array = false;
     let mut after_piece = false;
     for _ in 0..MAX_PIECES {
@@ -36,7 +41,7 @@ pub(super) fn pieces<'a>(body: &'a str, mut found: impl FnMut(Piece<'_, 'a>)) {
         if rest.is_empty() {
             return;
         }
-        let length = next(rest, in_array, &mut found);
+        let length = next(rest, in_array, has_control, &mut found);
         rest = &rest[length..];
         after_piece = true;
     }
@@ -72,27 +77,25 @@ fn opens_objects(rest: &str) -> bool {
 }
 
 /// Gives the piece at the start of `rest` to `found`. How many bytes it takes.
-fn next<'a>(rest: &'a str, in_array: bool, found: &mut impl FnMut(Piece<'_, 'a>)) -> usize {
+fn next<'a>(rest: &'a str, in_array: bool, has_control: bool, found: &mut impl FnMut(Piece<'_, 'a>)) -> usize {
     let mut plain = |length: usize, reason| {
         found(Piece::Plain { text: rest[..length].trim_end(), reason });
         length
     };
     if rest.starts_with('{') {
-        let mut reader = Deserializer::from_str(rest).into_iter::<Alert<'_>>();
-        return match reader.next() {
-            Some(Ok(mut alert)) => {
-                let length = reader.byte_offset();
+        let (mut reader, mut alert) = (Reader::new(rest, has_control), Alert::default());
+        return match AlertSeed(&mut alert).deserialize(&mut reader) {
+            Ok(()) => {
+                let length = reader.position();
                 if alert.rule.is_none() && alert.output.is_none() {
                     return plain(length, reasons::NOT_ALERT);
                 }
                 found(Piece::Alert { alert: &mut alert, text: &rest[..length] });
                 length
             }
-            // The only data error is the nesting limit.
-            Some(Err(error)) if error.classify() == Category::Data => {
-                plain(value_length(rest).unwrap_or_else(|| line_length(rest)), reasons::TOO_DEEP)
-            }
-            _ => plain(line_length(rest), reasons::NOT_JSON),
+            // Nothing else is refused than nesting over the limit.
+            Err(Error::Refused) => plain(value_length(rest).unwrap_or_else(|| line_length(rest)), reasons::TOO_DEEP),
+            Err(Error::Syntax) => plain(line_length(rest), reasons::NOT_JSON),
         };
     }
     // Another JSON value: in an array up to its end, else only when it is the whole line.
@@ -106,7 +109,7 @@ fn next<'a>(rest: &'a str, in_array: bool, found: &mut impl FnMut(Piece<'_, 'a>)
 
 /// The length of the JSON value at the start of `rest`, of any depth; none when it is no whole value.
 fn value_length(rest: &str) -> Option<usize> {
-    let mut reader = Deserializer::from_str(rest);
+    let mut reader = serde_json::Deserializer::from_str(rest);
     <&RawValue>::deserialize(&mut reader).ok().map(|value| value.get().len())
 }
 
@@ -115,10 +118,11 @@ fn line_length(rest: &str) -> usize {
     memchr::memchr(b'\n', rest.as_bytes()).unwrap_or(rest.len())
 }
 
-/// The alert that `text` is, when it is one object and nothing else.
-pub(super) fn whole_alert(text: &str) -> Option<Alert<'_>> {
+/// Reads the alert that `text` is into an empty one. Whether it is one object and nothing else.
+pub(super) fn whole_alert<'a>(text: &'a str, alert: &mut Alert<'a>) -> bool {
     if !(text.starts_with('{') && text.ends_with('}')) {
-        return None;
+        return false;
     }
-    serde_json::from_str(text).ok()
+    let mut reader = Reader::new(text, has_control(text));
+    AlertSeed(alert).deserialize(&mut reader).is_ok() && reader.is_at_end()
 }

@@ -117,6 +117,26 @@ async fn passing_errors() {
     assert_eq!(decoded(&cluster.messages("otlp_logs")).len(), 20);
 }
 
+/// Scenario: two messages are on their way to a partition that knows nothing of the client yet; the broker refuses the first,
+/// because it is not the leader yet, and takes the second. The client calls both delivered.
+/// Guarantee: the first one is sent again; each arrives, once.
+#[tokio::test]
+async fn a_later_confirmation_confirms_nothing_else() {
+    let cluster = Cluster::start(&[("otlp_logs", 1)]);
+    let exporter = exporter(&cluster, json!({"producer": {"max_message_bytes": 20_000}})).await;
+    // The answer to the first comes when the second is on its way.
+    cluster.delay(Duration::from_millis(300));
+    cluster.fail(Produce, vec![Failure::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION]);
+    let request = long(&[9_000, 9_001, 9_002]);
+    let outcome = export(&*exporter, &request).await;
+    assert!(matches!(&outcome, Outcome::Retry { reason, .. } if reason.contains("later")), "{outcome:?}");
+    cluster.delay(Duration::ZERO);
+    assert_eq!(deliver(&*exporter, &request).await, Outcome::Delivered);
+    let messages = decoded(&cluster.messages("otlp_logs"));
+    let lengths: Vec<_> = messages.iter().map(|record| record.body.as_str().unwrap().len()).collect();
+    assert_eq!(lengths, [9_002, 9_000, 9_001]);
+}
+
 /// Scenario: the broker stores the message, and its answer comes too late (D10).
 /// Guarantee: it is sent again, nothing is lost, and both copies have the same id.
 #[tokio::test]

@@ -8,6 +8,7 @@ use crate::{
 };
 use jiff::Timestamp;
 use lanner_conditions::Seen;
+use lanner_engine::event::otlp::LogReader;
 
 #[derive(Default)]
 pub struct Alertmanager {
@@ -26,7 +27,8 @@ impl Shape for Alertmanager {
         }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        bytes_of(&self.alerts.alert(seen, Timestamp::now()))
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let (resource, record) = records.decode()?;
+        bytes_of(&self.alerts.alert(Seen { resource: &resource, record: &record }, Timestamp::now()))
     }
 }

@@ -5,8 +5,7 @@ use crate::{
     webhook::shape::{Frame, Shape, TokenHeader, Unwritable, bounded, bytes_of},
 };
 use http::HeaderName;
-use lanner_conditions::Seen;
-use lanner_engine::event::Priority;
+use lanner_engine::event::{Priority, otlp::LogReader};
 
 pub struct DatadogLogs;
 
@@ -26,8 +25,8 @@ impl Shape for DatadogLogs {
         TokenHeader { name: HeaderName::from_static("dd-api-key"), prefix: "" }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let mut log = bounded(&event, 900_000);
         let message = log.remove("output").unwrap_or_default();
         let mut put = |key: &str, value: serde_json::Value| drop(log.insert(key.to_owned(), value));

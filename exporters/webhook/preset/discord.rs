@@ -8,7 +8,7 @@ use crate::{
         shape::{Frame, Shape, Unwritable, bytes_of},
     },
 };
-use lanner_conditions::Seen;
+use lanner_engine::event::otlp::LogReader;
 use serde_json::{Value as Json, json};
 
 const MAX_FIELDS: usize = 25;
@@ -33,8 +33,8 @@ impl Shape for Discord {
         }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let title = plain_title(&event.rule, 200);
         let description = code_block(&event.output, MAX_DESCRIPTION);
         let mut left = MAX_TEXT - units(&title) - units(&description);

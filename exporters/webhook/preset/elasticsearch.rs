@@ -10,7 +10,7 @@ use crate::{
 };
 use http::header;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
-use lanner_conditions::Seen;
+use lanner_engine::event::otlp::LogReader;
 use serde::Deserialize;
 use serde_json::{Map, json};
 use std::collections::HashMap;
@@ -60,8 +60,8 @@ impl Shape for Elasticsearch {
         TokenHeader { name: header::AUTHORIZATION, prefix: "ApiKey " }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let mut action = Map::from_iter([("_index".to_owned(), self.index.at(event.time).into())]);
         if (1..=MAX_ID).contains(&event.uid.len()) {
             action.insert("_id".into(), event.uid.into());

@@ -11,7 +11,7 @@ use crate::{
         shape::{Frame, Shape, Unwritable, bounded, bytes_of},
     },
 };
-use lanner_conditions::Seen;
+use lanner_engine::event::otlp::LogReader;
 use serde_json::{Map, Value as Json, json};
 
 /// Loki's own limit is 2048.
@@ -33,8 +33,8 @@ impl Shape for Loki {
         }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let field = |name: &str| event.field(name).unwrap_or_default();
         let texts = |pairs: &[(&str, &str)]| -> Map<String, Json> {
             let said = pairs.iter().filter(|(_, value)| !value.is_empty());

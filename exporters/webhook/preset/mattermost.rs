@@ -8,7 +8,7 @@ use crate::{
         shape::{Frame, Shape, Unwritable, bytes_of},
     },
 };
-use lanner_conditions::Seen;
+use lanner_engine::event::otlp::LogReader;
 use serde_json::{Value as Json, json};
 
 const MAX_FIELDS: usize = 30;
@@ -28,8 +28,8 @@ impl Shape for Mattermost {
         }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let field = |(name, value): (&str, String)| -> Json {
             json!({ "title": plain_title(name, 100), "value": code_span(&value, MAX_VALUE), "short": value.len() < 36 })
         };

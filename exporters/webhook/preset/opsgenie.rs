@@ -4,7 +4,7 @@
 //! The alias is the rule and where it fired, so that Opsgenie counts repetitions of an open alert instead of calling again.
 
 use crate::{
-    falco_event::{FalcoEvent, text_of},
+    falco_event::{FalcoEvent, shown},
     webhook::{
         chat::tame,
         shape::{Frame, Shape, TokenHeader, Unwritable, bytes_of},
@@ -12,8 +12,7 @@ use crate::{
     },
 };
 use http::header;
-use lanner_conditions::Seen;
-use lanner_engine::event::Priority;
+use lanner_engine::event::{Priority, otlp::LogReader};
 use serde_json::{Map, Value as Json, json};
 
 const MAX_ALIAS: usize = 512;
@@ -30,8 +29,8 @@ impl Shape for Opsgenie {
         TokenHeader { name: header::AUTHORIZATION, prefix: "GenieKey " }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let place = |name: &str| event.field(name).unwrap_or_default();
         let pod = place("k8s.pod.name");
         let entity = if pod.is_empty() { event.hostname } else { &pod };
@@ -69,7 +68,7 @@ fn details(event: &FalcoEvent<'_>) -> Map<String, Json> {
     let mut details = Map::new();
     let mut left = MAX_DETAILS;
     let own = [("time", event.time_text().unwrap_or_default()), ("hostname", event.hostname.to_owned())];
-    let fields = event.fields.iter().map(|(name, value)| (name.as_ref(), text_of(value).into_owned()));
+    let fields = event.fields.iter().map(|(name, value)| (name.as_ref(), shown(value).into_owned()));
     for (name, value) in own.into_iter().chain(fields) {
         let (name, value) = (tame(name, 100), tame(&value, 500));
         let needed = name.encode_utf16().count() + value.encode_utf16().count();

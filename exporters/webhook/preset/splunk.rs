@@ -9,7 +9,7 @@ use crate::{
     webhook::shape::{Answer, Frame, Shape, TokenHeader, Unwritable, bounded, bytes_of},
 };
 use http::{StatusCode, header};
-use lanner_conditions::Seen;
+use lanner_engine::event::otlp::LogReader;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -42,8 +42,8 @@ impl Shape for SplunkHec {
         TokenHeader { name: header::AUTHORIZATION, prefix: "Splunk " }
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let mut piece = json!({
             "source": "lanner", "sourcetype": "falco", "event": bounded(&event, MAX_EVENT),
         });

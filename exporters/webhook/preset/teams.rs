@@ -8,8 +8,7 @@ use crate::{
         shape::{Frame, Shape, Unwritable, bytes_of},
     },
 };
-use lanner_conditions::Seen;
-use lanner_engine::event::Priority;
+use lanner_engine::event::{Priority, otlp::LogReader};
 use serde_json::{Value as Json, json};
 
 /// With quotes escaped, these stay below the limit.
@@ -24,8 +23,8 @@ impl Shape for Teams {
         Frame::single("application/json".into())
     }
 
-    fn piece(&self, seen: Seen<'_>) -> Result<Vec<u8>, Unwritable> {
-        let event = FalcoEvent::of(seen);
+    fn piece(&self, records: &LogReader<'_>) -> Result<Vec<u8>, Unwritable> {
+        let event = FalcoEvent::read(records.lent());
         let run = |text: String, more: Json| {
             let mut run = json!({ "type": "TextRun", "text": text });
             if let (Some(run), Json::Object(more)) = (run.as_object_mut(), more) {

@@ -6,7 +6,7 @@ use crate::{
     testing::{Authority, Sink, Stuck, alert_request, broken_request, build_cx, counted, endless_body},
 };
 use http::Response;
-use lanner_engine::prelude::*;
+use lanner_engine::{event::OtlpRequest, prelude::*};
 use ring::hmac;
 use serde_json::json;
 use std::{
@@ -233,4 +233,20 @@ async fn what_cannot_be_written_takes_nobody_along() {
     let outcome = exporter.export(&alert_request(&[numbered(0), numbered(1), numbered(2)])).await;
     assert!(matches!(outcome, Outcome::Partial { rejected: 1, .. }), "{outcome:?}");
     assert_eq!((sink.seen().len(), counted(&cx, "lanner_exporter_unwritable_records")), (2, 1));
+}
+
+/// Scenario: three alerts, of which the second is no readable OTLP inside.
+/// Guarantee: the first arrives and is settled; the request is refused with the others open, so that the engine takes them apart.
+#[tokio::test]
+async fn what_cannot_be_read_is_left_to_the_engine() {
+    let sink = Sink::start(|_| answer(200, "")).await;
+    let exporter = super::exporter(to(&sink, json!({}))).await;
+    let whole = alert_request(&[numbered(1), numbered(2), numbered(3)]);
+    let mut bytes = whole.bytes().to_vec();
+    let place = bytes.windows(14).position(|text| text == b"shell number 2").unwrap();
+    bytes[place] = 0xff;
+    let request = Request::new(OtlpRequest { signal: Signal::Logs, bytes: bytes.into(), items: 3 });
+    let Outcome::Reject { reason } = exporter.export(&request).await else { unreachable!("it cannot be read") };
+    assert!(reason.contains("not UTF-8"), "{reason}");
+    assert_eq!((request.progress().open(), outputs(&sink)), (vec![1, 2], vec!["shell number 1".to_owned()]));
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use lanner_engine::{
-    component::{Admission, Intake as Inlet},
+    component::{Admission, Intake as Inlet, Taking},
     config::Duration as Hold,
     testing::{Capture, Mood},
 };
@@ -37,17 +37,17 @@ struct Metered {
     left: AtomicUsize,
 }
 
-#[async_trait]
 impl Inlet for Metered {
-    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
+    fn take(&self, batch: Batch, hold: Duration) -> Taking<'_> {
         if self.left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
-            return Err(Refused::Busy { full: "the test".into(), retry_after: Duration::from_secs(1) });
+            let full = "the test".into();
+            return Taking::done(Err(Refused::Busy { full, retry_after: Duration::from_secs(1) }));
         }
-        self.out.consume_within(batch, hold).await
+        Taking::waits(self.out.consume_within(batch, hold))
     }
 
-    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
-        self.take(batch, Duration::ZERO).await
+    fn take_patiently<'t>(&'t self, batch: Batch, _: &'t Drain) -> Taking<'t> {
+        self.take(batch, Duration::ZERO)
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {

@@ -157,3 +157,52 @@ fn cutting_does_not_matter_over_the_limit() {
         }
     }
 }
+
+/// Takes every second event of a list itself.
+#[derive(Default)]
+struct EverySecond {
+    asked: usize,
+    taken: usize,
+    pieces: Vec<Vec<u8>>,
+}
+
+impl Taker for EverySecond {
+    fn events(&mut self, text: &str) -> usize {
+        self.asked += 1;
+        let event = text.find(EVENT).filter(|at| text[..*at].trim_matches([',', ' ', '\n']).is_empty());
+        self.taken += usize::from(event.is_some());
+        event.map_or(0, |at| at + EVENT.len())
+    }
+
+    fn piece(&mut self, piece: Piece<'_>) {
+        self.pieces.push(piece.bytes().to_vec());
+    }
+}
+
+/// Scenario: a list of events behind text that is no UTF-8, in steps of every kind, to a taker who takes only the first of
+/// what is offered.
+/// Guarantee: every event comes once, one way or the other; the taker is asked three times at most for what is fed at once,
+/// and never for what is not in a list.
+#[test]
+fn what_is_not_taken_comes_in_pieces() {
+    let events = [EVENT; 40].join(",");
+    let body = [b"{\"kind\":\"EventList\",\"items\":[{\"a\":\"\xff\"},".as_slice(), events.as_bytes(), b"]}"].concat();
+    for step in [1, 100, EVENT.len(), 3 * EVENT.len() + 7, body.len()] {
+        let (mut taker, mut splitter) = (EverySecond::default(), Splitter::new(1 << 20));
+        let mut fed = 0;
+        for part in body.chunks(step) {
+            splitter.feed(part, &mut taker);
+            fed += 1;
+            assert!(taker.asked <= 3 * fed, "in steps of {step}");
+        }
+        assert!(splitter.finish(&mut taker));
+        assert_eq!(taker.taken + taker.pieces.len(), 41, "in steps of {step}");
+        assert!(taker.pieces[1..].iter().all(|piece| piece == EVENT.as_bytes()));
+        // No shorter step surely holds a whole event.
+        assert!(taker.taken > 0 || step < 2 * EVENT.len());
+    }
+    let (mut taker, mut splitter) = (EverySecond::default(), Splitter::new(1 << 20));
+    splitter.feed([EVENT; 3].join("\n").as_bytes(), &mut taker);
+    splitter.finish(&mut taker);
+    assert_eq!((taker.asked, taker.pieces.len()), (0, 3));
+}

@@ -1,8 +1,7 @@
 //! The pipeline behind the receiver: with a gate, a pace and a memory budget; it remembers the ids of what it took.
 
-use async_trait::async_trait;
 use lanner_engine::{
-    component::{Admission, Intake},
+    component::{Admission, Intake, Taking},
     prelude::*,
     semantics::keys,
 };
@@ -92,25 +91,26 @@ fn busy() -> Refused {
     Refused::Busy { full: "the test".into(), retry_after: Duration::from_secs(1) }
 }
 
-#[async_trait]
 impl Intake for Sink {
-    async fn take(&self, batch: Batch, hold: Duration) -> Result<(), Refused> {
-        let mut open = self.open.subscribe();
-        let enter = async {
-            let _ = open.wait_for(|open| *open).await;
-            self.lanes.acquire().await
-        };
-        let Ok(Ok(_lane)) = tokio::time::timeout(hold, enter).await else { return Err(busy()) };
-        self.remember(&batch);
-        let pace = self.pace.load(Relaxed);
-        if pace > 0 {
-            tokio::time::sleep(Duration::from_millis(pace)).await;
-        }
-        Ok(())
+    fn take(&self, batch: Batch, hold: Duration) -> Taking<'_> {
+        Taking::waits(async move {
+            let mut open = self.open.subscribe();
+            let enter = async {
+                let _ = open.wait_for(|open| *open).await;
+                self.lanes.acquire().await
+            };
+            let Ok(Ok(_lane)) = tokio::time::timeout(hold, enter).await else { return Err(busy()) };
+            self.remember(&batch);
+            let pace = self.pace.load(Relaxed);
+            if pace > 0 {
+                tokio::time::sleep(Duration::from_millis(pace)).await;
+            }
+            Ok(())
+        })
     }
 
-    async fn take_patiently(&self, batch: Batch, _: &Drain) -> Result<(), Refused> {
-        self.take(batch, Duration::MAX).await
+    fn take_patiently<'t>(&'t self, batch: Batch, _: &'t Drain) -> Taking<'t> {
+        self.take(batch, Duration::MAX)
     }
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {

@@ -1,7 +1,10 @@
 //! A Kafka of one node, broker and controller, in a process of its own. It listens in the clear, with TLS, and with TLS and
 //! passwords; topics come with their first message and have four partitions.
 
-use super::{certificates::Authority, tools::java};
+use super::{
+    certificates::Authority,
+    tools::{java, lengths},
+};
 use crate::support::{lanner::TempDir, wait};
 use std::{
     fs::File,
@@ -121,8 +124,12 @@ broker.session.timeout.ms=3000
 
 impl Drop for Broker {
     fn drop(&mut self) {
+        let failed = std::thread::panicking();
+        if failed && self.process.is_some() {
+            eprintln!("messages in Kafka: {:?}", lengths(self));
+        }
         self.kill();
-        if std::thread::panicking() {
+        if failed {
             let log = self.log();
             let lines: Vec<_> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
             eprintln!("of Kafka's log:\n{}", lines[lines.len().saturating_sub(40)..].join("\n"));

@@ -4,10 +4,15 @@ use crate::support::{
     lanner::{Lanner, Ledger, TempDir, binary},
     wait,
 };
-use std::{process::Command, time::Duration};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 /// For a start.
 const READY: Duration = Duration::from_secs(60);
+/// For the books of one that has not done what it should.
+const BOOKS: Duration = Duration::from_secs(20);
 
 /// Every exporter of these tests: on disk, quick to try again, and patient with a busy machine, which is sent nothing twice.
 pub const QUEUED: &str = "timeout: 60s, sending_queue: {storage: file_storage}, \
@@ -76,9 +81,16 @@ service:
 
 impl Drop for Post {
     fn drop(&mut self) {
-        if let Some(lanner) = self.running.as_ref().filter(|_| std::thread::panicking()) {
-            eprintln!("the log of a Lanner:\n{}", lanner.stderr());
+        let Some(mut lanner) = self.running.take().filter(|_| std::thread::panicking()) else { return };
+        // Its books, at the end of the log, say how far the items came. Nothing may panic here.
+        if lanner.is_running() {
+            lanner.signal("TERM");
+            let end = Instant::now() + BOOKS;
+            while lanner.is_running() && Instant::now() < end {
+                std::thread::park_timeout(Duration::from_millis(20));
+            }
         }
+        eprintln!("the log of a Lanner:\n{}", lanner.stderr());
     }
 }
 

@@ -2,8 +2,11 @@
 
 use super::model::logs;
 use crate::event::{
-    Batch, Logs, OtlpRequest, Signal,
-    otlp::{count_items, decode_logs, encode_logs, pick, split, split_first},
+    Batch, LogGroup, LogRecord, Logs, OtlpRequest, Reads, Signal,
+    otlp::{
+        count_items, decode_logs, encode_logs, pick, split, split_first,
+        wire::{Reader, put_varint},
+    },
 };
 use bytes::Bytes;
 use lanner_proto::{
@@ -65,6 +68,49 @@ fn traces() -> impl Strategy<Value = (Bytes, usize)> {
         let request = ExportTraceServiceRequest { resource_spans: resources.into_iter().map(resource).collect() };
         (request.encode_to_vec().into(), spans)
     })
+}
+
+/// Field 100, a text, which OTLP has nowhere.
+pub const UNKNOWN: &[u8] = &[0xa2, 0x06, 2, b'h', b'i'];
+
+/// A request with that field behind the fields of every record, and of the request's every group.
+pub fn with_unknown_fields(logs: &Logs) -> Bytes {
+    let field = |tag: u8, content: &[u8]| {
+        let mut field = vec![tag << 3 | 2];
+        put_varint(&mut field, content.len() as u64);
+        [&field, content].concat()
+    };
+    let mut request = Vec::new();
+    for group in &logs.groups {
+        let one = |record: &LogRecord| {
+            let alone = Logs::one(group.resource.clone(), group.scope.clone(), record.clone());
+            encode_logs(&alone)
+        };
+        let empty = LogGroup { records: Vec::new(), ..group.clone() };
+        let whole = encode_logs(&Logs { groups: vec![empty] });
+        // The frame of a group without records, whose lengths take four bytes: 1 { 1: resource, 2 { 1: scope, .. } .. }.
+        let resource = bytes_of(&whole, 1);
+        let scope = bytes_of(&resource, 2);
+        let records = group.records.iter().flat_map(|record| {
+            let record = bytes_of(&bytes_of(&bytes_of(&one(record), 1), 2), 2);
+            field(2, &[&record[..], UNKNOWN].concat())
+        });
+        let scope = [scope, records.collect(), UNKNOWN.to_vec()].concat();
+        let rest = [field(1, &bytes_of(&resource, 1)), field(3, &bytes_of(&resource, 3)), UNKNOWN.to_vec()].concat();
+        request.extend(field(1, &[field(2, &scope), rest].concat()));
+    }
+    request.into()
+}
+
+/// The content of the only field with this number.
+fn bytes_of(message: &[u8], wanted: u64) -> Vec<u8> {
+    let mut fields = Reader::new(Signal::Logs, message);
+    while let Some((tag, field)) = fields.next().unwrap() {
+        if let (true, Some(bytes)) = (tag == wanted, field.bytes()) {
+            return bytes.to_vec();
+        }
+    }
+    Vec::new()
 }
 
 /// A request of any signal, with the number of items that prost gives it.
@@ -179,6 +225,32 @@ proptest! {
             prop_assert_eq!(picked.items, expected.len());
             prop_assert_eq!(decode_logs(&picked.bytes)?, expected);
         }
+    }
+
+    /// Scenario: any logs with a field to each message that nobody knows, decoded; some records are left out, or none; then
+    /// somebody may change one.
+    /// Guarantee: what stays leaves byte for byte as it came, as if picked from the request, and says what the records say;
+    /// after the change it is encoded from the records.
+    #[test]
+    fn what_is_only_selected_leaves_as_it_came(logs in logs(), wanted in vec(any::<bool>(), 20), changes: bool) {
+        let came = OtlpRequest::parse(Signal::Logs, with_unknown_fields(&logs))?;
+        let mut batch = Batch::otlp(came.clone());
+        batch.decode()?;
+        prop_assert_eq!(batch.to_otlp().bytes.as_ptr(), came.bytes.as_ptr(), "not even copied");
+        let mut item = 0;
+        batch.retain(&Reads::default(), |_, _| {
+            item += 1;
+            wanted[(item - 1) % 20]
+        })?;
+        let left = pick(&came, |item| wanted[item % 20])?;
+        prop_assert_eq!(&batch.to_otlp(), &left);
+        prop_assert_eq!(&decode_logs(&left.bytes)?, batch.as_logs().unwrap());
+        if changes {
+            prop_assert!(batch.as_logs_mut().is_some());
+        } else {
+            batch.forget_bytes();
+        }
+        prop_assert_eq!(batch.to_otlp().bytes, encode_logs(batch.as_logs().unwrap()));
     }
 
     /// Scenario: metrics and spans, every second item picked, then the others.

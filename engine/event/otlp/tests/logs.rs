@@ -1,9 +1,9 @@
 //! The logs codec against prost.
 
-use super::model::{flat, grouped, logs, logs_to_prost, to_prost};
+use super::model::{attributes, flat, grouped, logs, logs_to_prost, to_prost};
 use crate::event::{
-    Logs, Signal, Value,
-    otlp::{MAX_DEPTH, count_items, decode_logs, encode_logs},
+    LogRecord, Logs, Signal, Value,
+    otlp::{LogReader, MAX_DEPTH, count_items, decode_logs, encode_logs},
 };
 use bytes::Bytes;
 use lanner_proto::collector::logs::v1::ExportLogsServiceRequest;
@@ -67,13 +67,42 @@ proptest! {
     }
 }
 
+proptest! {
+    /// Scenario: a body of any text, of a length around every border of its length's encoding, in a record whose other fields
+    /// end in bytes that could begin a character.
+    /// Guarantee: the text is what it was.
+    #[test]
+    fn texts_are_intact_between_any_bytes(text in "\\PC{0,80}", length in prop_oneof![0usize..4, 120usize..200, 16_380usize..16_390], time: u64, name in "\\PC{0,80}") {
+        let long = text.chars().cycle().take(if text.is_empty() { 0 } else { length }).collect::<String>();
+        let record = LogRecord {
+            time_unix_nano: time | 0xc3e2_f0c3_c3e2_f0c3,
+            body: Value::Array(vec![Value::text(long), Value::Double(f64::from_bits(!time)), Value::text(text)]),
+            event_name: name.into(),
+            ..LogRecord::default()
+        };
+        let logs = Logs::one(Default::default(), Default::default(), record);
+        prop_assert_eq!(format!("{:?}", decode_logs(&encode_logs(&logs))?), format!("{logs:?}"));
+    }
+
+    /// Scenario: records with the same names, other names, more and fewer of them.
+    /// Guarantee: each has its own, known to the program or not.
+    #[test]
+    fn names_are_those_of_the_record(records in prop::collection::vec(attributes(), 1..8)) {
+        let mut logs = Logs::default();
+        for attrs in records {
+            logs.push(Default::default(), Default::default(), LogRecord { attrs, ..LogRecord::default() });
+        }
+        prop_assert_eq!(decode_logs(&encode_logs(&logs))?, logs);
+    }
+}
+
 /// A request whose only record has a body nested so deep.
 fn nested(depth: usize) -> Bytes {
     let mut body = Value::Int(1);
     for _ in 1..depth {
         body = Value::Array(vec![body]);
     }
-    let record = crate::event::LogRecord { body, ..Default::default() };
+    let record = LogRecord { body, ..Default::default() };
     encode_logs(&Logs::one(Default::default(), Default::default(), record))
 }
 
@@ -83,6 +112,8 @@ fn nested(depth: usize) -> Bytes {
 fn nesting_is_limited() {
     assert!(decode_logs(&nested(MAX_DEPTH)).is_ok());
     assert!(decode_logs(&nested(MAX_DEPTH + 1)).is_err());
+    let lent = |depth| LogReader::of(&nested(depth)).advance();
+    assert_eq!((lent(MAX_DEPTH), lent(MAX_DEPTH + 1).is_err()), (Ok(true), true));
 }
 
 /// Scenario: text that is not UTF-8, ids of a wrong length, a length over the end, a varint that does not end.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 pub fn text() -> impl Strategy<Value = Text> {
     // Lengths around 127 cross the border between one and two length bytes.
-    prop_oneof!["\\PC{0,12}", "[a-z]{120,135}"].prop_map(Text::from)
+    prop_oneof!["\\PC{0,12}", "[ -~]{0,12}", "[a-z]{120,135}"].prop_map(Text::from)
 }
 
 fn value() -> impl Strategy<Value = Value> {

@@ -2,48 +2,51 @@
 
 use super::Mapping;
 use crate::{
-    event::{Text, Value},
+    event::Scalar,
     semantics::{
         category::{Categories, Category, CategorySet},
         falco::{alert::Alert, table::FieldId},
         keys,
-        tags::Said,
+        sink::Sink,
+        tags::{Said, Told},
     },
 };
+use std::borrow::Cow;
 
-impl Mapping<'_> {
+impl<S: Sink> Mapping<'_, S> {
     /// Tags, and what they say: maturity, ATT&CK, compliance, categories.
     pub(super) fn tags(&mut self, alert: &Alert<'_>, source: &str, internal: bool) {
         let mut said = Said::of(alert.tags.iter().map(|tag| &**tag));
         said.overlay(source, alert.rule.as_deref());
+        let texts = self.texts;
+        let cut = |text| Scalar::Text(Cow::Borrowed(texts.cut(text)));
         if !alert.tags.is_empty() {
-            let tags = alert.tags.iter().map(|tag| self.value_of(tag)).collect();
-            self.record.push(&keys::TAGS, Value::Array(tags));
+            self.record.push_list(&keys::TAGS, alert.tags.iter().map(|tag| cut(tag)));
         } else if !internal {
             judge_by_fields(alert, &mut said.categories);
         }
         if internal {
             said.categories = Categories::default();
         }
-        let categories = said.categories.iter(CategorySet::Base);
-        let all: Vec<Value> = categories.map(|category| Value::Text(Text::from_static(category.as_str()))).collect();
-        if let Some(first) = all.first() {
-            self.record.push(&keys::CATEGORY, first.clone());
+        let words = || said.categories.iter(CategorySet::Base).map(|category| Scalar::Word(category.as_str()));
+        if let Some(first) = words().next() {
+            self.record.push(&keys::CATEGORY, &first);
         }
-        self.record.push(&keys::CATEGORIES, Value::Array(all));
+        self.record.push_list(&keys::CATEGORIES, words());
         if let Some(maturity) = said.maturity {
-            self.text(&keys::MATURITY, maturity);
+            self.record.push(&keys::MATURITY, &cut(maturity));
         }
-        let (body, record) = (self.body, &mut self.record);
-        said.threat_attributes(|id| Text::slice_of(body, id), |key, value| record.push(key, value));
+        said.threat_attributes(|key, told| match told {
+            Told::Word(word) => self.record.push(key, &Scalar::Word(word)),
+            Told::List(items) => self.record.push_list(key, items.iter().cloned()),
+        });
         for (key, list) in [(&keys::PCI_DSS, &said.pci_dss), (&keys::NIST_800_53, &said.nist_800_53)] {
             if !list.is_empty() {
-                let list = list.iter().map(|item| self.value_of(item)).collect();
-                self.record.push(key, Value::Array(list));
+                self.record.push_list(key, list.iter().map(|item| cut(item)));
             }
         }
         if said.cis {
-            self.record.push(&keys::CIS, Value::Bool(true));
+            self.record.push(&keys::CIS, &Scalar::Bool(true));
         }
     }
 }

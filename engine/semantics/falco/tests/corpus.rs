@@ -35,6 +35,18 @@ fn real_alerts_map() {
     assert_eq!(summary.plain.total(), 0);
 }
 
+/// Scenario: alerts that real systems wrote, each as a body of its own.
+/// Guarantee: every one is encoded without a record in between ([`map_with`] compares the two).
+#[test]
+fn real_alerts_are_encoded_at_once() {
+    let mapper = FalcoMapper::new(&MappingOptions::default());
+    let scope = EncodedScope::of(&scope("lanner.receiver.falco"));
+    for line in lines("dev/falco_alerts.jsonl") {
+        assert!(mapper.encode_body(&line, NOW, &scope).is_some(), "{line}");
+        map(&line);
+    }
+}
+
 /// Scenario: some of those alerts in detail.
 /// Guarantee: the attributes that the mapping promises.
 #[test]

@@ -16,12 +16,48 @@ use crate::semantics::is_alert;
 /// Time of receipt in these tests: 2025-06-01.
 pub(super) const NOW: u64 = 1_748_736_000_000_000_000;
 
-/// Maps a body with these options.
+/// Maps a body with these options, in all ways: what is encoded at once, and what somebody gets who
+/// wants some attributes only, is what the records give.
 pub(super) fn map_with(options: &MappingOptions, body: &str) -> (Logs, Summary) {
+    let (mapper, scope) = (FalcoMapper::new(options), scope("lanner.receiver.falco"));
     let mut logs = Logs::default();
-    let summary = FalcoMapper::new(options).map_body(&body.into(), NOW, &scope("lanner.receiver.falco"), &mut logs);
+    let summary = mapper.map_body(&body.into(), NOW, &scope, &mut logs);
     assert_eq!(summary.records(), logs.len(), "every piece is counted once");
+    for parity in 0..2 {
+        let wanted = logs.groups.iter().flat_map(|group| {
+            let records = group.records.iter().flat_map(|record| record.attrs.iter());
+            records.chain(group.resource.attrs.iter()).skip(parity).step_by(2).map(|(key, _)| key.clone())
+        });
+        let wanted = KeySet::from_iter(wanted);
+        let mut part = Logs::default();
+        let of_part = mapper.map_body_for(&wanted, &body.into(), NOW, &scope, &mut part);
+        assert_eq!((of_part, each(&part)), (summary.clone(), wanted_of(each(&logs), &wanted)));
+    }
+    if let Some((request, of_request)) = mapper.encode_body(body, NOW, &EncodedScope::of(&scope)) {
+        assert_eq!((&of_request, request.items), (&summary, 1));
+        assert_eq!(event::otlp::decode_logs(&request.bytes).as_ref(), Ok(&logs));
+        assert_eq!(request.bytes, event::otlp::encode_logs(&logs));
+    }
     (logs, summary)
+}
+
+/// Every record with its resource's attributes.
+fn each(logs: &Logs) -> Vec<(Attributes, LogRecord)> {
+    let mut each = Vec::new();
+    for group in &logs.groups {
+        each.extend(group.records.iter().map(|record| (group.resource.attrs.clone(), record.clone())));
+    }
+    each
+}
+
+/// What somebody gets of them who wants these attributes. Text that is no alert stays.
+fn wanted_of(mut each: Vec<(Attributes, LogRecord)>, wanted: &KeySet) -> Vec<(Attributes, LogRecord)> {
+    for (resource, record) in each.iter_mut().filter(|(_, record)| !record.event_name.is_empty()) {
+        resource.retain(|key, _| wanted.contains(key));
+        record.attrs.retain(|key, _| wanted.contains(key));
+        record.body = Value::Empty;
+    }
+    each
 }
 
 /// Maps a body with the default options.
