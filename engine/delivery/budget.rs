@@ -259,22 +259,3 @@ mod tests {
         assert_eq!(budget.used(), 32 * PRESSED);
     }
 }
-#[cfg(test)]
-mod sz {
-    #[test]
-    fn sizes() {
-        eprintln!(
-            "Batch {} Summary {} Refused {} Taking {} Transaction {} Resp {} Req {} Parts {} Incoming {} ReadBody {} ",
-            size_of::<crate::event::Batch>(),
-            size_of::<crate::semantics::Summary>(),
-            size_of::<crate::component::Refused>(),
-            size_of::<crate::component::Taking<'static>>(),
-            size_of::<crate::delivery::transaction::Transaction<'static>>(),
-            size_of::<http::Response<http_body_util::Full<bytes::Bytes>>>(),
-            size_of::<http::Request<hyper::body::Incoming>>(),
-            size_of::<http::request::Parts>(),
-            size_of::<hyper::body::Incoming>(),
-            size_of::<crate::net::ReadBody>()
-        );
-    }
-}
