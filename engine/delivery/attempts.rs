@@ -10,7 +10,7 @@ use crate::{
     component::{ComponentId, Drain, Exporter, Outcome, Request},
     config::DeliveryConfig,
     event::Signal,
-    telemetry::{Counter, Gauge, Telemetry},
+    telemetry::{Counter, Telemetry, UpDownCounter},
 };
 use futures_util::FutureExt;
 use std::{
@@ -40,7 +40,7 @@ pub(super) struct Attempts {
     pub complaints: Complaints,
     /// As many as may be in flight: a request that was split has more parts than that.
     pub slots: Semaphore,
-    in_flight: Gauge,
+    in_flight: UpDownCounter,
     panics: Counter,
     /// Given once something was left on disk for the next run.
     pub left_behind: Drain,
@@ -59,7 +59,7 @@ impl Attempts {
             circuit: Circuit::new(&destination.delivery.retry_on_failure, &id, signal, telemetry),
             trust: AtomicBool::new(true),
             slots: Semaphore::new(destination.delivery.sending_queue.num_consumers.clamp(1, Semaphore::MAX_PERMITS)),
-            in_flight: telemetry.gauge(
+            in_flight: telemetry.up_down_counter(
                 "otelcol_exporter_in_flight_requests",
                 "Requests in flight, those that wait for a retry included.",
                 "{request}",
@@ -115,9 +115,9 @@ impl Attempts {
     }
 }
 
-/// Takes one from the gauge when dropped, however the task ends.
+/// Takes one from the sum when dropped, however the task ends.
 #[must_use = "the request counts as in flight until this is dropped"]
-pub(super) struct InFlight<'a>(&'a Gauge);
+pub(super) struct InFlight<'a>(&'a UpDownCounter);
 
 impl Drop for InFlight<'_> {
     fn drop(&mut self) {

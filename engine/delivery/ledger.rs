@@ -8,7 +8,7 @@
 //! Accounts outlive the graphs that reloads replace: asking for one again gives the same. What a pipeline took while a
 //! destination was not in it is no part of that destination's row.
 
-use crate::telemetry::{Counter, Gauge, Telemetry};
+use crate::telemetry::{Counter, Telemetry, UpDownCounter};
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -42,7 +42,7 @@ pub struct DestinationAccount {
     /// Items that an earlier run of the process had accepted and left in the queue.
     pub recovered: Counter,
     pub delivered: Counter,
-    pub queued: Gauge,
+    pub queued: UpDownCounter,
     rejected: Mutex<Vec<(&'static str, Counter)>>,
     absence: Mutex<Absence>,
 }
@@ -236,7 +236,7 @@ impl PipelineAccount {
                 "{item}",
                 &labels,
             ),
-            queued: self.telemetry.gauge(
+            queued: self.telemetry.up_down_counter(
                 "lanner_pipeline_queued_items",
                 "Items of the pipeline that wait for the destination.",
                 "{item}",

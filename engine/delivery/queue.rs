@@ -24,7 +24,7 @@ use super::{budget::Budget, taken::Taken};
 use crate::{
     config::{QueueConfig, Sizer},
     event::{OtlpRequest, Signal},
-    telemetry::{Counter, Gauge, Telemetry},
+    telemetry::{Counter, Gauge, Telemetry, UpDownCounter},
 };
 use disk::Disk;
 use parking_lot::Mutex;
@@ -73,7 +73,7 @@ impl Settings {
 }
 
 struct QueueMetrics {
-    size: Gauge,
+    size: UpDownCounter,
     capacity: Gauge,
     enqueue_failed: Counter,
 }
@@ -109,7 +109,7 @@ impl SendingQueue {
             budget,
             metrics: QueueMetrics {
                 capacity,
-                size: telemetry.gauge(
+                size: telemetry.up_down_counter(
                     "otelcol_exporter_queue_size",
                     "Size of the sending queue, what is in flight included.",
                     "{batch}",

@@ -1,6 +1,6 @@
 //! Counters and gauges of Lanner itself: one atomic each, read by whoever exposes them.
 //!
-//! Promises: updating one is a single relaxed atomic operation on a cache line that, for a counter, few threads share; asking
+//! Promises: updating one is a single relaxed atomic operation on a cache line that, unless it is a gauge, few threads share; asking
 //! twice for the same name and labels gives the same cell, so a reload keeps its counts. Cells are made at build time from
 //! configuration, so their number is bounded by it; the few that are named by events are bounded by who makes them.
 
@@ -21,7 +21,11 @@ use std::{
 #[derive(Clone, Debug, Default)]
 pub struct Counter(Arc<Cell>);
 
-/// A value that goes up and down.
+/// A sum that goes up and down by what is added.
+#[derive(Clone, Debug, Default)]
+pub struct UpDownCounter(Arc<Cell>);
+
+/// A value that is set.
 #[derive(Clone, Debug, Default)]
 pub struct Gauge(Arc<Cell>);
 
@@ -40,6 +44,12 @@ thread_local! {
 }
 
 impl Cell {
+    fn add(&self, amount: i64) {
+        // A thread that is ending has no number any more.
+        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or(0);
+        self.0[stripe].fetch_add(amount, Relaxed);
+    }
+
     fn sum(&self) -> i64 {
         self.0.iter().fold(0, |sum, part| sum.wrapping_add(part.load(Relaxed)))
     }
@@ -48,9 +58,7 @@ impl Cell {
 impl Counter {
     /// Adds `amount`.
     pub fn add(&self, amount: u64) {
-        // A thread that is ending has no number any more.
-        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or(0);
-        self.0.0[stripe].fetch_add(i64::try_from(amount).unwrap_or(i64::MAX), Relaxed);
+        self.0.add(i64::try_from(amount).unwrap_or(i64::MAX));
     }
 
     /// The count so far.
@@ -59,15 +67,22 @@ impl Counter {
     }
 }
 
+impl UpDownCounter {
+    /// Adds `amount`, which may be negative.
+    pub fn add(&self, amount: i64) {
+        self.0.add(amount);
+    }
+
+    /// The sum so far. While others add, some of it may be there and what came before it not yet.
+    pub fn get(&self) -> i64 {
+        self.0.sum()
+    }
+}
+
 impl Gauge {
     /// Sets the value.
     pub fn set(&self, value: i64) {
         self.part().store(value, Relaxed);
-    }
-
-    /// Adds `amount`, which may be negative.
-    pub fn add(&self, amount: i64) {
-        self.part().fetch_add(amount, Relaxed);
     }
 
     /// The value.
@@ -144,6 +159,17 @@ impl Telemetry {
         labels: &[(&'static str, &str)],
     ) -> Counter {
         Counter(self.cell(name, help, unit, MetricKind::Counter, labels))
+    }
+
+    /// The sum of this name and these labels that goes up and down; it is exposed as a gauge.
+    pub fn up_down_counter(
+        &self,
+        name: &'static str,
+        help: &'static str,
+        unit: &'static str,
+        labels: &[(&'static str, &str)],
+    ) -> UpDownCounter {
+        UpDownCounter(self.cell(name, help, unit, MetricKind::Gauge, labels))
     }
 
     /// The gauge of this name and these labels.

@@ -19,7 +19,7 @@ mod subscriber;
 mod tests;
 
 pub(crate) use cache_line::CacheLine;
-pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry};
+pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry, UpDownCounter};
 pub use config::{TelemetryConfig, TelemetryPlan};
 pub use health::{Health, Phase, Status};
 pub use histogram::{Distribution, Histogram};

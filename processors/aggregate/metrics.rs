@@ -4,7 +4,7 @@
 
 use lanner_engine::{
     prelude::*,
-    telemetry::{Counter, Gauge, Telemetry},
+    telemetry::{Counter, Telemetry, UpDownCounter},
 };
 use std::collections::HashMap;
 
@@ -49,9 +49,9 @@ pub struct Cells {
     pub summaries: Counter,
     pub damaged: Counter,
     pub lost: Counter,
-    pub held: Gauge,
-    pub keys: Gauge,
-    pub bytes: Gauge,
+    pub held: UpDownCounter,
+    pub keys: UpDownCounter,
+    pub bytes: UpDownCounter,
     suppressed: Suppressed,
 }
 
@@ -63,7 +63,7 @@ impl Cells {
             cx.telemetry.counter("lanner_aggregate_records", help, "{record}", &[id, ("outcome", outcome)])
         };
         let counter = |name, help, unit| cx.telemetry.counter(name, help, unit, &[id]);
-        let gauge = |name, help, unit| cx.telemetry.gauge(name, help, unit, &[id]);
+        let sum = |name, help, unit| cx.telemetry.up_down_counter(name, help, unit, &[id]);
         Self {
             passed: records("passed"),
             bypassed: records("bypassed"),
@@ -73,9 +73,9 @@ impl Cells {
             summaries: counter("lanner_aggregate_summaries", "Summaries made.", "{record}"),
             damaged: counter("lanner_aggregate_damaged_entries", "Groups that the storage lost.", "{group}"),
             lost: counter("lanner_aggregate_lost_records", "Records the pipeline did not take at the end.", "{record}"),
-            held: gauge("lanner_aggregate_held_records", "Records held for a threshold.", "{record}"),
-            keys: gauge("lanner_aggregate_keys", "Groups held.", "{group}"),
-            bytes: gauge("lanner_aggregate_bytes", "Memory of the groups, about.", "By"),
+            held: sum("lanner_aggregate_held_records", "Records held for a threshold.", "{record}"),
+            keys: sum("lanner_aggregate_keys", "Groups held.", "{group}"),
+            bytes: sum("lanner_aggregate_bytes", "Memory of the groups, about.", "By"),
             suppressed: Suppressed::new(cx.telemetry.clone(), cx.id.to_string()),
         }
     }

@@ -3,14 +3,14 @@
 use crate::container::Stream;
 use lanner_engine::{
     prelude::BuildCx,
-    telemetry::{Counter, Gauge},
+    telemetry::{Counter, Gauge, UpDownCounter},
 };
 
 /// The receiver's own metrics, beside those that the engine keeps for every receiver.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     /// Open log streams.
-    pub streams: Gauge,
+    pub streams: UpDownCounter,
     /// Containers whose logging driver cannot be read.
     pub unreadable: Gauge,
     lines: [Counter; 2],
@@ -61,7 +61,12 @@ impl Metrics {
                 .map(|stream| telemetry.counter(name, help, unit, &[("receiver", id), ("stream", stream.as_str())]))
         };
         Self {
-            streams: gauge("lanner.docker_logs.streams", "Open log streams", "{stream}"),
+            streams: telemetry.up_down_counter(
+                "lanner.docker_logs.streams",
+                "Open log streams",
+                "{stream}",
+                &[("receiver", id)],
+            ),
             unreadable: gauge(
                 "lanner.docker_logs.unreadable_containers",
                 "Containers whose logging driver cannot be read",

@@ -106,10 +106,10 @@ impl Receiver for HttpReceiver {
     async fn run(self: Box<Self>, out: Consumer, drain: Drain) -> Result<(), BoxError> {
         let Self { server, shared } = *self;
         let stopping = drain.clone();
-        let entrance = Arc::new((shared, out, stopping));
+        let entrance = PerConnection(Arc::new((shared, out, stopping)));
         // Taken apart out here and lent further in: every function that is given a request makes the future larger by it.
         let service = move |request: Request<Incoming>| {
-            let (entrance, (head, mut body)) = (Arc::clone(&entrance), request.into_parts());
+            let (entrance, (head, mut body)) = (entrance.of_request(), request.into_parts());
             async move {
                 let (shared, out, stopping) = &*entrance;
                 shared.answer(&head, &mut body, out, stopping.is_requested()).await
@@ -242,6 +242,22 @@ impl Shared {
         for (reason, count) in summary.plain.iter() {
             self.unusable.add(reason, count);
         }
+    }
+}
+
+/// What the requests of one connection share. A clone is for another connection: it has a reference count of its own, so that
+/// threads that serve different connections do not wait for each other's cache line.
+struct PerConnection<T>(Arc<T>);
+
+impl<T> PerConnection<T> {
+    fn of_request(&self) -> Arc<T> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl<T: Clone> Clone for PerConnection<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::new(T::clone(&self.0)))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a listener counts.
 
-use crate::telemetry::{Counter, Gauge, Telemetry};
+use crate::telemetry::{Counter, Telemetry, UpDownCounter};
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::task::JoinError;
 
@@ -18,7 +18,7 @@ const REASONS: [&str; 7] = [
 /// The cells of one listener. Clones share them; the default counts where nobody looks.
 #[derive(Clone, Debug, Default)]
 pub struct ServerCounters {
-    open: Gauge,
+    open: UpDownCounter,
     closed: Arc<BTreeMap<&'static str, Counter>>,
     tls: Option<Arc<TlsCells>>,
 }
@@ -51,7 +51,7 @@ impl ServerCounters {
     /// Cells with the labels of a component, for example `[("receiver", "falco_http")]`.
     pub fn register(telemetry: &Telemetry, labels: &[(&'static str, &str)]) -> Self {
         let open =
-            telemetry.gauge("lanner_http_server_connections", "Connections that are open.", "{connection}", labels);
+            telemetry.up_down_counter("lanner_http_server_connections", "Connections that are open.", "{connection}", labels);
         let closed = REASONS.into_iter().map(|reason| {
             let labels: Vec<_> = labels.iter().copied().chain([("reason", reason)]).collect();
             let help = "Connections that the server ended because of their sender, by reason.";
