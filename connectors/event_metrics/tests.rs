@@ -15,7 +15,10 @@ use lanner_proto::{
 };
 use parking_lot::Mutex;
 use prost::Message as _;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::AtomicUsize},
+};
 
 /// A pipeline that keeps what it is given, or is busy.
 #[derive(Default)]
@@ -45,8 +48,8 @@ impl Intake for Sink {
         self.take(batch, Duration::MAX)
     }
 
-    fn admit(&self, _bytes: usize) -> Result<Admission, Refused> {
-        Ok(Admission::new(()))
+    fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
+        Ok(Admission::new(Arc::new(AtomicUsize::new(bytes)), bytes))
     }
 
     fn failed(&self, _items: u64, _reason: &'static str) {}

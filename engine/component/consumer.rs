@@ -94,18 +94,33 @@ impl Future for Taking<'_> {
 
 /// Room in the memory budget, given back when dropped.
 #[must_use = "the room is given back when this is dropped"]
-pub struct Admission(#[allow(dead_code, reason = "held for its drop")] Box<dyn Send + Sync>);
+pub struct Admission {
+    of: Arc<dyn Room>,
+    bytes: usize,
+}
+
+/// What room is taken of.
+pub trait Room: Send + Sync + 'static {
+    /// Takes so many bytes back, of what was admitted.
+    fn give_back(&self, bytes: usize);
+}
 
 impl Admission {
-    /// Gives the room back by dropping `guard`.
-    pub fn new(guard: impl Send + Sync + 'static) -> Self {
-        Self(Box::new(guard))
+    /// `bytes`, taken of `of`.
+    pub fn new(of: Arc<dyn Room>, bytes: usize) -> Self {
+        Self { of, bytes }
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.of.give_back(self.bytes);
     }
 }
 
 impl fmt::Debug for Admission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Admission")
+        write!(f, "Admission({})", self.bytes)
     }
 }
 

@@ -18,7 +18,7 @@ mod tests;
 mod traits;
 
 pub use build::BuildCx;
-pub use consumer::{Admission, Consumer, Intake, Taking};
+pub use consumer::{Admission, Consumer, Intake, Room, Taking};
 pub use drain::Drain;
 pub(crate) use emitter::Counts;
 pub use emitter::Emitter;

@@ -1,12 +1,15 @@
 //! The memory budget: bytes that request bodies and queued requests may hold together.
 //!
 //! Promises: `used` never grows beyond `limit`; room is given back exactly once; whoever waits for room is woken when
-//! some is given back, here or in a queue.
+//! some is given back, here or in a queue; what threads have in stock is refused to nobody.
 //!
 //! What queues hold is known apart: long before they are full, it tells receivers whose senders can wait that sinks do not
 //! keep up ([`Budget::is_pressed`]), so that memory grows only when it must.
 
-use crate::telemetry::CacheLine;
+use crate::{
+    component::{Admission, Room},
+    telemetry::{CacheLine, STRIPES, stripe},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -14,7 +17,7 @@ use std::{
     sync::{
         Arc,
         atomic::{
-            AtomicUsize,
+            AtomicIsize, AtomicUsize,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -23,6 +26,8 @@ use tokio::sync::{Notify, futures::Notified};
 
 /// Under pressure is what has more than this part of the limit in its queues: 2 MiB unless configured otherwise.
 const PRESSED: usize = 128;
+/// So much a part draws at once, while the budget is not half used up; at twice as much it gives some back.
+const STOCK: usize = 64 << 10;
 
 /// `service::admission`: how much memory events may hold.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
@@ -49,69 +54,145 @@ impl AdmissionConfig {
 
 /// Bytes in use and the most that may be. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<State>);
+pub struct Budget(Arc<[Arc<Part>; STRIPES]>);
 
-/// Two sums that only grow instead of one that goes up and down: whoever gives room back changes another cache line than whoever
-/// takes some, and the second sum tells whether any was given back. They wrap around together.
+/// What one thread in so many uses of the budget, so that threads seldom wait for each other's cache line. Bodies refer to it by a
+/// reference count of its own.
 #[derive(Debug)]
-struct State {
-    taken: CacheLine<AtomicUsize>,
-    given_back: CacheLine<AtomicUsize>,
-    /// What of it queues hold.
-    queued: CacheLine<AtomicUsize>,
+#[repr(align(64))]
+struct Part {
+    /// Bytes that were drawn from the whole and nobody uses.
+    stock: AtomicUsize,
+    /// How many bytes were given back here, all in all; wraps around.
+    given_back: AtomicUsize,
+    /// What of the bytes in use queues hold. One part alone may be below zero, since others may give back what it took.
+    queued: AtomicIsize,
+    whole: Arc<Whole>,
+}
+
+#[derive(Debug)]
+struct Whole {
+    /// What parts use or have in stock; never more than the limit.
+    drawn: CacheLine<AtomicUsize>,
     limit: AtomicUsize,
     room: Notify,
-    /// How often queues had room again, and the limit was changed.
+    /// How often queues had room again, stock came back, and the limit was changed.
     announced: AtomicUsize,
     /// Who waits for room; giving room back takes a lock only when there is someone.
     waiters: AtomicUsize,
-}
-
-/// Bytes of a request's body, given back when dropped.
-#[derive(Debug)]
-#[must_use = "the bytes are given back when this is dropped"]
-pub struct Reserved {
-    budget: Budget,
-    bytes: usize,
 }
 
 /// How much room was given back until some moment; another value later means that there was more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct GivenBack(usize, usize);
 
+impl Whole {
+    fn limit(&self) -> usize {
+        self.limit.load(Relaxed)
+    }
+
+    /// Whether parts may have stocks.
+    fn is_ample(&self, more: usize) -> bool {
+        self.drawn.load(SeqCst).saturating_add(more) <= self.limit() / 2
+    }
+
+    fn draw(&self, bytes: usize) -> bool {
+        let limit = self.limit();
+        let fits = |drawn: usize| drawn.checked_add(bytes).filter(|sum| *sum <= limit);
+        self.drawn.fetch_update(SeqCst, SeqCst, fits).is_ok()
+    }
+
+    fn announce_room(&self) {
+        self.announced.fetch_add(1, SeqCst);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if self.waiters.load(SeqCst) > 0 {
+            self.room.notify_waiters();
+        }
+    }
+}
+
+impl Part {
+    /// Takes bytes from the stock or the whole.
+    fn take(&self, bytes: usize) -> bool {
+        let rest = |stock: usize| stock.checked_sub(bytes);
+        if self.stock.fetch_update(SeqCst, SeqCst, rest).is_ok() {
+            return true;
+        }
+        if bytes < STOCK && self.whole.is_ample(STOCK) && self.whole.draw(STOCK) {
+            self.stock.fetch_add(STOCK - bytes, SeqCst);
+            return true;
+        }
+        self.whole.draw(bytes)
+    }
+}
+
+impl Room for Part {
+    fn give_back(&self, bytes: usize) {
+        if bytes < STOCK && self.whole.is_ample(0) {
+            let stock = self.stock.fetch_add(bytes, SeqCst) + bytes;
+            let surplus = |stock: usize| stock.checked_sub(STOCK);
+            if stock > 2 * STOCK && self.stock.fetch_update(SeqCst, SeqCst, surplus).is_ok() {
+                self.whole.drawn.fetch_sub(STOCK, SeqCst);
+            }
+        } else {
+            self.whole.drawn.fetch_sub(bytes, SeqCst);
+        }
+        // All these orders are total: either a waiter is seen here, or it sees what was given back.
+        self.given_back.fetch_add(bytes, SeqCst);
+        self.whole.wake();
+    }
+}
+
 impl Budget {
     /// A budget of `limit` bytes.
     pub fn new(limit: usize) -> Self {
-        Self(Arc::new(State {
-            taken: CacheLine::default(),
-            given_back: CacheLine::default(),
-            queued: CacheLine::default(),
+        let whole = Arc::new(Whole {
+            drawn: CacheLine::default(),
             limit: AtomicUsize::new(limit),
             room: Notify::new(),
             announced: AtomicUsize::new(0),
             waiters: AtomicUsize::new(0),
-        }))
+        });
+        let part = |_| {
+            let (stock, given_back, queued) = Default::default();
+            Arc::new(Part { stock, given_back, queued, whole: Arc::clone(&whole) })
+        };
+        Self(Arc::new(std::array::from_fn(part)))
     }
 
-    /// Takes `bytes`, when there is room for them.
-    pub fn reserve(&self, bytes: usize) -> Option<Reserved> {
-        self.take(bytes).then(|| Reserved { budget: self.clone(), bytes })
+    fn part(&self) -> &Arc<Part> {
+        &self.0[stripe()]
+    }
+
+    fn whole(&self) -> &Whole {
+        // There is at least one part.
+        &self.0[0].whole
+    }
+
+    /// Takes `bytes`, when there is room for them, until the result is dropped.
+    pub fn reserve(&self, bytes: usize) -> Option<Admission> {
+        self.take(bytes).then(|| Admission::new(Arc::clone(self.part()) as Arc<dyn Room>, bytes))
     }
 
     fn take(&self, bytes: usize) -> bool {
-        let limit = self.limit();
-        let fits = |taken: usize| {
-            // What is given back later only makes more room.
-            let used = taken.wrapping_sub(self.0.given_back.load(SeqCst));
-            used.checked_add(bytes).filter(|sum| *sum <= limit).map(|_| taken.wrapping_add(bytes))
-        };
-        self.0.taken.fetch_update(SeqCst, SeqCst, fits).is_ok()
+        // Only who finds no room otherwise asks all parts.
+        self.part().take(bytes) || {
+            self.collect();
+            self.whole().draw(bytes)
+        }
     }
 
-    fn give_back(&self, bytes: usize) {
-        // Both orders are total: either the waiter is seen here, or it sees the new sum.
-        self.0.given_back.fetch_add(bytes, SeqCst);
-        self.wake();
+    /// Brings the stocks of all parts back.
+    fn collect(&self) {
+        let stocks = self.0.iter().fold(0, |sum, part| sum + part.stock.swap(0, SeqCst));
+        if stocks > 0 {
+            self.whole().drawn.fetch_sub(stocks, SeqCst);
+            // Somebody else may have looked in between.
+            self.announce_room();
+        }
     }
 
     /// Takes `bytes` for what goes into a queue, when there is room for them. Whoever has them gives them back, once, by
@@ -120,7 +201,7 @@ impl Budget {
     pub(super) fn take_queued(&self, bytes: usize) -> bool {
         let taken = self.take(bytes);
         if taken {
-            self.0.queued.fetch_add(bytes, SeqCst);
+            self.part().queued.fetch_add(bytes.cast_signed(), SeqCst);
         }
         taken
     }
@@ -128,14 +209,15 @@ impl Budget {
     /// Gives back what was taken for a queue.
     pub(super) fn give_back_queued(&self, bytes: usize) {
         if bytes > 0 {
-            self.0.queued.fetch_sub(bytes, SeqCst);
-            self.give_back(bytes);
+            self.part().queued.fetch_sub(bytes.cast_signed(), SeqCst);
+            self.part().give_back(bytes);
         }
     }
 
     /// Whether queues hold so much that senders should be slowed down.
     pub fn is_pressed(&self) -> bool {
-        self.0.queued.load(SeqCst) > self.limit() / PRESSED
+        let queued: isize = self.0.iter().map(|part| part.queued.load(SeqCst)).sum();
+        queued > (self.limit() / PRESSED).cast_signed()
     }
 
     /// Returns when it is not pressed. Cancel-safe.
@@ -149,44 +231,37 @@ impl Budget {
         }
     }
 
-    /// Bytes in use.
+    /// Bytes in use. While others take some and give some back, about.
     pub fn used(&self) -> usize {
-        // In this order it may be too large for a moment, and never too small.
-        let given_back = self.0.given_back.load(SeqCst);
-        self.0.taken.load(SeqCst).wrapping_sub(given_back)
+        let stocks = self.0.iter().fold(0, |sum, part| sum + part.stock.load(SeqCst));
+        self.whole().drawn.load(SeqCst).saturating_sub(stocks)
     }
 
     /// The most that may be in use.
     pub fn limit(&self) -> usize {
-        self.0.limit.load(Relaxed)
+        self.whole().limit()
     }
 
     /// Changes the limit, as a reload may. What is in use above a lower one stays until it is given back.
     pub fn set_limit(&self, limit: usize) {
-        self.0.limit.store(limit, Relaxed);
+        self.whole().limit.store(limit, Relaxed);
         self.announce_room();
     }
 
     /// Wakes those who wait for room, when a queue has some.
     pub(super) fn announce_room(&self) {
-        self.0.announced.fetch_add(1, SeqCst);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if self.0.waiters.load(SeqCst) > 0 {
-            self.0.room.notify_waiters();
-        }
+        self.whole().announce_room();
     }
 
     /// What was given back so far.
     pub(super) fn given_back(&self) -> GivenBack {
-        GivenBack(self.0.given_back.load(SeqCst), self.0.announced.load(SeqCst))
+        let bytes = self.0.iter().fold(0, |sum: usize, part| sum.wrapping_add(part.given_back.load(SeqCst)));
+        GivenBack(bytes, self.whole().announced.load(SeqCst))
     }
 
     /// Someone who waits for room.
     pub(super) fn waiting(&self) -> Waiting<'_> {
-        self.0.waiters.fetch_add(1, SeqCst);
+        self.whole().waiters.fetch_add(1, SeqCst);
         Waiting(self)
     }
 }
@@ -199,7 +274,7 @@ impl<'b> Waiting<'b> {
     /// Completes when room is given back after this call. Compare [`Budget::given_back`] between this and the wait with
     /// its value before the attempt that found no room, so that nothing is missed.
     pub fn room(&self) -> Pin<Box<Notified<'b>>> {
-        let mut room = Box::pin(self.0.0.room.notified());
+        let mut room = Box::pin(self.0.whole().room.notified());
         room.as_mut().enable();
         room
     }
@@ -207,13 +282,7 @@ impl<'b> Waiting<'b> {
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.0.waiters.fetch_sub(1, SeqCst);
-    }
-}
-
-impl Drop for Reserved {
-    fn drop(&mut self) {
-        self.budget.give_back(self.bytes);
+        self.0.whole().waiters.fetch_sub(1, SeqCst);
     }
 }
 
@@ -235,6 +304,24 @@ mod tests {
         drop(first);
         assert_eq!(budget.used(), 40);
         drop(second);
+        assert_eq!(budget.used(), 0);
+    }
+
+    /// Scenario: threads take and give back small pieces, so that there are stocks; then one wants all of it.
+    /// Guarantee: stocks are not in use, and are refused to nobody.
+    #[test]
+    fn stocks_are_for_everybody() {
+        let budget = Budget::new(16 * STOCK);
+        std::thread::scope(|scope| {
+            for _ in 0..2 * STRIPES {
+                scope.spawn(|| (1..1000).for_each(|bytes| drop(budget.reserve(bytes))));
+            }
+        });
+        assert!(budget.whole().drawn.load(SeqCst) >= STOCK);
+        assert_eq!(budget.used(), 0);
+        let all = budget.reserve(16 * STOCK).unwrap();
+        assert!(budget.reserve(1).is_none());
+        drop(all);
         assert_eq!(budget.used(), 0);
     }
 

@@ -4,7 +4,7 @@
 //! queue, or deliberately discarded; on any error nothing of it is anywhere.
 
 use super::{
-    budget::{Budget, GivenBack},
+    budget::Budget,
     direct::Failed,
     pipeline::Pipeline,
     transaction::{Hindrance, Transaction},
@@ -185,15 +185,11 @@ impl PipelineIntake {
             Ok(transaction) => transaction,
             Err(refused) => return Taking::done(count(Err(refused))),
         };
-        let given_back = self.budget.given_back();
-        let tried = match transaction.takes_time() {
-            true => None,
-            false => match transaction.commit_at_once() {
-                Ok(()) => return Taking::done(count(Ok(()))),
-                Err(hindrance) => Some((given_back, hindrance)),
-            },
-        };
-        Taking::waits(async move { count(self.commit(transaction, tried, patience).await) })
+        // What hinders it is asked for once more by those who wait, who take note of what is given back meanwhile.
+        if !transaction.takes_time() && transaction.commit_at_once().is_ok() {
+            return Taking::done(count(Ok(())));
+        }
+        Taking::waits(async move { count(self.commit(transaction, patience).await) })
     }
 
     /// Everything that taking a batch means.
@@ -214,27 +210,17 @@ impl PipelineIntake {
         Ok(transaction)
     }
 
-    /// Commits as soon as that is possible. `tried` is what hindered the first attempt, where there was one.
-    async fn commit(
-        &self,
-        mut transaction: Transaction<'_>,
-        mut tried: Option<(GivenBack, Hindrance)>,
-        patience: Patience<'_>,
-    ) -> Result<(), Refused> {
+    /// Commits as soon as that is possible.
+    async fn commit(&self, mut transaction: Transaction<'_>, patience: Patience<'_>) -> Result<(), Refused> {
         let mut deadline: Option<Instant> = None;
         loop {
-            let (given_back, hindrance) = match tried.take() {
-                Some(tried) => tried,
-                None => {
-                    let given_back = self.budget.given_back();
-                    match transaction.commit().await {
-                        Ok(()) => {
-                            self.stored();
-                            return Ok(());
-                        }
-                        Err(hindrance) => (given_back, hindrance),
-                    }
+            let given_back = self.budget.given_back();
+            let hindrance = match transaction.commit().await {
+                Ok(()) => {
+                    self.stored();
+                    return Ok(());
                 }
+                Err(hindrance) => hindrance,
             };
             let deadline = match patience {
                 Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
@@ -340,11 +326,8 @@ impl Intake for PipelineIntake {
         if self.closed.is_requested() {
             return Err(Refused::Draining);
         }
-        let reserved = self
-            .budget
-            .reserve(bytes)
-            .ok_or_else(|| Refused::Busy { full: "the memory budget".to_owned(), retry_after: RETRY_AFTER })?;
-        Ok(Admission::new(reserved))
+        let full = || Refused::Busy { full: "the memory budget".to_owned(), retry_after: RETRY_AFTER };
+        self.budget.reserve(bytes).ok_or_else(full)
     }
 
     async fn relieved(&self) {

@@ -5,7 +5,7 @@
 //! configuration, so their number is bounded by it; the few that are named by events are bounded by who makes them.
 
 use super::{
-    cache_line::CacheLine,
+    cache_line::{CacheLine, STRIPES, stripe},
     histogram::{Distribution, Histogram},
 };
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicI64, Ordering::Relaxed},
     },
 };
 
@@ -33,21 +33,9 @@ pub struct Gauge(Arc<Cell>);
 #[derive(Debug, Default)]
 struct Cell([CacheLine<AtomicI64>; STRIPES]);
 
-/// Parts of a cell; a thread always adds to the same one.
-const STRIPES: usize = 4;
-
-thread_local! {
-    static STRIPE: usize = {
-        static THREADS: AtomicUsize = AtomicUsize::new(0);
-        THREADS.fetch_add(1, Relaxed) % STRIPES
-    };
-}
-
 impl Cell {
     fn add(&self, amount: i64) {
-        // A thread that is ending has no number any more.
-        let stripe = STRIPE.try_with(|stripe| *stripe).unwrap_or(0);
-        self.0[stripe].fetch_add(amount, Relaxed);
+        self.0[stripe()].fetch_add(amount, Relaxed);
     }
 
     fn sum(&self) -> i64 {

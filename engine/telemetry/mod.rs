@@ -18,7 +18,7 @@ mod subscriber;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use cache_line::CacheLine;
+pub(crate) use cache_line::{CacheLine, STRIPES, stripe};
 pub use cells::{Counter, Gauge, Metric, MetricKind, Telemetry, UpDownCounter};
 pub use config::{TelemetryConfig, TelemetryPlan};
 pub use health::{Health, Phase, Status};

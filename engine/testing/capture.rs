@@ -14,7 +14,7 @@
 //! ```
 
 use crate::{
-    component::{Admission, Consumer, Drain, Intake, Refused, Taking},
+    component::{Admission, Consumer, Drain, Intake, Refused, Room, Taking},
     event::{Batch, LogRecord, Signals},
 };
 
@@ -157,12 +157,10 @@ impl Capture {
     }
 }
 
-/// Gives room back.
-struct Room(Arc<AtomicUsize>, usize);
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Relaxed);
+/// Counts what is out.
+impl Room for AtomicUsize {
+    fn give_back(&self, bytes: usize) {
+        self.fetch_sub(bytes, Relaxed);
     }
 }
 
@@ -230,7 +228,7 @@ impl Intake for State {
             Mood::Taking | Mood::Reading | Mood::Busy | Mood::Stuck => {
                 let out = self.admitted.fetch_add(bytes, Relaxed) + bytes;
                 self.most_admitted.fetch_max(out, Relaxed);
-                return Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)));
+                return Ok(Admission::new(Arc::clone(&self.admitted) as Arc<dyn Room>, bytes));
             }
         };
         self.turned_away.send_modify(|refused| *refused += 1);

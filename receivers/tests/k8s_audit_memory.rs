@@ -6,7 +6,7 @@
 mod port;
 
 use lanner_engine::{
-    component::{Admission, Factory, Intake, Planned, Taking},
+    component::{Admission, Factory, Intake, Planned, Room, Taking},
     config::plan_body,
     prelude::*,
 };
@@ -32,15 +32,6 @@ struct Sink {
     most_admitted: AtomicUsize,
 }
 
-/// Gives room back.
-struct Room(Arc<AtomicUsize>, usize);
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Relaxed);
-    }
-}
-
 impl Intake for Sink {
     fn take(&self, batch: Batch, _: Duration) -> Taking<'_> {
         Taking::waits(async move {
@@ -59,7 +50,7 @@ impl Intake for Sink {
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
         let now = self.admitted.fetch_add(bytes, Relaxed) + bytes;
         self.most_admitted.fetch_max(now, Relaxed);
-        Ok(Admission::new(Room(Arc::clone(&self.admitted), bytes)))
+        Ok(Admission::new(Arc::clone(&self.admitted) as Arc<dyn Room>, bytes))
     }
 
     fn failed(&self, _: u64, _: &'static str) {}

@@ -50,8 +50,12 @@ impl TlsCells {
 impl ServerCounters {
     /// Cells with the labels of a component, for example `[("receiver", "falco_http")]`.
     pub fn register(telemetry: &Telemetry, labels: &[(&'static str, &str)]) -> Self {
-        let open =
-            telemetry.up_down_counter("lanner_http_server_connections", "Connections that are open.", "{connection}", labels);
+        let open = telemetry.up_down_counter(
+            "lanner_http_server_connections",
+            "Connections that are open.",
+            "{connection}",
+            labels,
+        );
         let closed = REASONS.into_iter().map(|reason| {
             let labels: Vec<_> = labels.iter().copied().chain([("reason", reason)]).collect();
             let help = "Connections that the server ended because of their sender, by reason.";

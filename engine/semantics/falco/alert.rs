@@ -38,7 +38,7 @@ pub(super) struct Alert<'a> {
 /// The fields that can hold the path of a file, best first.
 const PATHS: [FieldId; 4] = [FieldId::FdName, FieldId::EvtArgPath, FieldId::EvtArgName, FieldId::EvtArgNewpath];
 
-impl Alert<'_> {
+impl<'a> Alert<'a> {
     /// Whether the event has Kubernetes fields.
     pub fn in_pod(&self) -> bool {
         let ids = [FieldId::K8sNsName, FieldId::K8sPodName, FieldId::K8sPodUid, FieldId::K8sPodId];
@@ -58,6 +58,17 @@ impl Alert<'_> {
                 || self.fields.text(FieldId::FdType).is_none_or(|kind| matches!(kind, "file" | "directory"));
             is_path && of_a_file
         })
+    }
+
+    fn text_mut(&mut self, key: TextKey) -> &mut Str<'a> {
+        match key {
+            TextKey::Hostname => &mut self.hostname,
+            TextKey::Rule => &mut self.rule,
+            TextKey::Source => &mut self.source,
+            TextKey::Output => &mut self.output,
+            TextKey::Message => &mut self.message,
+            TextKey::Uuid => &mut self.uuid,
+        }
     }
 
     /// The path of the file it is about.
@@ -96,16 +107,10 @@ impl<'de> Visitor<'de> for AlertSeed<'_, 'de> {
         let alert = self.0;
         while let Some(key) = map.next_key_seed(TextSeed)? {
             match Name::of(&key) {
-                Name::Hostname => {
-                    alert.hostname = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded)
+                Name::Text(key) => {
+                    let value = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded);
+                    *alert.text_mut(key) = value;
                 }
-                Name::Rule => alert.rule = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
-                Name::Source => alert.source = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
-                Name::Output => alert.output = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
-                Name::Message => {
-                    alert.message = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded)
-                }
-                Name::Uuid => alert.uuid = text(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
                 Name::Priority => alert.priority = map.next_value_seed(FieldSeed { depth: 1 })?,
                 Name::Time => alert.time = map.next_value_seed(TimeSeed)?,
                 Name::Tags => alert.tags = tags(map.next_value_seed(FieldSeed { depth: 1 })?, &mut alert.degraded),
@@ -127,17 +132,23 @@ impl<'de> Visitor<'de> for AlertSeed<'_, 'de> {
 
 #[derive(Clone, Copy)]
 enum Name {
+    Text(TextKey),
+    Priority,
+    Time,
+    Tags,
+    OutputFields,
+    Unknown,
+}
+
+/// The keys that hold a text.
+#[derive(Clone, Copy)]
+enum TextKey {
     Hostname,
     Rule,
     Source,
     Output,
     Message,
     Uuid,
-    Priority,
-    Time,
-    Tags,
-    OutputFields,
-    Unknown,
 }
 
 impl Name {
@@ -152,12 +163,12 @@ impl Name {
 
     fn of_lower(key: &str) -> Self {
         match key {
-            "hostname" => Self::Hostname,
-            "rule" => Self::Rule,
-            "source" => Self::Source,
-            "output" => Self::Output,
-            "message" => Self::Message,
-            "uuid" => Self::Uuid,
+            "hostname" => Self::Text(TextKey::Hostname),
+            "rule" => Self::Text(TextKey::Rule),
+            "source" => Self::Text(TextKey::Source),
+            "output" => Self::Text(TextKey::Output),
+            "message" => Self::Text(TextKey::Message),
+            "uuid" => Self::Text(TextKey::Uuid),
             "priority" => Self::Priority,
             "time" => Self::Time,
             "tags" => Self::Tags,

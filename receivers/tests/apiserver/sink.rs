@@ -1,7 +1,7 @@
 //! The pipeline behind the receiver: with a gate, a pace and a memory budget; it remembers the ids of what it took.
 
 use lanner_engine::{
-    component::{Admission, Intake, Taking},
+    component::{Admission, Intake, Room, Taking},
     prelude::*,
     semantics::keys,
 };
@@ -27,14 +27,6 @@ pub struct Sink {
     most_admitted: AtomicUsize,
     /// How often each id came.
     taken: Mutex<BTreeMap<String, usize>>,
-}
-
-struct Room(Arc<AtomicUsize>, usize);
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.0.fetch_sub(self.1, Relaxed);
-    }
 }
 
 impl Sink {
@@ -115,12 +107,12 @@ impl Intake for Sink {
 
     fn admit(&self, bytes: usize) -> Result<Admission, Refused> {
         let now = self.admitted.fetch_add(bytes, Relaxed) + bytes;
-        let room = Room(Arc::clone(&self.admitted), bytes);
+        let room = Admission::new(Arc::clone(&self.admitted) as Arc<dyn Room>, bytes);
         if now > self.budget {
             return Err(busy());
         }
         self.most_admitted.fetch_max(now, Relaxed);
-        Ok(Admission::new(room))
+        Ok(room)
     }
 
     fn failed(&self, _: u64, _: &'static str) {}
