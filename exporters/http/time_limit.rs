@@ -12,7 +12,10 @@ use std::{
     task::Poll,
     time::Duration,
 };
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::{
+    task::coop::unconstrained,
+    time::{Instant, Sleep, sleep},
+};
 
 /// So much time for each exchange, or as much as it takes.
 pub struct TimeLimit {
@@ -59,7 +62,8 @@ impl Over<'_> {
         let mut work = pin!(work);
         poll_fn(|cx| match work.as_mut().poll(cx) {
             Poll::Ready(done) => Poll::Ready(Ok(done)),
-            Poll::Pending => timer.as_mut().poll(cx).map(|()| Err(TimeIsOver(*limit))),
+            // Even if the work has used up what the runtime lets a task do at a time.
+            Poll::Pending => pin!(unconstrained(timer.as_mut())).poll(cx).map(|()| Err(TimeIsOver(*limit))),
         })
         .await
     }
@@ -104,5 +108,18 @@ mod tests {
     async fn without_a_limit_time_does_not_matter() {
         let limit = TimeLimit::new(None);
         limit.begin().or(sleep(Duration::from_secs(1 << 20))).await.unwrap();
+    }
+
+    /// Scenario: work that is never done and never waits.
+    /// Guarantee: its time is over all the same.
+    #[tokio::test]
+    async fn restless_work_has_no_more_time() {
+        let limit = TimeLimit::new(Some(Duration::from_millis(10)));
+        let restless = async {
+            loop {
+                tokio::task::coop::consume_budget().await;
+            }
+        };
+        assert!(limit.begin().or::<()>(restless).await.is_err());
     }
 }
