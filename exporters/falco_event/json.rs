@@ -158,12 +158,12 @@ fn uuid(uid: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
 
-    /// Scenario: every byte at every place of texts of all lengths up to two chunks and a half, among others and next to one that
+    /// Scenario: every byte at every place of texts of all lengths up to two chunks and a bit, among others and next to one that
     /// is escaped.
     /// Guarantee: a text is written as JSON writes it.
     #[test]
     fn texts_are_written_as_json() {
-        for (length, around) in (0..40).flat_map(|length| ['a', '\u{1f}', ' ', 'ä'].map(|around| (length, around))) {
+        for (length, around) in (0..34).flat_map(|length| ['a', '\u{1f}', ' ', 'ä'].map(|around| (length, around))) {
             for (place, tried) in (0..=length).flat_map(|place| ('\0'..'\u{180}').map(move |tried| (place, tried))) {
                 let mut sample: String = std::iter::repeat_n(around, length).collect();
                 let place = sample.char_indices().nth(place).map_or(sample.len(), |(at, _)| at);
