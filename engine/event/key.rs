@@ -22,11 +22,33 @@ enum Repr {
 }
 
 /// A name with its encoding as field 1 of an OTLP `KeyValue`.
-struct Interned {
+pub(super) struct Interned {
     name: &'static str,
     /// How many were interned before it; of the name that nobody can write, none.
     number: Option<usize>,
     field: &'static [u8],
+}
+
+impl Interned {
+    /// What is interned under this name.
+    #[inline]
+    pub fn of(name: &[u8]) -> Option<&'static Self> {
+        lookup(name)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub fn number(&self) -> Option<usize> {
+        self.number
+    }
+}
+
+impl fmt::Debug for Interned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.name, f)
+    }
 }
 
 /// See [`Key::UNREAD`].
@@ -99,15 +121,15 @@ impl Key {
         }
     }
 
-    /// The name, where it lives as long as the program.
-    pub(crate) fn interned_name(&self) -> Option<&'static str> {
+    /// What it stands for, unless it was made before somebody interned its name.
+    pub(super) fn as_interned(&self) -> Option<&'static Interned> {
         match &self.0 {
-            Repr::Interned(known) => Some(known.name),
+            Repr::Interned(known) => Some(known),
             Repr::FromEvent(_) => None,
         }
     }
 
-    /// The same, unless this key was made before somebody interned its name: without a look into the table.
+    /// The number, unless this key was made before somebody interned its name: without a look into the table.
     pub(crate) fn interned_number(&self) -> Option<usize> {
         match &self.0 {
             Repr::Interned(known) => known.number,

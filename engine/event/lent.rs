@@ -5,52 +5,73 @@
 //!
 //! Why: whoever writes a record once, in another form, needs none of its own.
 
-use super::{Key, LogRecord, Resource, SeverityNumber, Value, otlp};
+use super::{Key, LogRecord, Resource, SeverityNumber, Value, key::Interned, otlp};
 use std::borrow::Cow;
 
 /// The name of an attribute.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct KeyRef<'a> {
-    name: &'a str,
-    /// `None` where nobody had interned the name when it was lent.
-    number: Option<usize>,
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRef<'a>(Name<'a>);
+
+#[derive(Clone, Copy, Debug)]
+enum Name<'a> {
+    Interned(&'static Interned),
+    /// Nobody had interned it when it was lent.
+    Other(&'a str),
 }
 
 impl<'a> KeyRef<'a> {
     /// Lends an interned name; `None` when nobody has interned it.
+    #[inline]
     pub(super) fn known(name: &[u8]) -> Option<Self> {
-        let known = Key::known(name)?;
-        Some(Self { name: known.interned_name()?, number: known.number() })
+        Interned::of(name).map(|known| Self(Name::Interned(known)))
     }
 
     /// Lends a name that nobody has interned.
     pub(super) fn of(name: &'a str) -> Self {
-        Self { name, number: None }
+        Self(Name::Other(name))
     }
 
     /// The name.
     pub fn as_str(self) -> &'a str {
-        self.name
+        match self.0 {
+            Name::Interned(known) => known.name(),
+            Name::Other(name) => name,
+        }
     }
 
     /// As [`Key::number`].
     pub fn number(self) -> Option<usize> {
-        self.number.or_else(|| Key::known(self.name.as_bytes())?.number())
+        match self.0 {
+            Name::Interned(known) => known.number(),
+            Name::Other(name) => Interned::of(name.as_bytes())?.number(),
+        }
+    }
+
+    /// Whether it is the name of `key`, which stands for this.
+    #[inline]
+    fn is(self, key: &Key, stands_for: Option<&'static Interned>) -> bool {
+        match (self.0, stands_for) {
+            (Name::Interned(here), Some(there)) => std::ptr::eq(here, there),
+            _ => self.as_str() == key.as_str(),
+        }
+    }
+}
+
+impl Default for KeyRef<'_> {
+    fn default() -> Self {
+        Self::of("")
     }
 }
 
 impl<'a> From<&'a Key> for KeyRef<'a> {
     fn from(key: &'a Key) -> Self {
-        Self { name: key.as_str(), number: key.number() }
+        key.as_interned().map_or_else(|| Self::of(key.as_str()), |known| Self(Name::Interned(known)))
     }
 }
 
 impl PartialEq<Key> for KeyRef<'_> {
     fn eq(&self, key: &Key) -> bool {
-        match (self.number, key.number()) {
-            (Some(here), Some(there)) => here == there,
-            _ => self.name == key.as_str(),
-        }
+        self.is(key, key.as_interned())
     }
 }
 
@@ -136,7 +157,8 @@ pub struct AttributesRef<'a>(Vec<(KeyRef<'a>, ValueRef<'a>)>);
 impl<'a> AttributesRef<'a> {
     /// The value of `key`.
     pub fn get(&self, key: &Key) -> Option<&ValueRef<'a>> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+        let stands_for = key.as_interned();
+        self.0.iter().find(|(name, _)| name.is(key, stands_for)).map(|(_, value)| value)
     }
 
     /// The text of `key`, when it is one.
@@ -149,7 +171,13 @@ impl<'a> AttributesRef<'a> {
         self.0.iter()
     }
 
+    /// None yet, and room for so many.
+    pub(super) fn with_capacity(room: usize) -> Self {
+        Self(Vec::with_capacity(room))
+    }
+
     /// Adds one.
+    #[inline]
     pub(super) fn push(&mut self, attribute: (KeyRef<'a>, ValueRef<'a>)) {
         self.0.push(attribute);
     }

@@ -3,7 +3,12 @@
 //! Promises (D12): a request that has no answer in its time leaves no connection behind that the next one would use, be it
 //! HTTP/1 or HTTP/2; a peer that stops acknowledging is given up after [`SILENT_LIMIT`], whatever the time of the request.
 
-use super::{Addresses, REPLY_LIMIT, Reply, Verdict, addresses::Resolver, direct::Direct};
+use super::{
+    Addresses, REPLY_LIMIT, Reply, Verdict,
+    addresses::Resolver,
+    direct::Direct,
+    time_limit::{TimeIsOver, TimeLimit},
+};
 use crate::{line::Line, otlp_reply::chain};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
@@ -12,8 +17,7 @@ use lanner_engine::{
     prelude::*,
 };
 use reqwest::{Method, Url, redirect::Policy};
-use std::{future::Future, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use std::{sync::Arc, time::Duration};
 
 /// Name lookup, TCP and TLS together.
 pub(super) const CONNECT_LIMIT: Duration = Duration::from_secs(20);
@@ -33,7 +37,7 @@ pub struct Settings {
 /// Sends requests. Makes no second attempt on its own and follows no redirect.
 pub struct Client {
     line: Line<Way>,
-    time_limit: Option<Duration>,
+    time_limit: TimeLimit,
 }
 
 /// How requests leave.
@@ -99,7 +103,7 @@ impl Client {
                 .proxy(proxy.clone());
             Ok(Way::ByProxy(builder.build()?))
         };
-        Ok(Self { line: Line::new(make)?, time_limit })
+        Ok(Self { line: Line::new(make)?, time_limit: TimeLimit::new(time_limit) })
     }
 
     /// Sends a request and reads at most `limit` bytes of the reply's body. Dropping the future abandons it.
@@ -115,13 +119,13 @@ impl Client {
         limit: usize,
     ) -> Result<Reply, Unanswered> {
         let use_of_line = self.line.begin();
-        let over = Over::after(self.time_limit);
+        let mut over = self.time_limit.begin();
         // When the time is over, what is in use is dropped as it is, and the connection is condemned.
         let ended = match use_of_line.client() {
             Way::Direct(client) => match over.or(client.send(method, url, headers, body)).await? {
-                Ok((response, lease)) => {
-                    let reply = Reply::read(response, limit, &over).await;
-                    lease.end();
+                Ok(mut response) => {
+                    let reply = Reply::read(&mut response, limit, &mut over).await;
+                    client.end(url, response);
                     Ok(reply)
                 }
                 Err(error) => Err(chain(&*error)),
@@ -129,7 +133,7 @@ impl Client {
             Way::ByProxy(client) => {
                 let request = client.request(method.clone(), url.clone()).headers(headers).body(body);
                 match over.or(request.send()).await? {
-                    Ok(response) => Ok(Reply::read(http::Response::from(response), limit, &over).await),
+                    Ok(response) => Ok(Reply::read(&mut http::Response::from(response), limit, &mut over).await),
                     Err(error) => Err(chain(&error.without_url())),
                 }
             }
@@ -146,30 +150,5 @@ impl Client {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         self.send(&Method::POST, url, headers, json.into(), REPLY_LIMIT).await
-    }
-}
-
-/// When the time of an exchange is over, if ever.
-pub(super) struct Over(Option<(Instant, Duration)>);
-
-/// The time of an exchange is over: that much.
-#[derive(Debug, thiserror::Error)]
-#[error("no answer within {0:?}")]
-pub(super) struct TimeIsOver(Duration);
-
-impl Over {
-    fn after(limit: Option<Duration>) -> Self {
-        Self(limit.map(|limit| (Instant::now() + limit, limit)))
-    }
-
-    /// What comes in time.
-    ///
-    /// # Errors
-    /// The time is over first.
-    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, TimeIsOver> {
-        match self.0 {
-            Some((end, limit)) => timeout_at(end, work).await.map_err(|_| TimeIsOver(limit)),
-            None => Ok(work.await),
-        }
     }
 }

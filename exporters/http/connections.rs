@@ -3,24 +3,28 @@
 //! Promises
 //! - A connection of HTTP/1 has one request at a time; it serves the next one once the reply was read to its end. What is
 //!   dropped before is closed.
-//! - What is idle for [`IDLE`] is closed, a third later at most; and at once with the client. Requests in flight end first.
+//! - What is idle for [`IDLE`] is closed, a third later at most; and at once with the client. What the server has closed gets no
+//!   more requests.
 //!
 //! Why not hyper-util's client: it copies its connector and its settings twice for every request, in case that one must connect,
 //! and a sink may take one event a request.
 
+use super::http1::Http1;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::{
-    body::Incoming,
-    client::conn::{TrySendError, http1, http2},
+    body::{Frame, Incoming, SizeHint},
+    client::conn::{TrySendError, http2},
 };
 use parking_lot::Mutex;
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
     },
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -45,13 +49,13 @@ pub struct Connections {
 struct Origin {
     name: Box<str>,
     /// With the look before which it was put back, the last one last.
-    idle: Vec<(http1::SendRequest<Body>, u32)>,
+    idle: Vec<(Http1, u32)>,
     shared: Option<http2::SendRequest<Body>>,
 }
 
 /// A connection for one request.
 pub enum Connection {
-    Http1(http1::SendRequest<Body>),
+    Http1(Http1),
     Http2(http2::SendRequest<Body>),
 }
 
@@ -62,9 +66,46 @@ impl Connection {
     /// There is no reply. The error gives a request back that was not sent.
     pub async fn send(&mut self, request: Request<Body>) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
         match self {
-            Self::Http1(sender) => sender.try_send_request(request).await,
+            Self::Http1(connection) => connection.send(request).await,
             Self::Http2(sender) => sender.try_send_request(request).await,
         }
+    }
+}
+
+/// The body of a reply, and the connection that it comes over.
+pub struct Received {
+    connection: Connection,
+    body: Incoming,
+}
+
+impl Received {
+    pub fn new(connection: Connection, body: Incoming) -> Self {
+        Self { connection, body }
+    }
+
+    /// The connection. The rest of the body is not wanted.
+    pub fn into_connection(self) -> Connection {
+        self.connection
+    }
+}
+
+impl hyper::body::Body for Received {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Connection::Http1(connection) = &mut self.connection {
+            connection.work(cx);
+        }
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -79,9 +120,9 @@ impl Connections {
             }
             known.shared = None;
         }
-        while let Some((sender, _)) = known.idle.pop() {
-            if sender.is_ready() {
-                return Some(Connection::Http1(sender));
+        while let Some((mut connection, _)) = known.idle.pop() {
+            if connection.is_idle() {
+                return Some(Connection::Http1(connection));
             }
         }
         None
@@ -113,26 +154,15 @@ impl Connections {
         }
     }
 
-    /// Gives a connection back whose reply was read, or will not be read any further.
-    pub fn give_back(self: &Arc<Self>, origin: &str, connection: Connection) {
-        let Connection::Http1(mut sender) = connection else { return };
-        if sender.is_ready() {
-            return self.put(origin, sender);
+    /// Gives a connection back whose reply was read, or will not be read any further. One that is not done with the request is
+    /// closed.
+    pub fn give_back(&self, origin: &str, connection: Connection) {
+        let Connection::Http1(mut connection) = connection else { return };
+        if !connection.is_done() {
+            return;
         }
-        // It is not done with the request. If it cannot be, it closes.
-        let (connections, origin) = (Arc::downgrade(self), origin.to_owned());
-        tokio::spawn(async move {
-            if sender.ready().await.is_ok()
-                && let Some(connections) = connections.upgrade()
-            {
-                connections.put(&origin, sender);
-            }
-        });
-    }
-
-    fn put(&self, origin: &str, sender: http1::SendRequest<Body>) {
         if let Some(known) = self.origins.lock().iter_mut().find(|known| &*known.name == origin) {
-            known.idle.push((sender, self.looks.load(Relaxed)));
+            known.idle.push((connection, self.looks.load(Relaxed)));
         }
     }
 
@@ -140,7 +170,7 @@ impl Connections {
     fn look(&self) {
         let look = self.looks.fetch_add(1, Relaxed);
         for known in self.origins.lock().iter_mut() {
-            known.idle.retain(|(sender, since)| sender.is_ready() && look.wrapping_sub(*since) < LOOKS);
+            known.idle.retain_mut(|(connection, since)| look.wrapping_sub(*since) < LOOKS && connection.is_idle());
         }
     }
 }
@@ -165,9 +195,8 @@ mod tests {
     /// A connection that was used, and the server's end of it.
     async fn used(connections: &Arc<Connections>) -> DuplexStream {
         let (ours, theirs) = tokio::io::duplex(64);
-        let (sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
-        tokio::spawn(connection);
-        let connection = connections.add("http://a", Connection::Http1(sender));
+        let new = Http1::new(TokioIo::new(ours)).await.unwrap();
+        let connection = connections.add("http://a", Connection::Http1(new));
         connections.give_back("http://a", connection);
         turns().await;
         theirs

@@ -9,14 +9,12 @@
 use super::{
     addresses::Resolver,
     client::{CONNECT_LIMIT, SILENT_LIMIT},
-    connections::{Body, Connection, Connections},
+    connections::{Body, Connection, Connections, Received},
+    http1::{Http1, Place},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header, header::Entry};
-use hyper::{
-    body::Incoming,
-    client::conn::{http1, http2},
-};
+use hyper::client::conn::http2;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::connect::{Connection as _, HttpConnector},
@@ -38,20 +36,6 @@ pub struct Direct {
     connections: Arc<Connections>,
     /// For requests that have no such header.
     headers: HeaderMap,
-}
-
-/// The connection of a reply whose body has not been read.
-pub struct Lease<'u> {
-    connections: Arc<Connections>,
-    origin: &'u str,
-    connection: Connection,
-}
-
-impl Lease<'_> {
-    /// As much of the reply as is wanted has been read.
-    pub fn end(self) {
-        self.connections.give_back(self.origin, self.connection);
-    }
 }
 
 /// Name lookup, TCP and TLS took too long.
@@ -77,17 +61,17 @@ impl Direct {
         Self { connector, connections: Arc::default(), headers }
     }
 
-    /// Sends a request and gives the reply, whose body has not been read.
+    /// Sends a request and gives the reply, whose body has not been read: to be given to [`Self::end`] when it was.
     ///
     /// # Errors
     /// There was no reply.
-    pub async fn send<'u>(
+    pub async fn send(
         &self,
         method: &Method,
-        url: &'u Url,
+        url: &Url,
         headers: HeaderMap,
         body: Bytes,
-    ) -> Result<(Response<Incoming>, Lease<'u>), BoxError> {
+    ) -> Result<Response<Received>, BoxError> {
         let (origin, _) = parts(url);
         let mut request = Request::new(Body::new(body));
         *request.method_mut() = method.clone();
@@ -103,18 +87,20 @@ impl Direct {
                 // Boxed, because it is large, rarely needed, and moved with every request.
                 None => (self.connections.add(origin, Box::pin(self.connect(origin)).await?), true),
             };
-            address(&mut request, url, &connection)?;
+            address(&mut request, url, &mut connection)?;
             match connection.send(request).await {
-                Ok(reply) => {
-                    let connections = Arc::clone(&self.connections);
-                    return Ok((reply, Lease { connections, origin, connection }));
-                }
+                Ok(reply) => return Ok(reply.map(|body| Received::new(connection, body))),
                 Err(mut failed) => match failed.take_message() {
                     Some(unsent) if !is_new => request = unsent,
                     _ => return Err(failed.into_error().into()),
                 },
             }
         }
+    }
+
+    /// As much of a reply from `url` as is wanted has been read.
+    pub fn end(&self, url: &Url, reply: Response<Received>) {
+        self.connections.give_back(parts(url).0, reply.into_body().into_connection());
     }
 
     async fn connect(&self, origin: &str) -> Result<Connection, BoxError> {
@@ -126,22 +112,31 @@ impl Direct {
             tokio::spawn(connection);
             return Ok(Connection::Http2(sender));
         }
-        let (sender, connection) = http1::handshake(stream).await?;
-        tokio::spawn(connection);
-        Ok(Connection::Http1(sender))
+        Ok(Connection::Http1(Http1::new(stream).await?))
     }
 }
 
 /// Says where a request goes, in the way of the connection's protocol.
-fn address(request: &mut Request<Body>, url: &Url, connection: &Connection) -> Result<(), BoxError> {
-    if let Connection::Http2(_) = connection {
-        *request.uri_mut() = url.as_str().parse()?;
-        return Ok(());
-    }
-    *request.uri_mut() = parts(url).1.parse()?;
+fn address(request: &mut Request<Body>, url: &Url, connection: &mut Connection) -> Result<(), BoxError> {
+    let connection = match connection {
+        Connection::Http1(connection) => connection,
+        Connection::Http2(_) => {
+            *request.uri_mut() = url.as_str().parse()?;
+            return Ok(());
+        }
+    };
+    let place = match connection.last.take().filter(|last| last.url == *url) {
+        Some(same) => same,
+        None => {
+            let (path, host) = (parts(url).1.parse()?, HeaderValue::from_str(url.authority())?);
+            Box::new(Place { url: url.clone(), path, host })
+        }
+    };
+    request.uri_mut().clone_from(&place.path);
     if let Entry::Vacant(vacant) = request.headers_mut().entry(header::HOST) {
-        vacant.insert(HeaderValue::from_str(url.authority())?);
+        vacant.insert(place.host.clone());
     }
+    connection.last = Some(place);
     Ok(())
 }
 

@@ -10,11 +10,13 @@ mod addresses;
 mod client;
 mod connections;
 mod direct;
+mod http1;
 mod keys;
 mod reply;
 mod retry_after;
 #[cfg(test)]
 mod tests;
+mod time_limit;
 mod url;
 mod veil;
 

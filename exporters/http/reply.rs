@@ -1,6 +1,6 @@
 //! `Reply`: what a server answered, and which class that falls into.
 
-use super::{Veil, client::Over, retry_after::retry_after};
+use super::{Veil, retry_after::retry_after, time_limit::Over};
 use crate::otlp_reply::chain;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
@@ -80,13 +80,13 @@ pub fn is_about_us(status: StatusCode) -> bool {
 }
 
 impl Reply {
-    /// Reads the body up to the limit. When the time is over, or the connection breaks, the status is what counts: it has come.
-    pub(super) async fn read<B>(response: Response<B>, limit: usize, over: &Over) -> Self
+    /// Takes the head and reads the body up to the limit. When the time is over, or the connection breaks, the status is what counts: it has come.
+    pub(super) async fn read<B>(response: &mut Response<B>, limit: usize, over: &mut Over<'_>) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
     {
-        let (head, mut rest) = response.into_parts();
-        let mut body = Vec::new();
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let (rest, mut body) = (response.body_mut(), Vec::new());
         let end = loop {
             // As of most replies to events; there is nothing to wait for.
             if rest.is_end_stream() {
@@ -106,7 +106,7 @@ impl Reply {
                 Err(late) => break End::Cut(late.to_string()),
             }
         };
-        Self { status: head.status, headers: head.headers, body, end }
+        Self { status, headers, body, end }
     }
 
     /// The class of the status: 2xx is delivered, 413 too large, `retry` says what is repeated, the rest is the

@@ -23,7 +23,6 @@ mod template;
 mod tests;
 
 use crate::http::{Client, RetryStatuses, Veil, Verdict};
-use bytes::Bytes;
 use check::Plan;
 use config::Config;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -37,7 +36,7 @@ use lanner_engine::{
 };
 use open::Open;
 use reqwest::{Method, Url};
-use shape::{Answer, Frame, Shape};
+use shape::{Answer, Frame, Piece, Shape};
 use sign::Signer;
 use std::time::Duration;
 
@@ -73,6 +72,7 @@ struct WebhookExporter {
     method: Method,
     shape: Box<dyn Shape>,
     frame: Frame,
+    content_type: HeaderValue,
     compressor: Compressor,
     signer: Option<Signer>,
     retry: RetryStatuses,
@@ -85,11 +85,13 @@ struct WebhookExporter {
 impl ExporterPlan for Plan {
     async fn build(self: Box<Self>, cx: &BuildCx) -> Result<Box<dyn Exporter>, BoxError> {
         let label = [("exporter", cx.id.as_str())];
+        let frame = self.shape.frame();
         Ok(Box::new(WebhookExporter {
             client: Client::new(self.settings, Some(CALL_LIMIT))?,
             url: self.url,
             method: self.method,
-            frame: self.shape.frame(),
+            content_type: frame.content_type.parse()?,
+            frame,
             shape: self.shape,
             compressor: Compressor::new(self.compression),
             signer: self.signer,
@@ -110,9 +112,6 @@ impl ExporterPlan for Plan {
         }))
     }
 }
-
-/// A record, written, with its number in the request.
-type Piece = (usize, Vec<u8>);
 
 #[async_trait]
 impl Exporter for WebhookExporter {
@@ -192,12 +191,12 @@ impl WebhookExporter {
             };
             match written {
                 Ok(piece) if !body.is_empty() && length + piece.len() > self.frame.max_bytes => {
-                    *ahead = Some((item, piece));
+                    *ahead = Some((item, piece.into()));
                     break;
                 }
                 Ok(piece) => {
                     length += piece.len();
-                    body.push((item, piece));
+                    body.push((item, piece.into()));
                 }
                 Err(reason) => {
                     self.unwritable.add(1);
@@ -213,15 +212,13 @@ impl WebhookExporter {
     }
 
     async fn send(&self, pieces: &[Piece]) -> Answer {
-        let plain = Bytes::from(self.frame.body(pieces.iter().map(|(_, piece)| &piece[..])));
+        let plain = self.frame.body(pieces);
         let mut headers = HeaderMap::new();
-        if let Ok(content_type) = HeaderValue::from_str(&self.frame.content_type) {
-            headers.insert(header::CONTENT_TYPE, content_type);
-        }
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
         if self.shape.has_key() {
-            let digest = ring::digest::digest(&ring::digest::SHA256, &plain);
+            let digest = blake3::hash(&plain);
             // Hexadecimal digits.
-            if let Ok(key) = HeaderValue::try_from(sign::hex(&digest.as_ref()[..16])) {
+            if let Ok(key) = HeaderValue::try_from(sign::hex(&digest.as_bytes()[..16])) {
                 headers.insert(&IDEMPOTENCY_KEY, key);
             }
         }

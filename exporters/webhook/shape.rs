@@ -9,9 +9,13 @@ use crate::{
     falco_event::FalcoEvent,
     http::{REPLY_LIMIT, Reply, RetryStatuses, Veil, Verdict},
 };
+use bytes::Bytes;
 use http::{HeaderName, header};
 use lanner_engine::event::otlp::{DecodeError, LogReader};
 use serde_json::{Map, Value as Json};
+
+/// A record, written, with its number in the request.
+pub type Piece = (usize, Bytes);
 
 /// What is around and between the pieces of a body.
 #[derive(Clone, Debug)]
@@ -33,16 +37,19 @@ impl Frame {
     }
 
     /// Puts pieces together.
-    pub fn body<'p>(&self, pieces: impl Iterator<Item = &'p [u8]>) -> Vec<u8> {
+    pub fn body(&self, pieces: &[Piece]) -> Bytes {
+        if let ([(_, piece)], "", "") = (pieces, self.open, self.close) {
+            return piece.clone();
+        }
         let mut body = self.open.as_bytes().to_vec();
-        for (index, piece) in pieces.enumerate() {
+        for (index, (_, piece)) in pieces.iter().enumerate() {
             if index > 0 {
                 body.extend_from_slice(self.between.as_bytes());
             }
             body.extend_from_slice(piece);
         }
         body.extend_from_slice(self.close.as_bytes());
-        body
+        body.into()
     }
 }
 

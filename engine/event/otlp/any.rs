@@ -116,15 +116,20 @@ pub(super) fn map<M: Make>(mut fields: Reader<'_>, make: &M, depth: usize) -> Re
     Ok(pairs)
 }
 
-/// The name and the text of a `KeyValue` with a short text in ASCII, written as everybody writes it: most are, and such a one
-/// is sound.
-pub(super) fn text_attribute(pair: &[u8]) -> Option<(&[u8], &[u8])> {
-    let [0x0a, length, rest @ ..] = pair else { return None };
+/// The name and the text of a `KeyValue` with a short text, written as everybody writes it: most are. Neither is known to be
+/// UTF-8.
+#[inline]
+pub(super) fn short_attribute(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, length @ ..0x80, rest @ ..] = pair else { return None };
     let (name, rest) = rest.split_at_checked((*length).into())?;
-    let [0x12, value, 0x0a, length, text @ ..] = rest else { return None };
-    // In ASCII no length takes more than a byte.
+    let [0x12, value @ ..0x80, 0x0a, length, text @ ..] = rest else { return None };
     let is_one = usize::from(*length) == text.len() && usize::from(*value) == 2 + text.len();
-    (is_one && pair.is_ascii()).then_some((name, text))
+    is_one.then_some((name, text))
+}
+
+/// The same of one in ASCII, which is sound.
+pub(super) fn text_attribute(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    short_attribute(pair).filter(|_| pair.is_ascii())
 }
 
 /// The text that a part of a message is.

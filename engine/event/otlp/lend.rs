@@ -5,7 +5,7 @@
 
 use super::{
     DecodeError,
-    any::{Check, MAX_DEPTH, array, check_text, map, text, text_attribute, value},
+    any::{Check, MAX_DEPTH, array, check_text, map, short_attribute, text, value},
     decode::{id, log_record, read_scope, resource_and_scopes},
     texts::Texts,
     wire::{Field, Reader},
@@ -13,6 +13,9 @@ use super::{
 use crate::event::{AttributesRef, KeyRef, Lent, LogRecord, Resource, Scope, SeverityNumber, Signal, Value, ValueRef};
 use smallvec::SmallVec;
 use std::borrow::Cow;
+
+/// Room for the attributes of most records, and of most resources.
+const USUAL: usize = 32;
 
 /// A request that is being read.
 pub struct LogReader<'a> {
@@ -40,7 +43,11 @@ impl<'a> LogReader<'a> {
             scope_logs: None,
             scope: &[],
             record: &[],
-            lent: Lent::default(),
+            lent: Lent {
+                resource: AttributesRef::with_capacity(USUAL),
+                attrs: AttributesRef::with_capacity(USUAL),
+                ..Lent::default()
+            },
         }
     }
 
@@ -146,12 +153,10 @@ fn read_record<'a>(mut fields: Reader<'a>, lent: &mut Lent<'a>) -> Result<(), De
 }
 
 fn attribute<'a>(mut fields: Reader<'a>) -> Result<(KeyRef<'a>, ValueRef<'a>), DecodeError> {
-    let (mut key, mut value) = (KeyRef::default(), ValueRef::Empty);
-    if let Some((name, part)) = text_attribute(fields.message()) {
-        key = key_of(&fields, name)?;
-        value = ValueRef::Text(Cow::Borrowed(text(&fields, part)?));
-        return Ok((key, value));
+    if let Some(lent) = short_attribute(fields.message()).and_then(|(name, text)| lend_texts(name, text)) {
+        return Ok(lent);
     }
+    let (mut key, mut value) = (KeyRef::default(), ValueRef::Empty);
     while let Some((tag, field)) = fields.next_short()? {
         match (tag, field) {
             (1, Field::Bytes(part)) => key = key_of(&fields, part)?,
@@ -160,6 +165,13 @@ fn attribute<'a>(mut fields: Reader<'a>) -> Result<(KeyRef<'a>, ValueRef<'a>), D
         }
     }
     Ok((key, value))
+}
+
+/// An attribute with this name and this text, if they are UTF-8.
+#[inline]
+fn lend_texts<'a>(name: &'a [u8], text: &'a [u8]) -> Option<(KeyRef<'a>, ValueRef<'a>)> {
+    let key = KeyRef::known(name).or_else(|| std::str::from_utf8(name).ok().map(KeyRef::of))?;
+    Some((key, ValueRef::Text(Cow::Borrowed(std::str::from_utf8(text).ok()?))))
 }
 
 fn key_of<'a>(at: &Reader<'_>, name: &'a [u8]) -> Result<KeyRef<'a>, DecodeError> {
