@@ -275,11 +275,15 @@ impl Writer {
     }
 
     fn write_group(&mut self) -> Result<(), DiskError> {
-        let Some(active) = &self.active else {
+        let Some(active) = &mut self.active else {
             return Err(DiskError::new("write", io::ErrorKind::NotFound.into()));
         };
-        write_full(&*active.file, &mut self.group.slices(), active.at)
+        let ahead = active.zeros_behind(self.group.bytes, self.options.segment_bytes);
+        let mut parts = self.group.slices();
+        parts.extend(segment::zeros(ahead));
+        write_full(&*active.file, &mut parts, active.at)
             .map_err(|error| DiskError::new("write to the segment", error))?;
+        active.zeroed = active.zeroed.max(active.at + self.group.bytes + ahead);
         let before = Instant::now();
         let synced = active.file.sync();
         self.index.lock().counts.syncs.observe(before.elapsed());
