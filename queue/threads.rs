@@ -130,9 +130,9 @@ pub fn write(mut writer: Writer, inbox: &Inbox, index: &Mutex<Index>, ack_interv
         }
         let overdue = due.is_some_and(|due| due <= Instant::now());
         if !jobs.is_empty() {
-            let count = jobs.len();
+            let (count, before) = (jobs.len(), Instant::now());
             writer.write(jobs);
-            gathering.answered(count, inbox.waiting(), Instant::now());
+            gathering.answered(count, inbox.waiting(), before.elapsed(), Instant::now());
             writer.answer();
         }
         let mut refused = overdue && writer.write_acknowledgements().is_err();
