@@ -22,6 +22,7 @@ mod core;
 mod error;
 mod format;
 mod fs;
+mod gathering;
 mod index;
 mod log;
 mod options;

@@ -3,9 +3,10 @@
 //! All blocking I/O is here. Reading has a thread of its own so that a sync that takes seconds does not keep senders
 //! from what is on disk already.
 //!
-//! Group commit is natural: while one group is being synced the next one forms, and there is no timer in its way.
+//! While one group is being synced the next one forms; how long it then waits for more is said in [`gathering`](crate::gathering).
 
 use crate::{
+    gathering::Gathering,
     index::{Index, Slot},
     reader::Reader,
     writer::{Job, Writer},
@@ -32,6 +33,8 @@ pub struct Inbox {
 #[derive(Default)]
 struct InboxState {
     jobs: Vec<Job>,
+    /// With so many the writer goes on; before, it need not be woken.
+    enough: usize,
     /// Acknowledgements or dead files wait.
     upkeep: bool,
     closing: bool,
@@ -45,8 +48,11 @@ impl Inbox {
             return Err(job);
         }
         state.jobs.push(job);
+        let enough = state.jobs.len() >= state.enough;
         drop(state);
-        self.work.notify_one();
+        if enough {
+            self.work.notify_one();
+        }
         Ok(())
     }
 
@@ -56,6 +62,11 @@ impl Inbox {
         if !std::mem::replace(&mut state.upkeep, true) {
             self.work.notify_one();
         }
+    }
+
+    /// Appends that wait for the next group.
+    fn waiting(&self) -> usize {
+        self.state.lock().jobs.len()
     }
 
     /// There is no writer any more; whoever waits for it is told so.
@@ -88,6 +99,7 @@ pub fn write(mut writer: Writer, inbox: &Inbox, index: &Mutex<Index>, ack_interv
     let _end = Abandoned(inbox);
     let mut pause = ack_interval;
     let mut due: Option<Instant> = None;
+    let mut gathering = Gathering::default();
     loop {
         let mut state = inbox.state.lock();
         while state.jobs.is_empty() && !state.closing {
@@ -100,6 +112,14 @@ pub fn write(mut writer: Writer, inbox: &Inbox, index: &Mutex<Index>, ack_interv
                 None => inbox.work.wait(&mut state),
             }
         }
+        while !state.jobs.is_empty()
+            && !state.closing
+            && let Some((enough, until)) = gathering.wanted(state.jobs.len(), Instant::now())
+        {
+            state.enough = enough;
+            inbox.work.wait_until(&mut state, until);
+        }
+        state.enough = 0;
         let jobs = std::mem::take(&mut state.jobs);
         let closing = state.closing && jobs.is_empty();
         state.upkeep = false;
@@ -110,7 +130,10 @@ pub fn write(mut writer: Writer, inbox: &Inbox, index: &Mutex<Index>, ack_interv
         }
         let overdue = due.is_some_and(|due| due <= Instant::now());
         if !jobs.is_empty() {
-            writer.commit(jobs);
+            let (count, before) = (jobs.len(), Instant::now());
+            writer.write(jobs);
+            gathering.answered(count, inbox.waiting(), before.elapsed(), Instant::now());
+            writer.answer();
         }
         let mut refused = overdue && writer.write_acknowledgements().is_err();
         if writer.has_dead_files() {

@@ -4,13 +4,17 @@
 //! be read is counted, dropped and never stops the queue.
 
 use super::{
-    entry::{self, Stored},
+    entry::{self, Head},
+    ledger::DestinationAccount,
     shedding::Shedding,
 };
 use crate::event::{OtlpRequest, Signal};
 use bytes::Bytes;
 use lanner_queue::{Append, Entry, Limits, Log, Queue, QueueStats};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 /// Most entries that are read for one queue at a time.
 const MOST_ENTRIES: usize = 1024;
@@ -31,7 +35,8 @@ pub struct DurableQueue {
 /// A request as it was found in the log.
 pub(super) struct Found {
     pub request: OtlpRequest,
-    pub pipeline: String,
+    /// Whose it is.
+    pub account: Arc<DestinationAccount>,
     pub entry: Entry,
     /// Whether an earlier run had accepted it, and this one sees it for the first time.
     pub recovered: bool,
@@ -80,20 +85,26 @@ impl DurableQueue {
         append.put(&self.queue, entry)
     }
 
-    /// Takes what is there, up to so many bytes. What cannot be read is given back as the second.
-    pub(super) fn take(&self, signal: Signal, bytes: usize) -> (Vec<Found>, Vec<Entry>) {
+    /// Takes what is there, up to so many bytes; `whose` knows the accounts of pipelines. What cannot be read is given back as the
+    /// second.
+    pub(super) fn take(
+        &self,
+        signal: Signal,
+        bytes: usize,
+        mut whose: impl FnMut(&str) -> Arc<DestinationAccount>,
+    ) -> (Vec<Found>, Vec<Entry>) {
         let entries = self.queue.take(Limits { entries: MOST_ENTRIES, bytes });
         let (mut found, mut unreadable) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {
-            match Stored::read(entry.payload(), signal) {
-                Some(Stored { run, pipeline, request, .. }) => {
-                    let recovered =
-                        run != self.run && self.seen.fetch_max(entry.offset() + 1, Relaxed) <= entry.offset();
-                    let appended = entry.appended();
-                    found.push(Found { request, pipeline, entry, recovered, appended });
-                }
-                None => unreadable.push(entry),
-            }
+            let payload = entry.payload();
+            let Some(Head { run, items, pipeline, end, .. }) = Head::read(&payload) else {
+                unreadable.push(entry);
+                continue;
+            };
+            let recovered = run != self.run && self.seen.fetch_max(entry.offset() + 1, Relaxed) <= entry.offset();
+            let (account, appended) = (whose(pipeline), entry.appended());
+            let request = OtlpRequest { signal, bytes: payload.slice(end..), items };
+            found.push(Found { request, account, entry, recovered, appended });
         }
         (found, unreadable)
     }

@@ -96,21 +96,41 @@ impl FromStr for QueueName {
     }
 }
 
-impl Stored {
-    /// From bytes; `None` when they are of no known form.
-    pub fn read(mut entry: Bytes, signal: Signal) -> Option<Self> {
-        if entry.len() < HEADER {
-            return None;
-        }
-        let version = entry.get_u8();
-        let (run, items) = (entry.get_u64_le(), entry.get_u32_le());
-        let pipeline = take_text(&mut entry)?;
+/// What stands in front of the request, where it stands.
+pub(super) struct Head<'e> {
+    pub run: u64,
+    pub items: usize,
+    pub pipeline: &'e str,
+    /// Reason and detail.
+    rejection: Option<(&'e str, &'e str)>,
+    /// Where the request begins.
+    pub end: usize,
+}
+
+impl<'e> Head<'e> {
+    /// Of an entry; `None` when it is of no known form.
+    pub fn read(entry: &'e [u8]) -> Option<Self> {
+        let mut rest = entry;
+        let version = rest.try_get_u8().ok()?;
+        let (run, items) = (rest.try_get_u64_le().ok()?, rest.try_get_u32_le().ok()?);
+        let pipeline = take_text(&mut rest)?;
         let rejection = match version {
             PLAIN => None,
-            LETTER => Some(Rejection { reason: take_text(&mut entry)?, detail: take_text(&mut entry)? }),
+            LETTER => Some((take_text(&mut rest)?, take_text(&mut rest)?)),
             _ => return None,
         };
-        Some(Self { run, pipeline, rejection, request: OtlpRequest { signal, bytes: entry, items: items as usize } })
+        Some(Self { run, items: items as usize, pipeline, rejection, end: entry.len() - rest.len() })
+    }
+}
+
+impl Stored {
+    /// From bytes; `None` when they are of no known form.
+    pub fn read(entry: Bytes, signal: Signal) -> Option<Self> {
+        let Head { run, items, pipeline, rejection, end } = Head::read(&entry)?;
+        let pipeline = pipeline.to_owned();
+        let rejection =
+            rejection.map(|(reason, detail)| Rejection { reason: reason.to_owned(), detail: detail.to_owned() });
+        Some(Self { run, pipeline, rejection, request: OtlpRequest { signal, bytes: entry.slice(end..), items } })
     }
 }
 
@@ -138,12 +158,11 @@ fn put_text(entry: &mut BytesMut, text: &str, most: usize) {
     entry.put_slice(text.as_bytes());
 }
 
-fn take_text(entry: &mut Bytes) -> Option<String> {
-    let length = usize::from(entry.try_get_u16_le().ok()?);
-    if entry.len() < length {
-        return None;
-    }
-    String::from_utf8(entry.split_to(length).to_vec()).ok()
+fn take_text<'e>(rest: &mut &'e [u8]) -> Option<&'e str> {
+    let length = usize::from(rest.try_get_u16_le().ok()?);
+    let (text, behind) = rest.split_at_checked(length)?;
+    *rest = behind;
+    std::str::from_utf8(text).ok()
 }
 
 #[cfg(test)]

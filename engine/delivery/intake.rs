@@ -6,6 +6,7 @@
 use super::{
     budget::Budget,
     direct::Failed,
+    finishing::Finishing,
     pipeline::Pipeline,
     transaction::{Hindrance, Transaction},
 };
@@ -41,7 +42,7 @@ enum Patience<'a> {
     Until(&'a Drain),
 }
 
-/// The same for a task of its own.
+/// The same, without a caller who may go away.
 enum OwnPatience {
     For(Duration),
     Until(Drain),
@@ -57,6 +58,20 @@ impl Patience<'_> {
     }
 }
 
+/// What became of a batch at once.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart where it is returned")]
+enum Begun<'g> {
+    Over(Result<(), Refused>),
+    Waits(Waits<'g>),
+}
+
+/// A batch whose commit has to be waited for.
+struct Waits<'g> {
+    signal: Signal,
+    items: u64,
+    transaction: Transaction<'g>,
+}
+
 /// Pipelines behind one receiver or stage.
 pub struct PipelineIntake {
     id: ComponentId,
@@ -69,9 +84,9 @@ pub struct PipelineIntake {
     budget: Budget,
     /// Given once nothing new may be taken.
     closed: Drain,
-    /// Itself, where a queue is on disk: a batch is then taken in a task of its own, which goes on when the caller's
-    /// future is dropped, so that the write to the disk and the books agree.
-    own_task: Option<Weak<Self>>,
+    /// Itself, where a queue is on disk: a batch is then taken to its end also when the caller's future is dropped, so that
+    /// the write to the disk and the books agree.
+    finishes: Option<Weak<Self>>,
     /// Failures of storages since the last success.
     unstored: AtomicU32,
     logs: Counts,
@@ -133,7 +148,7 @@ impl PipelineIntake {
             reads_only,
             budget,
             closed,
-            own_task: durable.then(|| this.clone()),
+            finishes: durable.then(|| this.clone()),
             unstored: AtomicU32::new(0),
             logs,
             metrics,
@@ -149,47 +164,60 @@ impl PipelineIntake {
         }
     }
 
-    /// Takes a batch, in a task of its own where that is needed.
+    /// Takes a batch: at once, where nothing has to be waited for, and to the end where that is needed.
     fn taken<'t>(&'t self, batch: Batch, patience: Patience<'t>) -> Taking<'t> {
-        let Some(this) = self.own_task.as_ref().and_then(Weak::upgrade) else {
-            return self.counted(batch, patience);
+        let Some(this) = self.finishes.as_ref().and_then(Weak::upgrade) else {
+            return match self.begin(batch) {
+                Begun::Over(result) => Taking::done(result),
+                Begun::Waits(waits) => Taking::waits(self.go_on(waits, patience)),
+            };
         };
         let patience = match patience {
             Patience::For(hold) => OwnPatience::For(hold),
             Patience::Until(drain) => OwnPatience::Until(drain.clone()),
         };
-        Taking::waits(async move {
-            let task = tokio::spawn(async move {
-                match &patience {
-                    OwnPatience::For(hold) => this.counted(batch, Patience::For(*hold)).await,
-                    OwnPatience::Until(drain) => this.counted(batch, Patience::Until(drain)).await,
-                }
-            });
-            // It fails only when the runtime ends, or by a panic of a component, which this request then dies of as well.
-            task.await.unwrap_or(Err(Refused::Draining))
-        })
+        Taking::waits(Finishing::new(async move {
+            let patience = match &patience {
+                OwnPatience::For(hold) => Patience::For(*hold),
+                OwnPatience::Until(drain) => Patience::Until(drain),
+            };
+            match this.begin(batch) {
+                Begun::Over(result) => result,
+                Begun::Waits(waits) => this.go_on(waits, patience).await,
+            }
+        }))
     }
 
-    /// Takes a batch and counts what became of it: at once, where nothing has to be waited for.
-    fn counted<'t>(&'t self, batch: Batch, patience: Patience<'t>) -> Taking<'t> {
-        let (counts, items) = (self.counts(batch.signal()), batch.len() as u64);
+    /// Does what can be done at once.
+    fn begin(&self, batch: Batch) -> Begun<'_> {
+        let (signal, items) = (batch.signal(), batch.len() as u64);
         if items == 0 {
-            return Taking::done(Ok(()));
+            return Begun::Over(Ok(()));
         }
-        let count = move |taken: Result<(), Refused>| {
-            let counter = if taken.is_ok() { &counts.accepted } else { &counts.refused };
-            counter.add(items);
-            taken
-        };
         let mut transaction = match self.walk(batch) {
             Ok(transaction) => transaction,
-            Err(refused) => return Taking::done(count(Err(refused))),
+            Err(refused) => return Begun::Over(self.counted(signal, items, Err(refused))),
         };
         // What hinders it is asked for once more by those who wait, who take note of what is given back meanwhile.
         if !transaction.takes_time() && transaction.commit_at_once().is_ok() {
-            return Taking::done(count(Ok(())));
+            return Begun::Over(self.counted(signal, items, Ok(())));
         }
-        Taking::waits(async move { count(self.commit(transaction, patience).await) })
+        Begun::Waits(Waits { signal, items, transaction })
+    }
+
+    /// Does the rest.
+    async fn go_on(&self, waits: Waits<'_>, patience: Patience<'_>) -> Result<(), Refused> {
+        let Waits { signal, items, transaction } = waits;
+        let taken = self.commit(transaction, patience).await;
+        self.counted(signal, items, taken)
+    }
+
+    /// Counts what became of so many items.
+    fn counted(&self, signal: Signal, items: u64, taken: Result<(), Refused>) -> Result<(), Refused> {
+        let counts = self.counts(signal);
+        let counter = if taken.is_ok() { &counts.accepted } else { &counts.refused };
+        counter.add(items);
+        taken
     }
 
     /// Everything that taking a batch means.

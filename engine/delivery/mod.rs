@@ -20,6 +20,7 @@ pub mod direct;
 mod dispatch;
 pub mod durable;
 pub mod entry;
+mod finishing;
 mod gathering;
 pub mod intake;
 pub mod ledger;

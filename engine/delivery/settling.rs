@@ -118,7 +118,7 @@ impl Settling {
                 }
             }
         }
-        taken.into_iter().for_each(Entry::settle);
+        Entry::settle_all(taken);
         true
     }
 }
@@ -145,7 +145,7 @@ impl Drop for Entries {
     fn drop(&mut self) {
         let entries = std::mem::take(self.entries.get_mut());
         if !*self.kept.get_mut() && self.refused.get_mut().is_empty() {
-            entries.into_iter().for_each(Entry::settle);
+            Entry::settle_all(entries);
         }
     }
 }

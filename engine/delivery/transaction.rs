@@ -111,12 +111,13 @@ impl<'g> Transaction<'g> {
     }
 
     /// Room on disk for everything that goes there, and whose it is.
-    fn admit_on_disk(&self) -> Result<Option<(String, Admission)>, Hindrance> {
+    fn admit_on_disk(&self) -> Result<Option<(&'g str, Admission)>, Hindrance> {
         let mut disks = self.appends.iter().filter_map(|append| Some((append, append.queue.disk()?))).peekable();
         let Some((first, log)) = disks.peek().map(|(first, disk)| (*first, disk.log().clone())) else {
             return Ok(None);
         };
-        let name = first.queue.name().to_owned();
+        let queue: &'g SendingQueue = first.queue;
+        let name = queue.name();
         let mut record = lanner_queue::Append::new();
         // Queues that one pipeline feeds get the same bytes, which the log then writes once.
         let mut last: Option<(&Append<'_>, Bytes)> = None;
@@ -139,12 +140,12 @@ impl<'g> Transaction<'g> {
                 Err(Hindrance::FullDisk { name, holds: full.holds, bytes: full.bytes })
             }
             Err((error @ AppendError::TooLarge(_), _)) => Err(Hindrance::TooLarge(error)),
-            Err((error, _)) => Err(Hindrance::Unstored { name, error: error.into() }),
+            Err((error, _)) => Err(Hindrance::Unstored { name: name.to_owned(), error: error.into() }),
         }
     }
 
     /// The same, where the log is full in the place of the oldest of queues that give way.
-    async fn admit_or_shed(&self) -> Result<Option<(String, Admission)>, Hindrance> {
+    async fn admit_or_shed(&self) -> Result<Option<(&'g str, Admission)>, Hindrance> {
         loop {
             let full = match self.admit_on_disk() {
                 Err(Hindrance::FullDisk { name, holds, bytes }) => (name, holds, bytes),
@@ -179,7 +180,7 @@ impl<'g> Transaction<'g> {
     /// Commits, or leaves everything as it was.
     ///
     /// Cancel-safe where no queue is on disk: everything behind the last await happens at once. The write to the disk is
-    /// the last await, so where there is one whoever calls must not be cancelled (`intake` sees to it).
+    /// the last await, so where there is one this must be finished even when the caller goes away (`intake` sees to it).
     pub async fn commit(&mut self) -> Result<(), Hindrance> {
         let reservations = self.reserve()?;
         let on_disk = self.admit_or_shed().await?;
@@ -194,7 +195,7 @@ impl<'g> Transaction<'g> {
             absorb.stage.persist().await.map_err(unstored)?;
         }
         if let Some((name, admission)) = on_disk {
-            let unstored = |error: AppendError| Hindrance::Unstored { name, error: error.into() };
+            let unstored = |error: AppendError| Hindrance::Unstored { name: name.to_owned(), error: error.into() };
             admission.write().await.map_err(unstored)?;
         }
         self.finish(reservations);

@@ -5,15 +5,23 @@ use super::{Index, Slot};
 impl Index {
     /// The entry was taken and is done. It may have been given back since, by a caller who did not wait for the end.
     pub fn settle(&mut self, slot: Slot, offset: u64) {
+        self.settle_all(slot, [offset]);
+    }
+
+    /// The same for several entries of a queue.
+    pub fn settle_all(&mut self, slot: Slot, offsets: impl IntoIterator<Item = u64>) {
         let Some(queue) = self.queues.get_mut(slot) else { return };
-        let full = queue.in_flight.len() >= queue.options.max_in_flight;
-        let given_back = |queue: &mut super::QueueState| queue.returned.remove(&offset).map(|item| item.cost);
-        let Some(cost) = queue.in_flight.remove(&offset).or_else(|| given_back(queue)) else { return };
-        if full {
+        if queue.in_flight.len() >= queue.options.max_in_flight {
             queue.arrivals.notify_waiters();
         }
-        queue.counts.settled += 1;
-        self.finish(slot, offset, cost);
+        for offset in offsets {
+            let Some(queue) = self.queues.get_mut(slot) else { return };
+            let given_back = |queue: &mut super::QueueState| queue.returned.remove(&offset).map(|item| item.cost);
+            let Some(cost) = queue.in_flight.remove(&offset).or_else(|| given_back(queue)) else { continue };
+            queue.counts.settled += 1;
+            self.finish(slot, offset, cost);
+        }
+        self.room.notify_waiters();
     }
 
     /// The entry is damaged on disk.
@@ -23,6 +31,7 @@ impl Index {
         }
         // What it cost is not known; the rest of its span's bytes goes with the last entry of the span.
         self.finish(slot, offset, 0);
+        self.room.notify_waiters();
     }
 
     /// The offset was assigned and the append failed. The offset is not used again, because a piece of the append may
@@ -55,6 +64,7 @@ impl Index {
         queue.counts.dropped += entries;
         queue.counts.dropped_bytes += bytes;
         self.shrink(slot, at, entries, bytes);
+        self.room.notify_waiters();
         bytes
     }
 
@@ -85,7 +95,6 @@ impl Index {
         queue.entries = queue.entries.saturating_sub(entries);
         queue.bytes = queue.bytes.saturating_sub(bytes);
         self.died(file, entries, bytes);
-        self.room.notify_waiters();
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         simulated::{Fault, Simulated, Stop},
     },
     index::Limits,
-    log::{Append, Log, Queue},
+    log::{Append, Entry, Log, Queue},
     options::{Options, Policy, QueueOptions},
 };
 use bytes::Bytes;
@@ -128,6 +128,41 @@ async fn held_appends_go_on_when_there_is_room() {
     }
     assert_eq!(a.stats().counts.refused, 0);
     log.close().await;
+}
+
+/// Scenario: entries of two queues of one log and of another log are settled together, in mixed order; one of the queues has as many
+/// in flight as it may.
+/// Guarantee: all are settled, each where it belongs, and whoever waits for room in flight goes on.
+#[tokio::test]
+async fn what_is_settled_together_is_settled_where_it_belongs() {
+    let (log, other) = (start(&Simulated::new(), options()), start(&Simulated::new(), options()));
+    let a = log.queue("a", QueueOptions { max_in_flight: 2, ..QueueOptions::default() }).unwrap();
+    let (b, c) = (queue(&log, "b"), queue(&other, "a"));
+    for (log, queue) in [(&log, &a), (&log, &a), (&log, &a), (&log, &b), (&log, &b), (&other, &c), (&other, &c)] {
+        put(log, queue, "entry").await.unwrap();
+    }
+    let mut entries = Vec::new();
+    for queue in [&a, &b, &c] {
+        queue.arrived().await;
+        entries.extend(queue.take(Limits::default()));
+    }
+    assert_eq!(entries.len(), 6);
+    for (one, another) in [(0, 4), (1, 5), (2, 3)] {
+        entries.swap(one, another);
+    }
+    let more = tokio::spawn({
+        let a = a.clone();
+        async move { a.arrived().await }
+    });
+    tokio::task::yield_now().await;
+    assert!(!more.is_finished());
+    Entry::settle_all(entries);
+    more.await.unwrap();
+    Entry::settle_all(a.take(Limits::default()));
+    let stats = [a.stats(), b.stats(), c.stats()].map(|stats| (stats.entries, stats.in_flight, stats.counts.settled));
+    assert_eq!(stats, [(0, 0, 3), (0, 0, 2), (0, 0, 2)]);
+    log.close().await;
+    other.close().await;
 }
 
 /// Scenario: an entry is taken and the sender fails; another takes it, and the process ends before it settles.

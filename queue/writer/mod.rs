@@ -53,6 +53,8 @@ pub struct Writer {
     previous: Option<(u64, u64)>,
     active: Option<Active>,
     group: Group,
+    /// What came of appends that have not been answered.
+    answers: Vec<(Job, Result<(), AppendError>)>,
 }
 
 /// Milliseconds since 1970.
@@ -70,11 +72,27 @@ impl Writer {
         next_number: u64,
         previous: Option<(u64, u64)>,
     ) -> Self {
-        Self { fs, index, options, log, next_number, previous, active: None, group: Group::default() }
+        Self {
+            fs,
+            index,
+            options,
+            log,
+            next_number,
+            previous,
+            active: None,
+            group: Group::default(),
+            answers: Vec::new(),
+        }
     }
 
     /// Writes appends that were admitted, and answers each.
     pub fn commit(&mut self, jobs: Vec<Job>) {
+        self.write(jobs);
+        self.answer();
+    }
+
+    /// Writes appends that were admitted; [`Writer::answer`] is to follow.
+    pub fn write(&mut self, jobs: Vec<Job>) {
         let mut refused: Option<DiskError> = None;
         for job in jobs {
             if refused.is_none()
@@ -88,6 +106,11 @@ impl Writer {
             }
         }
         self.flush();
+    }
+
+    /// Answers what was written.
+    pub fn answer(&mut self) {
+        self.answers.drain(..).for_each(|(job, result)| job.answer(result));
     }
 
     /// Writes what was done since the last time.
@@ -175,7 +198,7 @@ impl Writer {
         self.group.jobs.push(job);
     }
 
-    fn refuse(&self, job: Job, error: &DiskError) {
+    fn refuse(&mut self, job: Job, error: &DiskError) {
         let mut index = self.index.lock();
         for put in &job.puts {
             index.release(put.slot, put.cost);
@@ -184,10 +207,10 @@ impl Writer {
         index.counts.failing = true;
         index.room.notify_waiters();
         drop(index);
-        job.answer(Err(AppendError::Disk(error.clone())));
+        self.answers.push((job, Err(AppendError::Disk(error.clone()))));
     }
 
-    /// Writes and syncs the group, and answers.
+    /// Writes and syncs the group; the answers are ready then.
     fn flush(&mut self) {
         if self.group.bytes == 0 {
             return;
@@ -213,7 +236,7 @@ impl Writer {
                     index.settle(*slot, *offset);
                 }
                 drop(index);
-                group.jobs.drain(..).for_each(|job| job.answer(Ok(())));
+                self.answers.extend(group.jobs.drain(..).map(|job| (job, Ok(()))));
             }
             Err(error) => {
                 index.counts.write_errors += 1;
@@ -228,7 +251,8 @@ impl Writer {
                 if let Some(active) = self.active.take() {
                     self.retire(active);
                 }
-                group.jobs.drain(..).for_each(|job| job.answer(Err(AppendError::Disk(error.clone()))));
+                let refused = |job| (job, Err(AppendError::Disk(error.clone())));
+                self.answers.extend(group.jobs.drain(..).map(refused));
             }
         }
         group.clear();
@@ -251,11 +275,15 @@ impl Writer {
     }
 
     fn write_group(&mut self) -> Result<(), DiskError> {
-        let Some(active) = &self.active else {
+        let Some(active) = &mut self.active else {
             return Err(DiskError::new("write", io::ErrorKind::NotFound.into()));
         };
-        write_full(&*active.file, &mut self.group.slices(), active.at)
+        let ahead = active.zeros_behind(self.group.bytes, self.options.segment_bytes);
+        let mut parts = self.group.slices();
+        parts.extend(segment::zeros(ahead));
+        write_full(&*active.file, &mut parts, active.at)
             .map_err(|error| DiskError::new("write to the segment", error))?;
+        active.zeroed = active.zeroed.max(active.at + self.group.bytes + ahead);
         let before = Instant::now();
         let synced = active.file.sync();
         self.index.lock().counts.syncs.observe(before.elapsed());

@@ -1,4 +1,8 @@
-//! Beginning and ending segments.
+//! Beginning and ending segments, and zeros in front of what is written.
+//!
+//! Why zeros: room that was only set aside is marked as such, and each sync of what was written into it has to write these marks anew,
+//! through the journal of the file system. Where zeros were written it writes the bytes and nothing else. For readers there is
+//! no difference: room that was set aside reads as zeros as well.
 
 use super::{
     Writer,
@@ -21,6 +25,10 @@ use std::{
     time::Instant,
 };
 
+/// Zeros are written so far ahead; a group that is larger goes without.
+const AHEAD: u64 = 256 << 10;
+static ZEROS: [u8; 16 << 10] = [0; 16 << 10];
+
 /// The segment that is written.
 pub(super) struct Active {
     pub file: Arc<dyn File>,
@@ -30,6 +38,8 @@ pub(super) struct Active {
     pub at: u64,
     /// So much is on disk. Equal to `at` whenever no group is being written.
     pub synced: u64,
+    /// Up to here zeros were written, or records.
+    pub zeroed: u64,
     /// Where the first append goes; there it fits whatever its size.
     pub fresh: u64,
 }
@@ -39,6 +49,19 @@ impl Active {
     pub fn place(&self, position: u64) -> Place {
         Place { salt: self.salt, position, synced: self.synced }
     }
+
+    /// How many zeros go behind a group of so many bytes, in a segment of that size.
+    pub fn zeros_behind(&self, group: u64, segment: u64) -> u64 {
+        let end = self.at + group;
+        if end <= self.zeroed || group >= AHEAD { 0 } else { AHEAD.min(segment.saturating_sub(end)) }
+    }
+}
+
+/// So many zeros.
+pub(super) fn zeros<'z>(count: u64) -> impl Iterator<Item = IoSlice<'z>> {
+    let piece = ZEROS.len() as u64;
+    let pieces = (0..count.div_ceil(piece)).map(move |number| (count - number * piece).min(piece));
+    pieces.filter_map(|size| Some(IoSlice::new(ZEROS.get(..size as usize)?)))
 }
 
 /// How much of a new segment was done when it failed.
@@ -136,7 +159,7 @@ impl Writer {
         durable.map_err(|error| (Begun::Header, error))?;
         let at = segment::HEADER as u64 + group.bytes;
         self.index.lock().counts.written_bytes += at;
-        Ok(Active { file, number, salt, at, synced: at, fresh: at })
+        Ok(Active { file, number, salt, at, synced: at, zeroed: at, fresh: at })
     }
 
     /// Ends a segment where it was synced last. What lies behind was refused.
@@ -148,5 +171,41 @@ impl Writer {
         };
         self.previous = Some((old.number, old.synced));
         self.index.lock().seal(old.number, size);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::{Fs, simulated::Simulated};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Scenario: groups of any size, in segments that are small, large, and nearly full.
+        /// Guarantee: zeros never reach beyond the segment; there are no more of them than bytes of records, but for the last
+        /// ones; and so many are written as were asked for.
+        #[test]
+        fn zeros_go_ahead(
+            segment in prop_oneof![4096u64..100_000, 1u64 << 20..4 << 20],
+            groups in prop::collection::vec(8u64..2 * AHEAD, 1..60),
+        ) {
+            let file = Simulated::new().create("x").unwrap();
+            let salt = Salt::new(&[0; 16], 1);
+            let mut active = Active { file, number: 1, salt, at: 64, synced: 64, zeroed: 64, fresh: 64 };
+            let (mut records, mut all) = (0, 0);
+            for group in groups {
+                let end = active.at + group;
+                if end > segment {
+                    break;
+                }
+                let ahead = active.zeros_behind(group, segment);
+                prop_assert_eq!(zeros(ahead).map(|piece| piece.len() as u64).sum::<u64>(), ahead);
+                prop_assert!(end + ahead <= segment);
+                (records, all) = (records + group, all + ahead);
+                prop_assert!(all <= records + AHEAD);
+                active.zeroed = active.zeroed.max(end + ahead);
+                active.at = end;
+            }
+        }
     }
 }

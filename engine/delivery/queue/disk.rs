@@ -41,6 +41,19 @@ pub(super) struct Disk {
     unreadable: Counter,
 }
 
+impl Disk {
+    /// Whose the requests of a pipeline are.
+    fn account(&self, exporter: &str, pipeline: &str) -> Arc<DestinationAccount> {
+        let mut accounts = self.accounts.lock();
+        if let Some(known) = accounts.get(pipeline) {
+            return Arc::clone(known);
+        }
+        let orphan = self.ledger.pipeline(&self.telemetry, pipeline).absent(exporter);
+        accounts.insert(pipeline.to_owned(), Arc::clone(&orphan));
+        orphan
+    }
+}
+
 impl SendingQueue {
     /// The same with its requests on disk. What an earlier run has left counts as waiting from the start.
     pub fn on_disk(
@@ -112,7 +125,12 @@ impl SendingQueue {
         if room == 0 {
             return;
         }
-        let (found, unreadable) = disk.queue.take(self.signal, room);
+        // Requests of one pipeline come in runs.
+        let mut last: Option<Arc<DestinationAccount>> = None;
+        let (found, unreadable) = disk.queue.take(self.signal, room, |pipeline| match &last {
+            Some(same) if same.pipeline() == pipeline => Arc::clone(same),
+            _ => Arc::clone(last.insert(disk.account(&self.name, pipeline))),
+        });
         if !unreadable.is_empty() {
             disk.unreadable.add(unreadable.len() as u64);
             tracing::error!(
@@ -120,41 +138,28 @@ impl SendingQueue {
                 entries = unreadable.len(),
                 "Entries of the queue on disk are of no known form. Dropping them."
             );
-            unreadable.into_iter().for_each(Entry::settle);
+            Entry::settle_all(unreadable);
         }
         if found.is_empty() {
             return;
         }
         let now = Instant::now();
-        let items: Vec<Item> = found.into_iter().map(|found| self.item(disk, found, now)).collect();
-        let mut waiting = self.waiting.lock();
-        for item in items {
-            waiting.push_stored(item);
-        }
-    }
-
-    fn item(&self, disk: &Disk, found: Found, now: Instant) -> Item {
-        let Found { request, pipeline, entry, recovered, appended } = found;
-        let account = {
-            let mut accounts = disk.accounts.lock();
-            let orphan = || disk.ledger.pipeline(&disk.telemetry, &pipeline).absent(&self.name);
-            Arc::clone(accounts.entry(pipeline.clone()).or_insert_with(orphan))
-        };
-        let mut waiting = self.waiting.lock();
-        let units = waiting.settings.units_of(&request);
-        if recovered {
-            account.recovered.add(request.items as u64);
-            account.queued.add(request.items as i64);
-            if waiting.settings.sizer != Sizer::Requests {
-                waiting.used += units;
-                self.metrics.size.add(units as i64);
-            }
-        }
-        drop(waiting);
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let age = since_1970.saturating_sub(Duration::from_millis(appended));
-        let arrived = now.checked_sub(age).unwrap_or(now);
-        Item::stored(request, account, units, arrived, entry)
+        let mut waiting = self.waiting.lock();
+        for Found { request, account, entry, recovered, appended } in found {
+            let units = waiting.settings.units_of(&request);
+            if recovered {
+                account.recovered.add(request.items as u64);
+                account.queued.add(request.items as i64);
+                if waiting.settings.sizer != Sizer::Requests {
+                    waiting.used += units;
+                    self.metrics.size.add(units as i64);
+                }
+            }
+            let age = since_1970.saturating_sub(Duration::from_millis(appended));
+            let arrived = now.checked_sub(age).unwrap_or(now);
+            waiting.push_stored(Item::stored(request, account, units, arrived, entry));
+        }
     }
 
     pub(super) async fn arrived_on_disk(&self, disk: &Disk, wanted: Wanted) {

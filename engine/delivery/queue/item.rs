@@ -47,7 +47,8 @@ impl Item {
         arrived: Instant,
         entry: Entry,
     ) -> Self {
-        Self { arrived, entry: Some(entry), ..Self::new(request, account, units, 0) }
+        let parts = smallvec![(account, request.items)];
+        Self { request, joined: Vec::new(), parts, units, arrived, memory: 0, entry: Some(entry) }
     }
 
     /// How many records.

@@ -1,0 +1,70 @@
+//! When the writer has waited long enough for more appends to share a sync.
+//!
+//! Promises: an append waits for others only while some of those that were answered last have not come back, after those answers at
+//! most for as long as the last sync took, within the bounds of [`SHORTEST`] and [`LONGEST`]; who appends alone never does.
+//!
+//! Why: a sync costs the processor as much as dozens of small appends, however many share it. Senders who wait for answers come back
+//! a moment after them, one by one; the first would have the next sync to himself, and the others would wait until it ends.
+
+use std::time::{Duration, Instant};
+
+/// Shared by so many appends a sync is cheap.
+const ENOUGH: usize = 128;
+/// Others are waited for at least so long after answers, however fast the disk is: it takes senders that long to come back.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// At most so long, however slow it is.
+const LONGEST: Duration = Duration::from_millis(5);
+
+/// See the head of the module.
+#[derive(Debug, Default)]
+pub struct Gathering {
+    expected: usize,
+    until: Option<Instant>,
+}
+
+impl Gathering {
+    /// At this moment so many appends are answered, whose sync took so long, while so many others wait.
+    pub fn answered(&mut self, answered: usize, waiting: usize, took: Duration, now: Instant) {
+        self.expected = (answered + waiting).min(ENOUGH);
+        self.until = Some(now + took.clamp(SHORTEST, LONGEST));
+    }
+
+    /// How many appends are waited for, and until when; `None` when it is not worth it.
+    pub fn wanted(&self, waiting: usize, now: Instant) -> Option<(usize, Instant)> {
+        let until = self.until.filter(|until| *until > now)?;
+        (waiting < self.expected).then_some((self.expected, until))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Scenario: one sender who comes back; four, one of whom was not answered; hundreds; all of them much later.
+    /// Guarantee: one never waits; four wait for each other, as long as the sync took and no longer; hundreds do not.
+    #[test]
+    fn who_is_alone_never_waits() {
+        let (mut gathering, now) = (Gathering::default(), Instant::now());
+        let took = Duration::from_millis(2);
+        assert_eq!(gathering.wanted(1, now), None);
+        gathering.answered(1, 0, took, now);
+        assert_eq!(gathering.wanted(1, now), None);
+        gathering.answered(3, 1, took, now);
+        assert_eq!(gathering.wanted(1, now), Some((4, now + took)));
+        assert_eq!(gathering.wanted(4, now), None);
+        assert_eq!(gathering.wanted(1, now + took), None);
+        gathering.answered(200, 100, took, now);
+        assert_eq!(gathering.wanted(ENOUGH, now), None);
+    }
+
+    /// Scenario: a disk that is faster than any sender, and one that takes a second.
+    /// Guarantee: the wait stays within its bounds.
+    #[test]
+    fn the_wait_is_bounded() {
+        let (mut gathering, now) = (Gathering::default(), Instant::now());
+        for (took, wait) in [(Duration::ZERO, SHORTEST), (Duration::from_secs(1), LONGEST)] {
+            gathering.answered(2, 0, took, now);
+            assert_eq!(gathering.wanted(1, now), Some((2, now + wait)));
+        }
+    }
+}
