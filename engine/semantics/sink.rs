@@ -19,7 +19,7 @@ pub(super) trait Sink {
     }
 
     fn push(&mut self, key: &Key, value: &Scalar<'_>);
-    fn push_list<'v>(&mut self, key: &Key, items: &mut dyn Iterator<Item = Scalar<'v>>);
+    fn push_list<'v>(&mut self, key: &Key, items: impl Iterator<Item = Scalar<'v>>);
 }
 
 /// Attributes to keep, with texts as ranges of `body`.
@@ -54,7 +54,7 @@ impl Sink for Kept<'_> {
         }
     }
 
-    fn push_list<'v>(&mut self, key: &Key, items: &mut dyn Iterator<Item = Scalar<'v>>) {
+    fn push_list<'v>(&mut self, key: &Key, items: impl Iterator<Item = Scalar<'v>>) {
         if self.wants(key) {
             self.attrs.push(key.clone(), Value::Array(items.map(|item| item.keep(self.body)).collect()));
         }
@@ -66,7 +66,7 @@ impl Sink for AttributeBytes {
         AttributeBytes::push(self, key, value);
     }
 
-    fn push_list<'v>(&mut self, key: &Key, items: &mut dyn Iterator<Item = Scalar<'v>>) {
+    fn push_list<'v>(&mut self, key: &Key, items: impl Iterator<Item = Scalar<'v>>) {
         AttributeBytes::push_list(self, key, items);
     }
 }
@@ -131,9 +131,8 @@ impl<S: Sink> Capped<S> {
         self.names.contains(key)
     }
 
-    /// Adds an attribute that is not there yet. Not inlined: some thirty places call it, and the mapping of an alert is more code
-    /// than the first-level cache of a processor holds.
-    #[inline(never)]
+    /// Adds an attribute that is not there yet.
+    #[inline]
     pub fn push(&mut self, key: &Key, value: &Scalar<'_>) {
         if self.admits(key) {
             self.sink.push(key, value);
@@ -148,7 +147,7 @@ impl<S: Sink> Capped<S> {
     }
 
     /// Adds a list that is not there yet.
-    pub fn push_list<'v>(&mut self, key: &Key, items: &mut dyn Iterator<Item = Scalar<'v>>) {
+    pub fn push_list<'v>(&mut self, key: &Key, items: impl Iterator<Item = Scalar<'v>>) {
         if self.admits(key) {
             self.sink.push_list(key, items);
         }

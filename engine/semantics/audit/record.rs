@@ -159,8 +159,8 @@ impl<'m, S: Sink> Mapping<'m, S> {
             self.degraded.add(reasons::LIST_CUT);
         }
         let max = self.mapper.max_bytes;
-        let mut texts = items.iter().filter_map(Field::as_str).map(|text| Scalar::Text(Cow::Borrowed(cut(text, max))));
-        self.attrs.push_list(key, &mut texts);
+        let texts = items.iter().filter_map(Field::as_str).map(|text| Scalar::Text(Cow::Borrowed(cut(text, max))));
+        self.attrs.push_list(key, texts);
     }
 
     /// When the stage was reached; 0 when nothing tells.

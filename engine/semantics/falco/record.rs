@@ -193,14 +193,12 @@ impl<S: Sink> Mapping<'_, S> {
     }
 
     /// Cuts a text at the cap and adds it to the record. For names, and for parts of what is clean already.
-    #[inline(never)]
     fn text(&mut self, key: &Key, text: &str) {
         let text = self.texts.cut(text);
         self.record.push(key, &Scalar::Text(Cow::Borrowed(text)));
     }
 
     /// Adds the text of a field.
-    #[inline(never)]
     fn clean_text(&mut self, key: &Key, text: &str) {
         let text = self.texts.text(text);
         self.record.push(key, &Scalar::Text(text));
@@ -325,7 +323,7 @@ impl<S: Sink> Mapping<'_, S> {
             let (texts, name) = (texts_for(&self.record, key, self.texts), &*field.name);
             match &field.value {
                 Field::List { items, .. } => {
-                    self.record.push_list(key, &mut items.iter().map(|item| convert::item(texts, name, item)));
+                    self.record.push_list(key, items.iter().map(|item| convert::item(texts, name, item)));
                 }
                 value => self.record.push(key, &convert::item(texts, name, value)),
             }
@@ -362,14 +360,14 @@ impl<S: Sink> Mapping<'_, S> {
                 Converted::ListOf(value) => {
                     mapped = true;
                     if has_place(sink) {
-                        sink.push_list(key, &mut std::iter::once(value));
+                        sink.push_list(key, std::iter::once(value));
                     }
                 }
                 Converted::List(items) => {
                     mapped = true;
                     if has_place(sink) {
                         let name = id.row().field;
-                        sink.push_list(key, &mut items.iter().map(|item| convert::item(texts, name, item)));
+                        sink.push_list(key, items.iter().map(|item| convert::item(texts, name, item)));
                     }
                 }
                 Converted::Labels => {

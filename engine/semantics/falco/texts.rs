@@ -41,7 +41,7 @@ impl<'m> Texts<'m> {
     }
 
     /// The text without secrets.
-    #[inline(never)]
+    #[inline]
     pub fn clean<'t>(&self, text: &'t str) -> Cow<'t, str> {
         match &self.hints {
             Some(hints) => hints.redact(text),
@@ -50,7 +50,7 @@ impl<'m> Texts<'m> {
     }
 
     /// The text of a field without secrets, up to the cap.
-    #[inline(never)]
+    #[inline]
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
         self.cut_clean(self.clean(text))
     }

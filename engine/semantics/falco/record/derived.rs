@@ -48,7 +48,7 @@ impl<S: Sink> Mapping<'_, S> {
         {
             let digest = format!("{repository}@{digest}");
             let digest = Scalar::Text(texts.text(&digest));
-            self.resource.push_list(&keys::IMAGE_DIGESTS, &mut std::iter::once(digest));
+            self.resource.push_list(&keys::IMAGE_DIGESTS, std::iter::once(digest));
         }
     }
 
@@ -67,8 +67,8 @@ impl<S: Sink> Mapping<'_, S> {
             found.sort_by_key(|(number, _)| *number);
             let texts = self.texts;
             let items = found.into_iter().flat_map(|(_, value)| value.items());
-            let mut items = items.map(|item| convert::item(texts, "proc.aname", item));
-            self.record.push_list(&FIXED.ancestors, &mut items);
+            let items = items.map(|item| convert::item(texts, "proc.aname", item));
+            self.record.push_list(&FIXED.ancestors, items);
         }
     }
 

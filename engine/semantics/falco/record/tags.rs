@@ -21,7 +21,7 @@ impl<S: Sink> Mapping<'_, S> {
         let texts = self.texts;
         let cut = |text| Scalar::Text(Cow::Borrowed(texts.cut(text)));
         if !alert.tags.is_empty() {
-            self.record.push_list(&keys::TAGS, &mut alert.tags.iter().map(|tag| cut(tag)));
+            self.record.push_list(&keys::TAGS, alert.tags.iter().map(|tag| cut(tag)));
         } else if !internal {
             judge_by_fields(alert, &mut said.categories);
         }
@@ -32,17 +32,17 @@ impl<S: Sink> Mapping<'_, S> {
         if let Some(first) = words().next() {
             self.record.push(&keys::CATEGORY, &first);
         }
-        self.record.push_list(&keys::CATEGORIES, &mut words());
+        self.record.push_list(&keys::CATEGORIES, words());
         if let Some(maturity) = said.maturity {
             self.record.push(&keys::MATURITY, &cut(maturity));
         }
         said.threat_attributes(|key, told| match told {
             Told::Word(word) => self.record.push(key, &Scalar::Word(word)),
-            Told::List(items) => self.record.push_list(key, &mut items.iter().cloned()),
+            Told::List(items) => self.record.push_list(key, items.iter().cloned()),
         });
         for (key, list) in [(&keys::PCI_DSS, &said.pci_dss), (&keys::NIST_800_53, &said.nist_800_53)] {
             if !list.is_empty() {
-                self.record.push_list(key, &mut list.iter().map(|item| cut(item)));
+                self.record.push_list(key, list.iter().map(|item| cut(item)));
             }
         }
         if said.cis {
