@@ -53,9 +53,9 @@ pub fn scenarios(rules: Option<&Path>) -> Result<Vec<Scenario>, Error> {
     Ok(vec![
         floor(single.clone()),
         Scenario::logs("S1", single.clone(), [FALCO, "", EXPORT], Otlp),
-        Scenario::logs("S1 durable, 32", single.clone(), [FALCO, "", DURABLE], Otlp),
-        Scenario::logs("S1, 256", many.clone(), [FALCO, "", EXPORT], Otlp),
-        Scenario::logs("S1 durable, 256", many, [FALCO, "", DURABLE], Otlp),
+        Scenario::logs("S1 durable", single.clone(), [FALCO, "", DURABLE], Otlp),
+        Scenario::logs("S1-256", many.clone(), [FALCO, "", EXPORT], Otlp),
+        Scenario::logs("S1-256 durable", many, [FALCO, "", DURABLE], Otlp),
         Scenario::logs("S2", single.clone(), [FALCO, "", WEBHOOK], Webhook),
         Scenario::logs("S3-100", small, [OTLP, "", EXPORT], Otlp),
         Scenario::logs("S3-1000", large.clone(), [OTLP, "", EXPORT], Otlp),

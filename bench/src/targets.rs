@@ -46,9 +46,9 @@ type Target = (&'static str, &'static str, Ratio, f64, Option<f64>);
 
 const TARGETS: [Target; 12] = [
     ("S1", "floor", Cpu, 1.6, Some(1.3)),
-    ("S1 durable, 32", "S1", Cpu, 1.35, Some(1.2)),
-    ("S1 durable, 256", "S1, 256", Cpu, 1.35, Some(1.2)),
-    ("S1 durable, 256", "S1, 256", Throughput, 0.6, None),
+    ("S1 durable", "S1", Cpu, 1.35, Some(1.2)),
+    ("S1-256 durable", "S1-256", Cpu, 1.35, Some(1.2)),
+    ("S1-256 durable", "S1-256", Throughput, 0.6, None),
     ("S2", "S1", Cpu, 1.9, Some(1.7)),
     ("S3-100", "floor", Events, 6.5, Some(9.0)),
     ("S3-1000", "floor", Events, 10.0, Some(14.0)),
