@@ -221,15 +221,35 @@ async fn mutual_tls() {
     assert!(matches!(outcome, Outcome::Retry { .. }), "{outcome:?}");
 }
 
+/// A template that cannot make the body of the event whose `proc.pid` is 43.
+const FAILS_FOR_43: &str = "{\"n\": {{ 1000000 if field('proc.pid') == 43 else 1 }}, \"l\": [{% if field('proc.pid') == 43 %}{% for i \
+                            in range(100000) %}{{ i }},{% endfor %}{% endif %}0]}";
+
+/// Scenario: two events, of which the template cannot make the second.
+/// Guarantee: that is known when the first arrives: each body is written while the one before is on its way.
+#[tokio::test]
+async fn the_next_body_is_written_meanwhile() {
+    let cx = Arc::new(build_cx());
+    let (of_sink, known) = (Arc::clone(&cx), Arc::new(AtomicUsize::new(0)));
+    let known_then = Arc::clone(&known);
+    let sink = Sink::start(move |_| {
+        known_then.store(counted(&of_sink, "lanner_exporter_unwritable_records") as usize, Ordering::SeqCst);
+        answer(200, "")
+    })
+    .await;
+    let exporter = super::built(to(&sink, json!({"body": FAILS_FOR_43})), &cx).await;
+    let outcome = exporter.export(&alert_request(&[numbered(0), numbered(1)])).await;
+    assert!(matches!(outcome, Outcome::Partial { rejected: 1, .. }), "{outcome:?}");
+    assert_eq!((sink.seen().len(), known.load(Ordering::SeqCst)), (1, 1));
+}
+
 /// Scenario: an event whose body the template cannot make, among two that it can.
 /// Guarantee: it is rejected and counted, the others arrive.
 #[tokio::test]
 async fn what_cannot_be_written_takes_nobody_along() {
     let sink = Sink::start(|_| answer(200, "")).await;
     let cx = build_cx();
-    let body = "{\"n\": {{ 1000000 if field('proc.pid') == 43 else 1 }}, \"l\": [{% if field('proc.pid') == 43 %}{% for i \
-                in range(100000) %}{{ i }},{% endfor %}{% endif %}0]}";
-    let exporter = super::built(to(&sink, json!({"body": body})), &cx).await;
+    let exporter = super::built(to(&sink, json!({"body": FAILS_FOR_43})), &cx).await;
     let outcome = exporter.export(&alert_request(&[numbered(0), numbered(1), numbered(2)])).await;
     assert!(matches!(outcome, Outcome::Partial { rejected: 1, .. }), "{outcome:?}");
     assert_eq!((sink.seen().len(), counted(&cx, "lanner_exporter_unwritable_records")), (2, 1));
