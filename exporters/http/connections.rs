@@ -9,10 +9,9 @@
 //! Why not hyper-util's client: it copies its connector and its settings twice for every request, in case that one must connect,
 //! and a sink may take one event a request.
 
-use super::http1::Http1;
+use super::http1::{Body, Http1};
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::{
     body::{Frame, Incoming, SizeHint},
     client::conn::{TrySendError, http2},
@@ -32,8 +31,6 @@ use std::{
 const IDLE: Duration = Duration::from_secs(90);
 /// How often idle connections are looked at within that time.
 const LOOKS: u32 = 3;
-
-pub type Body = Full<Bytes>;
 
 /// See the head of the module.
 #[derive(Default)]

@@ -9,8 +9,8 @@
 use super::{
     addresses::Resolver,
     client::{CONNECT_LIMIT, SILENT_LIMIT},
-    connections::{Body, Connection, Connections, Received},
-    http1::{Http1, Place},
+    connections::{Connection, Connections, Received},
+    http1::{Body, Http1, Place},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, header, header::Entry};

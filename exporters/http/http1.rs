@@ -6,8 +6,9 @@
 //! Why not in a task of its own: a request and its reply would cross from one task to the other and back, which costs more than
 //! the connection's work.
 
-use super::connections::Body;
+use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri};
+use http_body_util::Full;
 use hyper::{
     body::Incoming,
     client::conn::{
@@ -23,6 +24,9 @@ use std::{
     task::{Context, Waker},
 };
 use tokio::task::coop::unconstrained;
+
+/// The body of a request.
+pub type Body = Full<Bytes>;
 
 /// See the head of the module.
 pub struct Http1 {
