@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    measure::{free_port, local},
+    ports::{free_port, local},
     process::{Counter, Process},
     scenario::Destination,
 };

@@ -5,9 +5,10 @@ use crate::{
     Bench, Error,
     arrivals::{get, pause},
     disk::Folder,
-    measure::{free_port, lanner, local},
+    measure::lanner,
     median,
     pinning::Pinning,
+    ports::{free_port, local},
     process::Process,
 };
 use std::{

@@ -6,7 +6,7 @@
 //! last event is at the sink: CPU time of the peer's process from `/proc/PID/stat` (ticks of 10 ms). The figures to look at are
 //! ratios within a round: they mean the same on a busy machine. Fails when an event that was accepted did not arrive.
 //! `--write docs` keeps what was measured, and writes the page and its picture anew.
-//! The floor is hyper's HTTP/1 builder that reads the body and answers 200 (`floor.rs`).
+//! The floor is a bare server of hyper that reads each body, counts its events and answers 200 (`floor.rs`).
 //!
 //! Other scenarios: `rules`, what judging an audit event by Falco's rules costs (`rules.rs`); `sqlite`, how many alerts a second go
 //! into a database (`sqlite.rs`).
@@ -23,6 +23,7 @@ mod limits;
 mod load;
 mod measure;
 mod pinning;
+mod ports;
 mod process;
 mod report;
 mod results;

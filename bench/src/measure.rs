@@ -9,13 +9,14 @@ use crate::{
     disk::Folder,
     load::{Senders, Sent},
     pinning::Pinning,
+    ports::{free_port, local},
     process::{Counter, Process},
     scenario::{Peer, Scenario},
 };
 use std::{
     env, fs,
     fs::File,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     path::Path,
     process::Stdio,
     time::{Duration, Instant},
@@ -130,15 +131,6 @@ pub fn lanner(
     command.args(set.iter().flat_map(|set| ["--set", set]));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(folder.log())?);
     Process::start(command)
-}
-
-pub fn local(port: u16) -> SocketAddr {
-    (Ipv4Addr::LOCALHOST, port).into()
-}
-
-/// A port that was free a moment ago: the configuration needs one before Lanner listens.
-pub fn free_port() -> Result<u16, Error> {
-    Ok(TcpListener::bind(local(0))?.local_addr()?.port())
 }
 
 fn wait_for(peer: &mut Process, address: SocketAddr, folder: &Folder) -> Result<(), Error> {
