@@ -4,13 +4,12 @@ use crate::*;
 #[path = "../tests/support/data.rs"]
 mod data;
 use lanner_engine::{
-    event::Reads,
     prelude::*,
     semantics::{
         AuditMapper, FalcoMapper,
         audit::{AuditOptions, Item},
     },
-    testing::log,
+    testing::{log, read_of},
 };
 use lanner_rules::output::Rendered;
 use std::{collections::BTreeSet, sync::Arc};
@@ -29,16 +28,6 @@ fn example() -> (Arc<Resource>, LogRecord) {
         "k8s.pod.name":"web-1","k8s.pod.labels":"app:web, team:x","container.id":"3ad7b26ded6d","container.image.repository":"docker.io/nginx",
         "container.image.tag":"1.27","proc.is_exe_upper_layer":true,"proc.pid.ts":1767323045000000000,"ct.user":"eve"}}"#,
     )
-}
-
-/// The record with nothing in it that is not read.
-fn read_of(record: &LogRecord, reads: &Reads) -> LogRecord {
-    let mut record = record.clone();
-    record.attrs.retain(|key, _| reads.attributes.contains(key));
-    if !reads.body {
-        record.body = Value::Empty;
-    }
-    record
 }
 
 /// Whether it does, and that it has said what it reads for that.

@@ -1,10 +1,20 @@
 //! Log records for tests, piece by piece.
 
-use crate::event::{Key, LogRecord, Priority, Text, Value};
+use crate::event::{Key, LogRecord, Priority, Reads, Text, Value};
 
 /// An empty log record to build on: `log().attr("env", "prod")`.
 pub fn log() -> LogBuilder {
     LogBuilder(LogRecord::default())
+}
+
+/// What is left of a record when only this is read.
+pub fn read_of(record: &LogRecord, reads: &Reads) -> LogRecord {
+    let mut record = record.clone();
+    record.attrs.retain(|key, _| reads.attributes.contains(key));
+    if !reads.body {
+        record.body = Value::Empty;
+    }
+    record
 }
 
 /// Builds a [`LogRecord`]; goes wherever one is wanted.

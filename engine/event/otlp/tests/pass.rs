@@ -8,6 +8,7 @@ use crate::event::{
     Attributes, Batch, Key, LogRecord, Logs, OtlpRequest, Reads, Resource, Signal, Value,
     otlp::{decode_logs, edit, encode_logs, look, pick},
 };
+use crate::testing::read_of;
 use bytes::Bytes;
 use proptest::{collection::vec, prelude::*, sample::Index};
 use prost::Message;
@@ -22,16 +23,6 @@ fn reads() -> impl Strategy<Value = Reads> {
 
 fn otlp(bytes: impl Into<Bytes>) -> OtlpRequest {
     OtlpRequest { signal: Signal::Logs, bytes: bytes.into(), items: 0 }
-}
-
-/// What is left of a record when only this is read.
-fn read_of(record: &LogRecord, reads: &Reads) -> LogRecord {
-    let mut record = record.clone();
-    record.attrs.retain(|key, _| reads.attributes.contains(key));
-    if !reads.body {
-        record.body = Value::Empty;
-    }
-    record
 }
 
 /// Something that is done to attributes, by the number of a name.
