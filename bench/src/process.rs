@@ -1,19 +1,22 @@
 //! Children: started, asked, measured, stopped.
 //!
-//! Promise: no child outlives the program; each is killed and waited for when its value is dropped, and floor and sink
-//! also end by themselves when their input is closed.
+//! Promise: no child outlives the program; each is asked to end, killed if it does not, and waited for when its value is dropped, and
+//! floor and sink also end by themselves when their input is closed.
 //! A child of this program says its port in its first line; for every line it is sent it answers with its count.
 
-use crate::Error;
+use crate::{Error, arrivals::pause};
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Ticks of `/proc/PID/stat` per second: USER_HZ, 100 on every architecture Rust runs on.
 const TICKS: u32 = 100;
+/// How long a child may take to end when it is asked to.
+const FAREWELL: Duration = Duration::from_secs(10);
 
 /// A running child.
 pub struct Process(Child);
@@ -64,7 +67,13 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to kill.
+        // Asked first: a program that records a profile writes it when it ends.
+        let asked = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).map(|child| kill_process(child, Signal::TERM));
+        let deadline = Instant::now() + FAREWELL;
+        while matches!(asked, Some(Ok(()))) && !self.has_ended() && Instant::now() < deadline {
+            pause(Duration::from_millis(5));
+        }
+        // It may have ended; then there is nothing to kill.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

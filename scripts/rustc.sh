@@ -1,0 +1,23 @@
+#!/bin/sh
+# What cargo runs in place of rustc (.cargo/config.toml): rustc, and for what is optimised, the profile of Lanner under load. See
+# docs/performance.md.
+#   RUSTC COMMAND...                        uses profile/VERSION.profdata, if there is one of this very compiler
+#   LANNER_PROFILE=record RUSTC COMMAND...  makes a program that records one
+#   LANNER_PROFILE=none RUSTC COMMAND...    does neither
+set -eu
+case " $* " in
+  *" opt-level=3 "*) ;;
+  *) exec "$@" ;;
+esac
+case "${LANNER_PROFILE:-use}" in
+  record) exec "$@" -Cprofile-generate ;;
+  none) exec "$@" ;;
+esac
+# "rustc 1.95.0 (59807616e 2026-04-14)"; a profile says nothing to another compiler, and an older one cannot read it.
+version=$("$1" --version)
+version=${version#rustc }
+profile=$(dirname "$0")/../profile/${version%% *}.profdata
+if [ -f "$profile" ]; then
+  exec "$@" "-Cprofile-use=$(realpath "$profile")"
+fi
+exec "$@"
