@@ -102,22 +102,23 @@ pub fn write(mut writer: Writer, inbox: &Inbox, index: &Mutex<Index>, ack_interv
     let mut gathering = Gathering::default();
     loop {
         let mut state = inbox.state.lock();
-        while state.jobs.is_empty() && !state.closing {
-            if state.upkeep && due.is_none() {
-                due = Some(Instant::now() + pause);
+        while !state.closing {
+            let now = Instant::now();
+            let gathers = gathering.wanted(state.jobs.len(), now);
+            let idle = state.jobs.is_empty();
+            if idle && state.upkeep && due.is_none() {
+                due = Some(now + pause);
             }
-            match due {
-                Some(due) if due <= Instant::now() => break,
-                Some(due) => drop(inbox.work.wait_until(&mut state, due)),
+            if (!idle && gathers.is_none()) || (idle && due.is_some_and(|due| due <= now)) {
+                break;
+            }
+            // Whoever comes first after answers wakes nobody if others are expected.
+            state.enough = gathers.map_or(0, |(enough, _)| enough);
+            let until = gathers.map(|(_, until)| until).into_iter().chain(due.filter(|_| idle)).min();
+            match until {
+                Some(until) => drop(inbox.work.wait_until(&mut state, until)),
                 None => inbox.work.wait(&mut state),
             }
-        }
-        while !state.jobs.is_empty()
-            && !state.closing
-            && let Some((enough, until)) = gathering.wanted(state.jobs.len(), Instant::now())
-        {
-            state.enough = enough;
-            inbox.work.wait_until(&mut state, until);
         }
         state.enough = 0;
         let jobs = std::mem::take(&mut state.jobs);
