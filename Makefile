@@ -1,6 +1,6 @@
 # Lanner. `make run` builds and runs the quickstart; `make test` installs what it misses and tests everything.
 
-.PHONY: run build test test-faults test-interop fuzz bench instructions deps
+.PHONY: run build test test-faults test-interop fuzz bench instructions profile deps
 
 CARGO ?= cargo
 CONFIG ?= pipelines/quickstart.yaml
@@ -36,6 +36,10 @@ bench: deps-build
 instructions: deps
 	$(CARGO) build --release --locked --package lanner-instructions
 	"$${CARGO_TARGET_DIR:-target}/release/lanner-instructions" $(FUNCTIONS)
+
+# What Lanner does under load, recorded anew for release builds; scripts/profile.sh.
+profile: deps
+	scripts/profile.sh
 
 .PHONY: deps-build
 # A C compiler, for the C parts of zstd, jemalloc and ring.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Records what Lanner does under the load of the benchmark, and keeps it as the profile that release builds are optimised with
-# (scripts/rustc.sh). For this machine's compiler, of which it needs the part `llvm-tools`. Takes some 15 minutes.
+# (scripts/rustc.sh). For this machine's compiler, of which it needs the part `llvm-tools`. Takes some 10 minutes.
 set -eu
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}

@@ -68,7 +68,8 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         // Asked first: a program that records a profile writes it when it ends.
-        let asked = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).map(|child| kill_process(child, Signal::TERM));
+        let asked =
+            i32::try_from(self.0.id()).ok().and_then(Pid::from_raw).map(|child| kill_process(child, Signal::TERM));
         let deadline = Instant::now() + FAREWELL;
         while matches!(asked, Some(Ok(()))) && !self.has_ended() && Instant::now() < deadline {
             pause(Duration::from_millis(5));
