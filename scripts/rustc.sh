@@ -1,10 +1,11 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # What cargo runs in place of rustc (.cargo/config.toml): rustc, and for what is optimised, the profile of Lanner under load. See
 # docs/performance.md.
 #   RUSTC COMMAND...                        uses profile/VERSION.profdata, if there is one of this very compiler
 #   LANNER_PROFILE=record RUSTC COMMAND...  makes a program that records one
 #   LANNER_PROFILE=none RUSTC COMMAND...    does neither
-set -eu
+set -euo pipefail
+# In bash: other shells leave out what cargo says in variables with a dash in their names.
 case " $* " in
   *" opt-level=3 "*) ;;
   *) exec "$@" ;;
