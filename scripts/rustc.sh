@@ -19,7 +19,6 @@ version=$("$1" --version)
 version=${version#rustc }
 profile=$(dirname "$0")/../profile/${version%% *}.profdata
 if [ -f "$profile" ]; then
-  # Functions that have changed since are told of by the count of instructions, where it matters.
-  exec "$@" "-Cprofile-use=$(realpath "$profile")" -Cllvm-args=-no-pgo-warn-mismatch
+  exec "$@" "-Cprofile-use=$(realpath "$profile")"
 fi
 exec "$@"
