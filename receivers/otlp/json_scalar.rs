@@ -7,9 +7,10 @@ use base64::{
 };
 use lanner_engine::event::otlp::schema::{Field, Kind};
 use serde::{
-    Deserializer,
-    de::{self, Unexpected, Visitor},
+    Deserialize, Deserializer,
+    de::{self, Error, Unexpected, Visitor},
 };
+use serde_json::value::RawValue;
 use std::fmt;
 
 /// A scalar as protobuf has it on the wire.
@@ -20,13 +21,26 @@ pub enum Scalar {
     Bytes(Vec<u8>),
 }
 
-/// Reads the value of a field that is no message.
+/// Reads the value of a field that is no message, from serde_json.
 ///
 /// # Errors
 /// It is of another kind or out of range.
 pub fn read<'de, D: Deserializer<'de>>(deserializer: D, field: &'static Field) -> Result<Scalar, D::Error> {
-    deserializer.deserialize_any(Reader { field })
+    let reader = Reader { field };
+    if !matches!(field.kind, Kind::Double) {
+        return deserializer.deserialize_any(reader);
+    }
+    // serde_json's own floats may be off by the last bit.
+    let text = <&RawValue>::deserialize(deserializer)?.get();
+    match text.as_bytes() {
+        [b'"', ..] => reader.visit_str(&serde_json::from_str::<String>(text).map_err(D::Error::custom)?),
+        [b'-' | b'0'..=b'9', ..] => reader.visit_str(text),
+        _ => Err(D::Error::invalid_type(Unexpected::Other(text.get(..SHOWN).unwrap_or(text)), &reader)),
+    }
 }
+
+/// So much of a value of another kind is shown.
+const SHOWN: usize = 16;
 
 struct Reader {
     field: &'static Field,
@@ -53,7 +67,6 @@ impl Reader {
             Kind::Uint64 => Scalar::Varint(unsigned()?),
             Kind::Fixed64 => Scalar::Fixed64(unsigned()?),
             Kind::Sfixed64 => Scalar::Fixed64(signed()? as u64),
-            Kind::Double => Scalar::Fixed64((value as f64).to_bits()),
             _ => return Err(E::invalid_type(Unexpected::Other("a number"), self)),
         })
     }
@@ -108,7 +121,6 @@ impl Visitor<'_> for Reader {
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Scalar, E> {
         match self.field.kind {
-            Kind::Double => Ok(Scalar::Fixed64(value.to_bits())),
             // `1e3` and `5.0` are integers, too.
             _ if value.fract() == 0.0 && value.abs() <= EXACT => self.integer(value as i128),
             _ => Err(E::invalid_type(Unexpected::Float(value), &self)),

@@ -58,6 +58,44 @@ fn logs_become_the_request_they_describe() {
     assert!(matches!(value("list"), Some(Value::ArrayValue(list)) if list.values.len() == 1));
 }
 
+/// Scenario: floats with more digits than they hold, as numbers and as text; ones that are too large; other kinds of values.
+/// Guarantee: each is the nearest float there is, as the standard library reads it; what is none is refused.
+#[test]
+fn floats_are_exact() {
+    let read = |value: &str| -> Result<f64, String> {
+        let json = format!(
+            r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"gauge":{{"dataPoints":[{{"asDouble":{value}}}]}}}}]}}]}}]}}"#
+        );
+        let bytes = to_protobuf(Signal::Metrics, json.as_bytes()).map_err(|error| error.to_string())?;
+        let request = ExportMetricsServiceRequest::decode(&bytes[..]).unwrap();
+        let Some(Data::Gauge(gauge)) = &request.resource_metrics[0].scope_metrics[0].metrics[0].data else {
+            panic!("{request:?}")
+        };
+        match gauge.data_points[0].value {
+            Some(number_data_point::Value::AsDouble(value)) => Ok(value),
+            ref other => panic!("{other:?}"),
+        }
+    };
+    for text in [
+        "1844674407370954191.565",
+        "1.8446744073709542e18",
+        "-0.1",
+        "7",
+        "2.2250738585072011e-308",
+        "18446744073709551616",
+    ] {
+        let exact: f64 = text.parse().unwrap();
+        for written in [text.to_owned(), format!("\"{text}\"")] {
+            assert_eq!(read(&written).map(f64::to_bits), Ok(exact.to_bits()), "{written}");
+        }
+    }
+    for text in ["1e400", "\"1e400\"", "true", "[1]", "{}", "\"\"", "\"seven\"", "\"ééééééééééééééééé\""]
+    {
+        let error = read(text).unwrap_err();
+        assert!(error.contains("a number for `asDouble`"), "{text}: {error}");
+    }
+}
+
 /// Scenario: metrics with packed numbers, signed offsets and both kinds of points; a span with events and status.
 /// Guarantee: as above.
 #[test]
