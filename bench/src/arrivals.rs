@@ -2,6 +2,7 @@
 
 use crate::{
     Error,
+    pause::pause,
     ports::{free_port, local},
     process::{Counter, Process},
     scenario::Destination,
@@ -12,7 +13,6 @@ use std::{
     net::{SocketAddr, TcpStream},
     process::Command,
     sync::Arc,
-    thread,
     time::{Duration, Instant},
 };
 
@@ -95,11 +95,6 @@ pub fn get(address: SocketAddr, path: &str) -> Result<String, Error> {
 fn sum(page: &str, counter: &str) -> u64 {
     let series = page.lines().filter_map(|line| line.strip_prefix(counter)).filter(|rest| rest.starts_with(['{', ' ']));
     series.filter_map(|series| series.rsplit_once(' ')?.1.parse::<f64>().ok()).sum::<f64>() as u64
-}
-
-#[allow(clippy::disallowed_methods, reason = "no runtime here whose worker could be blocked")]
-pub fn pause(length: Duration) {
-    thread::sleep(length);
 }
 
 #[cfg(test)]

@@ -3,10 +3,11 @@
 
 use crate::{
     Bench, Error,
-    arrivals::{get, pause},
+    arrivals::get,
     disk::Folder,
     measure::lanner,
     median,
+    pause::pause,
     pinning::Pinning,
     ports::{free_port, local},
     process::Process,

@@ -22,6 +22,7 @@ mod floor;
 mod limits;
 mod load;
 mod measure;
+mod pause;
 mod pinning;
 mod ports;
 mod process;

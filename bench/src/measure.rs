@@ -5,9 +5,10 @@
 
 use crate::{
     Bench, Error,
-    arrivals::{Arrivals, pause},
+    arrivals::Arrivals,
     disk::Folder,
     load::{Senders, Sent},
+    pause::pause,
     pinning::Pinning,
     ports::{free_port, local},
     process::{Counter, Process},

@@ -4,7 +4,7 @@
 //! floor and sink also end by themselves when their input is closed.
 //! A child of this program says its port in its first line; for every line it is sent it answers with its count.
 
-use crate::{Error, arrivals::pause};
+use crate::{Error, pause::pause};
 use rustix::process::{Pid, Signal, kill_process};
 use std::{
     fs,
