@@ -29,10 +29,10 @@ impl Gathering {
         self.until = Some(now + took.clamp(SHORTEST, LONGEST));
     }
 
-    /// How many appends are waited for, and until when; `None` when it is not worth it.
+    /// How many appends are waited for, and until when, while so many wait or none has come yet; `None` when it is not worth it.
     pub fn wanted(&self, waiting: usize, now: Instant) -> Option<(usize, Instant)> {
         let until = self.until.filter(|until| *until > now)?;
-        (waiting < self.expected).then_some((self.expected, until))
+        (waiting.max(1) < self.expected).then_some((self.expected, until))
     }
 }
 
@@ -48,8 +48,9 @@ mod tests {
         let took = Duration::from_millis(2);
         assert_eq!(gathering.wanted(1, now), None);
         gathering.answered(1, 0, took, now);
-        assert_eq!(gathering.wanted(1, now), None);
+        assert_eq!((gathering.wanted(0, now), gathering.wanted(1, now)), (None, None));
         gathering.answered(3, 1, took, now);
+        assert_eq!(gathering.wanted(0, now), Some((4, now + took)));
         assert_eq!(gathering.wanted(1, now), Some((4, now + took)));
         assert_eq!(gathering.wanted(4, now), None);
         assert_eq!(gathering.wanted(1, now + took), None);
