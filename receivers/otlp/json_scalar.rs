@@ -35,12 +35,9 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D, field: &'static Field) -
     match text.as_bytes() {
         [b'"', ..] => reader.visit_str(&serde_json::from_str::<String>(text).map_err(D::Error::custom)?),
         [b'-' | b'0'..=b'9', ..] => reader.visit_str(text),
-        _ => Err(D::Error::invalid_type(Unexpected::Other(text.get(..SHOWN).unwrap_or(text)), &reader)),
+        _ => Err(D::Error::invalid_type(Unexpected::Other("a value of another kind"), &reader)),
     }
 }
-
-/// So much of a value of another kind is shown.
-const SHOWN: usize = 16;
 
 struct Reader {
     field: &'static Field,
