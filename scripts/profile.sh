@@ -1,7 +1,7 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Records what Lanner does under the load of the benchmark, and keeps it as the profile that release builds are optimised with
 # (scripts/rustc.sh). For this machine's compiler, of which it needs the part `llvm-tools`. Takes some 10 minutes.
-set -eu
+set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo=${CARGO:-cargo}
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
@@ -11,24 +11,25 @@ recorded=$target/recorded
 large=50
 
 rustup component add llvm-tools
-llvm_profdata=$(echo "$(rustc --print sysroot)"/lib/rustlib/*/bin/llvm-profdata)
+host=$(rustc -vV | sed -n 's/^host: //p')
+llvm_profdata=$(rustc --print sysroot)/lib/rustlib/$host/bin/llvm-profdata
 version=$(rustc --version | cut -d ' ' -f 2)
 
 $cargo build --release --locked --package lanner-bench --bin lanner-bench
 # Of these packages, so that libraries have the features, and with them the names, of other builds.
-LANNER_PROFILE=record CARGO_TARGET_DIR="$target/recording" \
+LANNER_PROFILE=record RUSTC_WRAPPER="$PWD/scripts/rustc.sh" CARGO_TARGET_DIR="$target/recording" \
   $cargo build --release --locked --package lanner --package lanner-instructions
 rm -rf "$recorded"
 # The targets count more: the others go to extremes (events of 64 KiB), beside which all else would look like nothing.
-inputs=
+inputs=()
 for scenarios in targets scaling sqlite; do
-  case $scenarios in targets) command=; weight=50 ;; *) command=$scenarios; weight=1 ;; esac
+  case $scenarios in targets) command=() weight=50 ;; *) command=("$scenarios") weight=1 ;; esac
   # What it says of speed is that of a program that counts its every branch.
-  LLVM_PROFILE_FILE="$recorded/$scenarios/%p.profraw" "$target/release/lanner-bench" $command \
+  LLVM_PROFILE_FILE="$recorded/$scenarios/%p.profraw" "$target/release/lanner-bench" "${command[@]}" \
     --lanner "$target/recording/release/lanner" --directory "$target" --seconds 1 --rounds 1 >/dev/null
-  for file in "$recorded/$scenarios"/*; do inputs="$inputs --weighted-input=$weight,$file"; done
+  for file in "$recorded/$scenarios"/*; do inputs+=("--weighted-input=$weight,$file"); done
 done
-"$llvm_profdata" merge --text --output "$recorded/whole" $inputs
+"$llvm_profdata" merge --text --output "$recorded/whole" "${inputs[@]}"
 # Paragraphs: a name, a hash, the number of counters, the counters, and what calls and copies were about; comments between.
 awk -v RS= -v ORS='\n\n' -v FS='\n' -v large="$large" '
   { ran = 0; lines = 0; counters = 0
