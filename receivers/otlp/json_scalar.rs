@@ -30,7 +30,7 @@ pub fn read<'de, D: Deserializer<'de>>(deserializer: D, field: &'static Field) -
     if !matches!(field.kind, Kind::Double) {
         return deserializer.deserialize_any(reader);
     }
-    // serde_json's own floats may be off by the last bit.
+    // By its text, since serde_json says of one that is too large nothing that names the field.
     let text = <&RawValue>::deserialize(deserializer)?.get();
     match text.as_bytes() {
         [b'"', ..] => reader.visit_str(&serde_json::from_str::<String>(text).map_err(D::Error::custom)?),

@@ -60,12 +60,12 @@ fn a_time_field_stands_in() {
 }
 
 /// Scenario: numbers at the edges, nested values, repeated keys, escapes, keys in other cases.
-/// Guarantee: integers stay exact, an unsigned one over the signed range becomes text; objects are compact JSON; the last
-/// of a repeated key wins.
+/// Guarantee: integers stay exact, an unsigned one over the signed range becomes text; floats are the nearest there are; objects are
+/// compact JSON; the last of a repeated key wins.
 #[test]
 fn values_keep_their_types() {
     let attrs = one(&alert(
-        r#""i":9223372036854775807,"u":18446744073709551615,"n":-1,"d":1.5,"b":true,"o":{"k": [1, {"x": null}], "s":"\""},"l":["a",null,2,[3]],"e":"a\nb","dup":1,"dup":2,"proc.pid":1,"proc.pid":2,"gone":1,"gone":null,"a[2]":1,"a.2":2"#,
+        r#""i":9223372036854775807,"u":18446744073709551615,"n":-1,"d":1.5,"m":1844674407370954191.565,"b":true,"o":{"k": [1, {"x": null}], "s":"\""},"l":["a",null,2,[3]],"e":"a\nb","dup":1,"dup":2,"proc.pid":1,"proc.pid":2,"gone":1,"gone":null,"a[2]":1,"a.2":2"#,
     ))
     .1
     .attrs;
@@ -74,6 +74,7 @@ fn values_keep_their_types() {
     assert_eq!(field("u"), Some(Value::text("18446744073709551615")));
     assert_eq!(field("n"), Some(Value::Int(-1)));
     assert_eq!(field("d"), Some(Value::Double(1.5)));
+    assert_eq!(field("m"), "1844674407370954191.565".parse().ok().map(Value::Double));
     assert_eq!(field("b"), Some(Value::Bool(true)));
     assert_eq!(field("o"), Some(Value::text(r#"{"k":[1,{"x":null}],"s":"\""}"#)));
     assert_eq!(field("l"), Some(Value::Array(vec![Value::text("a"), Value::Int(2), Value::text("[3]")])));
