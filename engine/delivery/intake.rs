@@ -4,7 +4,7 @@
 //! queue, or deliberately discarded; on any error nothing of it is anywhere.
 
 use super::{
-    budget::Budget,
+    budget::{Budget, GivenBack},
     direct::Failed,
     finishing::Finishing,
     pipeline::Pipeline,
@@ -169,7 +169,7 @@ impl PipelineIntake {
         let Some(this) = self.finishes.as_ref().and_then(Weak::upgrade) else {
             return match self.begin(batch) {
                 Begun::Over(result) => Taking::done(result),
-                Begun::Waits(waits) => Taking::waits(self.go_on(waits, patience)),
+                Begun::Waits(mut waits) => Taking::waits(async move { self.go_on(&mut waits, patience).await }),
             };
         };
         let patience = match patience {
@@ -181,10 +181,11 @@ impl PipelineIntake {
                 OwnPatience::For(hold) => Patience::For(*hold),
                 OwnPatience::Until(drain) => Patience::Until(drain),
             };
-            match this.begin(batch) {
-                Begun::Over(result) => result,
-                Begun::Waits(waits) => this.go_on(waits, patience).await,
-            }
+            let mut waits = match this.begin(batch) {
+                Begun::Over(result) => return result,
+                Begun::Waits(waits) => waits,
+            };
+            this.go_on(&mut waits, patience).await
         }))
     }
 
@@ -205,11 +206,27 @@ impl PipelineIntake {
         Begun::Waits(Waits { signal, items, transaction })
     }
 
-    /// Does the rest.
-    async fn go_on(&self, waits: Waits<'_>, patience: Patience<'_>) -> Result<(), Refused> {
-        let Waits { signal, items, transaction } = waits;
-        let taken = self.commit(transaction, patience).await;
-        self.counted(signal, items, taken)
+    /// Does the rest. Every batch on its way to a disk is here for a while: what it holds is lent and what seldom happens is
+    /// boxed, since both would make its future several times larger.
+    async fn go_on(&self, waits: &mut Waits<'_>, patience: Patience<'_>) -> Result<(), Refused> {
+        let mut deadline = None;
+        // Read in front of an attempt, so that room given back during it is noticed. Most that are the first find room and do without.
+        let tried = !waits.transaction.takes_time();
+        let mut given_back = tried.then(|| self.budget.given_back());
+        let taken = loop {
+            let hindrance = match waits.transaction.commit().await {
+                Ok(()) => break Ok(self.stored()),
+                Err(hindrance) => hindrance,
+            };
+            if given_back.is_some() || !matches!(hindrance, Hindrance::Full { .. }) {
+                let over = Box::pin(self.over(hindrance, given_back, patience, &mut deadline));
+                if let Err(refused) = over.await {
+                    break Err(refused);
+                }
+            }
+            given_back = Some(self.budget.given_back());
+        };
+        self.counted(waits.signal, waits.items, taken)
     }
 
     /// Counts what became of so many items.
@@ -238,83 +255,78 @@ impl PipelineIntake {
         Ok(transaction)
     }
 
-    /// Commits as soon as that is possible.
-    async fn commit(&self, mut transaction: Transaction<'_>, patience: Patience<'_>) -> Result<(), Refused> {
-        let mut deadline: Option<Instant> = None;
-        loop {
-            let given_back = self.budget.given_back();
-            let hindrance = match transaction.commit().await {
-                Ok(()) => {
-                    self.stored();
-                    return Ok(());
-                }
-                Err(hindrance) => hindrance,
-            };
-            let deadline = match patience {
-                Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
-                Patience::Until(_) => None,
-            };
-            let mut unannounced = false;
-            let (full, until, retry_after) = match hindrance {
-                Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
-                Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
-                Hindrance::FullStage { name } => {
-                    unannounced = true;
-                    (name, deadline, RETRY_AFTER)
-                }
-                Hindrance::FullDisk { name, holds: false, .. } if matches!(patience, Patience::For(_)) => {
-                    return Err(Refused::Busy { full: name, retry_after: RETRY_AFTER });
-                }
-                Hindrance::FullDisk { name, .. } => {
-                    unannounced = true;
-                    (name, deadline, RETRY_AFTER)
-                }
-                Hindrance::TooLarge(error) => return Err(Refused::Invalid(error.to_string())),
-                Hindrance::Unstored { name, error } => {
-                    self.not_stored(&name, &error);
-                    unannounced = true;
-                    (format!("the storage of {name}"), deadline, RETRY_AFTER)
-                }
-                Hindrance::Failed(Failed { id, after, asked }) => {
-                    // Within a short hold there is no time for the usual delays, unless the sink asked for one.
-                    let delay = match patience {
-                        Patience::For(hold) if !asked => after.min(hold / HOLD_ATTEMPTS),
-                        _ => after,
-                    };
-                    if deadline.is_some_and(|deadline| Instant::now() + delay >= deadline) {
-                        return Err(Refused::Busy { full: id.to_string(), retry_after: after });
-                    }
-                    tokio::select! {
-                        () = tokio::time::sleep(delay) => continue,
-                        () = patience.over() => return Err(Refused::Draining),
-                        () = self.closed.requested() => return Err(Refused::Draining),
-                    }
-                }
-            };
-            let waiting = self.budget.waiting();
-            let room = waiting.room();
-            let again = async {
-                if unannounced {
-                    return tokio::time::sleep(UNANNOUNCED_BREATH).await;
-                }
-                if self.budget.given_back() == given_back {
-                    room.await;
-                }
-                tokio::time::sleep(BREATH).await;
-            };
-            let timeout = async {
-                match until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = patience.over() => return Err(Refused::Draining),
-                () = self.closed.requested() => return Err(Refused::Draining),
-                () = timeout => return Err(Refused::Busy { full, retry_after }),
-                () = again => {}
+    /// Waits until it is worth another attempt.
+    async fn over(
+        &self,
+        hindrance: Hindrance,
+        given_back: Option<GivenBack>,
+        patience: Patience<'_>,
+        deadline: &mut Option<Instant>,
+    ) -> Result<(), Refused> {
+        let deadline = match patience {
+            Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
+            Patience::Until(_) => None,
+        };
+        let mut unannounced = false;
+        let (full, until, retry_after) = match hindrance {
+            Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
+            Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
+            Hindrance::FullStage { name } => {
+                unannounced = true;
+                (name, deadline, RETRY_AFTER)
             }
+            Hindrance::FullDisk { name, holds: false, .. } if matches!(patience, Patience::For(_)) => {
+                return Err(Refused::Busy { full: name, retry_after: RETRY_AFTER });
+            }
+            Hindrance::FullDisk { name, .. } => {
+                unannounced = true;
+                (name, deadline, RETRY_AFTER)
+            }
+            Hindrance::TooLarge(error) => return Err(Refused::Invalid(error.to_string())),
+            Hindrance::Unstored { name, error } => {
+                self.not_stored(&name, &error);
+                unannounced = true;
+                (format!("the storage of {name}"), deadline, RETRY_AFTER)
+            }
+            Hindrance::Failed(Failed { id, after, asked }) => {
+                // Within a short hold there is no time for the usual delays, unless the sink asked for one.
+                let delay = match patience {
+                    Patience::For(hold) if !asked => after.min(hold / HOLD_ATTEMPTS),
+                    _ => after,
+                };
+                if deadline.is_some_and(|deadline| Instant::now() + delay >= deadline) {
+                    return Err(Refused::Busy { full: id.to_string(), retry_after: after });
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(delay) => return Ok(()),
+                    () = patience.over() => return Err(Refused::Draining),
+                    () = self.closed.requested() => return Err(Refused::Draining),
+                }
+            }
+        };
+        let waiting = self.budget.waiting();
+        let room = waiting.room();
+        let again = async {
+            if unannounced {
+                return tokio::time::sleep(UNANNOUNCED_BREATH).await;
+            }
+            if given_back.is_none_or(|before| self.budget.given_back() == before) {
+                room.await;
+            }
+            tokio::time::sleep(BREATH).await;
+        };
+        let timeout = async {
+            match until {
+                Some(until) => tokio::time::sleep_until(until).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = patience.over() => Err(Refused::Draining),
+            () = self.closed.requested() => Err(Refused::Draining),
+            () = timeout => Err(Refused::Busy { full, retry_after }),
+            () = again => Ok(()),
         }
     }
 }

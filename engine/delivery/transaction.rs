@@ -145,20 +145,18 @@ impl<'g> Transaction<'g> {
     }
 
     /// The same, where the log is full in the place of the oldest of queues that give way.
-    async fn admit_or_shed(&self) -> Result<Option<(&'g str, Admission)>, Hindrance> {
+    async fn shed_and_admit(&self, mut hindrance: Hindrance) -> Result<Option<(&'g str, Admission)>, Hindrance> {
+        let shedding = self.appends.iter().find_map(|append| Some(append.queue.disk()?.shedding()));
         loop {
-            let full = match self.admit_on_disk() {
-                Err(Hindrance::FullDisk { name, holds, bytes }) => (name, holds, bytes),
-                other => return other,
+            let (Some(shedding), Hindrance::FullDisk { bytes, .. }) = (shedding, &hindrance) else {
+                return Err(hindrance);
             };
-            let shedding = self.appends.iter().find_map(|append| Some(append.queue.disk()?.shedding()));
-            let (name, holds, bytes) = full;
-            let made_room = match shedding {
-                Some(shedding) => shedding.make_room(bytes).await,
-                None => false,
-            };
-            if !made_room {
-                return Err(Hindrance::FullDisk { name, holds, bytes });
+            if !shedding.make_room(*bytes).await {
+                return Err(hindrance);
+            }
+            match self.admit_on_disk() {
+                Ok(admitted) => return Ok(admitted),
+                Err(again) => hindrance = again,
             }
         }
     }
@@ -183,7 +181,23 @@ impl<'g> Transaction<'g> {
     /// the last await, so where there is one this must be finished even when the caller goes away (`intake` sees to it).
     pub async fn commit(&mut self) -> Result<(), Hindrance> {
         let reservations = self.reserve()?;
-        let on_disk = self.admit_or_shed().await?;
+        let on_disk = match self.admit_on_disk() {
+            Ok(admitted) => admitted,
+            Err(hindrance) => Box::pin(self.shed_and_admit(hindrance)).await?,
+        };
+        if !self.sends.is_empty() || !self.absorbs.is_empty() {
+            Box::pin(self.send_and_absorb()).await?;
+        }
+        if let Some((name, admission)) = on_disk {
+            let unstored = |error: AppendError| Hindrance::Unstored { name: name.to_owned(), error: error.into() };
+            admission.write().await.map_err(unstored)?;
+        }
+        self.finish(reservations);
+        Ok(())
+    }
+
+    /// What can fail behind the reservations and is not the disk of the queues.
+    async fn send_and_absorb(&mut self) -> Result<(), Hindrance> {
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
             send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
         }
@@ -194,11 +208,6 @@ impl<'g> Transaction<'g> {
             let unstored = |error| Hindrance::Unstored { name: absorb.account.name().to_owned(), error };
             absorb.stage.persist().await.map_err(unstored)?;
         }
-        if let Some((name, admission)) = on_disk {
-            let unstored = |error: AppendError| Hindrance::Unstored { name: name.to_owned(), error: error.into() };
-            admission.write().await.map_err(unstored)?;
-        }
-        self.finish(reservations);
         Ok(())
     }
 

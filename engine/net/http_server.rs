@@ -206,16 +206,17 @@ where
 {
     // Without it a small answer waits for the delayed ACK of the one before. A socket that refuses is merely slower.
     let _ = stream.set_nodelay(true);
+    // A task is as large as the largest of these, so all but the smallest are boxed.
     match tls {
         None if connection.limits().h2c && connection.has_h2_preface(&stream).await => {
-            connection.serve_h2(stream, service).await;
+            Box::pin(connection.serve_h2(stream, service)).await;
         }
         None => connection.serve_h1(stream, service).await,
         Some(acceptor) => {
-            let Some(stream) = connection.handshake(&acceptor, stream).await else { return };
+            let Some(stream) = Box::pin(connection.handshake(&acceptor, stream)).await else { return };
             match stream.get_ref().1.alpn_protocol() {
-                Some(b"h2") => connection.serve_h2(stream, service).await,
-                _ => connection.serve_h1(stream, service).await,
+                Some(b"h2") => Box::pin(connection.serve_h2(stream, service)).await,
+                _ => Box::pin(connection.serve_h1(stream, service)).await,
             }
         }
     }

@@ -33,7 +33,7 @@ use lanner_engine::{
     semantics::{FalcoMapper, MappingOptions, Summary, falco, keys},
 };
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -144,7 +144,8 @@ impl Shared {
         let mut waiting = Waiting::default();
         let mut room = Some(self.room(body, out, &mut waiting).await?);
         let admit = |bytes| room.take().map_or_else(|| out.admit(bytes), Ok);
-        let body = waiting.during(read_body(&head.headers, body, &self.body, admit)).await.map_err(lost_body)?;
+        let reading = pin!(read_body(&head.headers, body, &self.body, admit));
+        let body = waiting.during(reading).await.map_err(lost_body)?;
         let ReadBody { bytes, .. } = &body;
         let (batch, summary) = self.map(bytes, out).await;
         if batch.is_empty() {
@@ -163,7 +164,7 @@ impl Shared {
             match out.admit(bytes) {
                 Ok(room) => return Ok(room),
                 Err(Refused::Busy { .. }) if waiting.elapsed() < self.hold => {
-                    waiting.during(tokio::time::sleep(ROOM_POLL)).await
+                    waiting.during(pin!(tokio::time::sleep(ROOM_POLL))).await
                 }
                 Err(refused) => return Err(lost_batch(refused).before_the_engine()),
             }
@@ -266,8 +267,7 @@ impl<T: Clone> Clone for PerConnection<T> {
 struct Waiting(Option<Instant>);
 
 impl Waiting {
-    async fn during<T>(&mut self, future: impl Future<Output = T>) -> T {
-        let mut future = pin!(future);
+    async fn during<T>(&mut self, mut future: Pin<&mut impl Future<Output = T>>) -> T {
         match poll_immediate(future.as_mut()).await {
             Some(ready) => ready,
             None => {
