@@ -117,10 +117,18 @@ pub fn output_fields<'r>(record: &Lent<'r>) -> Fields<'r> {
     plain(&record.attrs, false, &mut fields);
     plain(&record.resource, true, &mut fields);
     combined(record, &mut fields);
-    // The sort is stable and the record comes first: it is nearer to the event than the resource.
+    // The sorts are stable and the record comes first: it is nearer to the event than the resource. The first one compares numbers
+    // and leaves little to the other.
+    fields.sort_by_cached_key(|(name, _)| beginning(name));
     fields.sort_by(|(a, _), (b, _)| a.cmp(b));
     fields.dedup_by(|(later, _), (earlier, _)| later == earlier);
     fields
+}
+
+/// The first bytes of a name, in the order of names; that of equal ones is not known.
+fn beginning(name: &str) -> u64 {
+    let first = name.as_bytes().first_chunk().copied();
+    u64::from_be_bytes(first.unwrap_or_else(|| std::array::from_fn(|at| name.as_bytes().get(at).copied().unwrap_or(0))))
 }
 
 type Fields<'r> = Vec<(Cow<'r, str>, ValueRef<'r>)>;
