@@ -214,9 +214,9 @@ impl PipelineIntake {
         let tried = !waits.transaction.takes_time();
         let mut given_back = tried.then(|| self.budget.given_back());
         let taken = loop {
-            let hindrance = match waits.transaction.commit().await {
-                Ok(()) => break Ok(self.stored()),
-                Err(hindrance) => hindrance,
+            let Err(hindrance) = waits.transaction.commit().await else {
+                self.stored();
+                break Ok(());
             };
             if given_back.is_some() || !matches!(hindrance, Hindrance::Full { .. }) {
                 let over = Box::pin(self.over(hindrance, given_back, patience, &mut deadline));
