@@ -17,18 +17,19 @@ pub const CONNECTIONS: usize = 32;
 pub const FALCO: &str = "falco_http: {endpoint: '$IN', max_connections: 20000}";
 pub const OTLP: &str = "otlp: {protocols: {grpc: {endpoint: '$IN'}}}";
 pub const EXPORT: &str = "otlp_grpc: {endpoint: 'http://$OUT', compression: none, tls: {insecure: true}}";
-const DURABLE: &str = "otlp_grpc: {endpoint: 'http://$OUT', compression: none, tls: {insecure: true}, sending_queue: {storage: file_storage}}";
+pub const DURABLE: &str = "otlp_grpc: {endpoint: 'http://$OUT', compression: none, tls: {insecure: true}, sending_queue: {storage: file_storage}}";
 const AUDIT: &str = "k8s_audit: {endpoint: '$IN'}";
-const WEBHOOK: &str = "webhook: {url: 'http://$OUT/hook', allow_addresses: any}";
+pub const WEBHOOK: &str = "webhook: {url: 'http://$OUT/hook', allow_addresses: any}";
 
 /// Requests over HTTP/1.1.
 pub fn http(requests: Vec<Request>, connections: usize) -> Load {
-    Load { requests: requests.into(), wire: Wire::Http, connections }
+    Load { requests: requests.into(), wire: Wire::Http, connections, rate: None }
 }
 
 /// Calls of so many records over OTLP/gRPC.
 pub fn grpc(records: usize) -> Load {
-    Load { requests: otlp::batches(records).into(), wire: Wire::Grpc { in_flight: 4 }, connections: 4 }
+    let requests = otlp::batches(records).into();
+    Load { requests, wire: Wire::Grpc { in_flight: 4 }, connections: 4, rate: None }
 }
 
 /// The bare server under this load.

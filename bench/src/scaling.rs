@@ -1,10 +1,10 @@
-//! How cost grows: with cores, connections, events of a request, the size of an event, conditions and keys.
+//! How cost grows: with cores, connections, events of a request, the size of an event, conditions, keys and the rate of events.
 //!
 //! Every point is the median of the rounds; all points of a panel take turns within a round.
 
 use crate::{
     Bench, Error,
-    catalogue::{CONNECTIONS, EXPORT, FALCO, OTLP, floor, grpc, http},
+    catalogue::{CONNECTIONS, DURABLE, EXPORT, FALCO, OTLP, WEBHOOK, floor, grpc, http},
     limits,
     load::Load,
     measure::{Measured, measure},
@@ -12,8 +12,12 @@ use crate::{
     payload::alerts,
     pinning::Pinning,
     results::{Conditions, Panel, Scaling, Series, rounded},
-    scenario::{Destination::Otlp, Scenario},
+    scenario::{
+        Destination::{Otlp, Webhook},
+        Scenario,
+    },
 };
+use std::num::NonZeroU32;
 
 const CORES: [usize; 3] = [1, 2, 4];
 const MANY: [usize; 3] = [1, 100, 10_000];
@@ -21,6 +25,7 @@ const BATCHES: [usize; 4] = [1, 10, 100, 1000];
 const SIZES: [usize; 5] = [200, 1024, 4096, 16_384, 65_536];
 const CONDITIONS: [usize; 5] = [1, 5, 10, 25, 50];
 const KEYS: [usize; 4] = [10, 100, 1000, 10_000];
+const RATES: [u32; 4] = [2000, 5000, 10_000, 20_000];
 /// Alerts of a request where the cost of requests is to be small.
 const SOME: u64 = 100;
 /// Connections where requests are large.
@@ -54,7 +59,7 @@ pub fn run(bench: &Bench) -> Result<Scaling, Error> {
     let pinning = Pinning::halves(&bench.cpus);
     let conditions = Conditions::now(pinning.to_string(), bench.cpus.len(), bench.length.as_secs_f64(), bench.rounds);
     println!("scaling: {} s per measurement, {} rounds, {}", conditions.seconds, conditions.rounds, conditions.pinning);
-    let plans = [cores, connections, batches, sizes, conditions_of_filters, keys];
+    let plans = [cores, connections, batches, sizes, conditions_of_filters, keys, rates, rates_of_others];
     let mut problems = Vec::new();
     let panels: Result<_, Error> = plans.into_iter().map(|plan| measured(bench, &plan(bench), &mut problems)).collect();
     Ok(Scaling { conditions, panels: panels?, problems })
@@ -201,6 +206,31 @@ fn keys(bench: &Bench) -> Plan {
         Point { series: "aggregate", x: keys, pinning: Pinning::halves(&bench.cpus), scenario }
     });
     Plan { title: "Aggregation", x: "keys", y: Value::Cpu, log: [true, false], points: points.into() }
+}
+
+/// The axis of what a steady rate costs.
+const RATE: &str = "events per second";
+
+/// An alert for each request, at these rates.
+fn at_rates() -> [(usize, Load); RATES.len()] {
+    let load = http(alerts::single(), CONNECTIONS);
+    RATES.map(|rate| (rate as usize, Load { rate: NonZeroU32::new(rate), ..load.clone() }))
+}
+
+fn rates(bench: &Bench) -> Plan {
+    let points = beside_floor(bench, at_rates());
+    Plan { title: "Rate", x: RATE, y: Value::Cpu, log: [true, false], points }
+}
+
+fn rates_of_others(bench: &Bench) -> Plan {
+    let point = |series, x, scenario| Point { series, x, pinning: Pinning::halves(&bench.cpus), scenario };
+    let points = at_rates().into_iter().flat_map(|(rate, load)| {
+        let durable = Scenario::logs("S1 durable", load.clone(), [FALCO, "", DURABLE], Otlp);
+        let webhook = Scenario::logs("S2", load, [FALCO, "", WEBHOOK], Webhook);
+        [point("S1 durable", rate, durable), point("S2", rate, webhook)]
+    });
+    let points = points.collect();
+    Plan { title: "Rate, kept on disk or sent one by one", x: RATE, y: Value::Cpu, log: [true, false], points }
 }
 
 #[cfg(test)]

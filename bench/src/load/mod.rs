@@ -1,14 +1,17 @@
-//! The load: a closed loop over connections that stay, made to cost little beside what it measures.
+//! The load: a closed loop over connections that stay, or requests at a rate; made to cost little beside what it measures.
 //!
 //! Promises: whatever does not answer counts as failed after five seconds; a refused request is counted and never sent again.
 
 mod grpc;
 mod http;
+mod pace;
 
 use crate::{Error, payload::Request};
+use pace::Pace;
 use std::{
     io,
     net::SocketAddr,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -27,6 +30,8 @@ pub struct Load {
     pub requests: Arc<[Request]>,
     pub wire: Wire,
     pub connections: usize,
+    /// Requests a second, over all connections. Without one, the next request of a connection follows the answer at once.
+    pub rate: Option<NonZeroU32>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +79,7 @@ impl Sent {
 pub struct Senders {
     slots: Vec<Slot>,
     requests: Arc<[Request]>,
+    rate: Option<NonZeroU32>,
 }
 
 struct Slot {
@@ -101,14 +107,15 @@ impl Senders {
         let (count, requests) = (wires.len(), load.requests.len());
         let slot = |(index, wire)| Slot { wire, next: index * requests / count };
         let slots = wires.into_iter().enumerate().map(slot).collect();
-        Ok(Self { slots, requests: Arc::clone(&load.requests) })
+        Ok(Self { slots, requests: Arc::clone(&load.requests), rate: load.rate })
     }
 
     /// Sends for as long as `length`, then waits for the answers.
     pub async fn send(&mut self, length: Duration) -> Result<Sent, Error> {
         let end = Instant::now() + length;
-        let sending: Vec<_> =
-            self.slots.drain(..).map(|slot| tokio::spawn(slot.send(Arc::clone(&self.requests), end))).collect();
+        let pace = self.rate.map(|rate| Pace::until(end, rate));
+        let send = |slot: Slot| tokio::spawn(slot.send(Arc::clone(&self.requests), pace.clone(), end));
+        let sending: Vec<_> = self.slots.drain(..).map(send).collect();
         let mut sum = Sent::default();
         for slot in sending {
             let (sent, slot) = slot.await?;
@@ -120,10 +127,15 @@ impl Senders {
 }
 
 impl Slot {
-    async fn send(mut self, requests: Arc<[Request]>, end: Instant) -> (Sent, Self) {
+    async fn send(mut self, requests: Arc<[Request]>, pace: Option<Pace>, end: Instant) -> (Sent, Self) {
         let mut sent = Sent::default();
         let talk = async {
             loop {
+                if let Some(pace) = &pace
+                    && !pace.turn().await
+                {
+                    return Ok(());
+                }
                 let start = Instant::now();
                 if start >= end {
                     return Ok::<_, io::Error>(());
