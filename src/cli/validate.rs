@@ -8,7 +8,8 @@ use lanner_engine::{
 };
 use std::process::ExitCode;
 
-/// Checks a configuration offline: exit code 0 when `run` would start, 1 when it would not
+/// Checks a configuration offline: exit code 0 when nothing is wrong with it, 1 when something is. What it names, such as files
+/// of rules and addresses, is tried by `run` only; `rules check` checks rules
 #[derive(clap::Args)]
 pub struct Args {
     #[command(flatten)]

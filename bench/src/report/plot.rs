@@ -8,7 +8,7 @@ const WIDTH: f64 = 380.0;
 const HEIGHT: f64 = 270.0;
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 24.0;
-const TOP: f64 = 56.0;
+const TOP: f64 = 66.0;
 const BOTTOM: f64 = 44.0;
 /// So far from the edges the first and the last point stand, for the sake of their numbers.
 const INSET: f64 = 20.0;
@@ -62,7 +62,10 @@ fn panel(panel: &Panel) -> String {
     }
     // In front of all lines.
     for (x, y) in values() {
-        text(&mut svg, [across.at(*x), up.at(*y) - 7.0], "middle halo", &number(*y));
+        // Of two points the upper one has its number above, the lower one below.
+        let is_lower = values().any(|(other_x, other_y)| other_x == x && other_y > y);
+        let shift = if is_lower { 17.0 } else { -7.0 };
+        text(&mut svg, [across.at(*x), up.at(*y) + shift], "middle halo", &number(*y));
     }
     svg
 }
