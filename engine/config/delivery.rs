@@ -60,6 +60,17 @@ pub enum Sizer {
     Bytes,
 }
 
+impl Sizer {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Items => "items",
+            Self::Bytes => "bytes",
+        }
+    }
+}
+
 /// The queue between the pipeline and the exporter.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

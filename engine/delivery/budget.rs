@@ -1,28 +1,25 @@
 //! The memory budget: bytes that request bodies and queued requests may hold together.
 //!
-//! Promises: `used` never grows beyond `limit`; room is given back exactly once; whoever waits for room is woken when
-//! some is given back, here or in a queue; what threads have in stock is refused to nobody.
+//! Promises: `used` never grows beyond `limit`; room is given back exactly once; whoever waits for room has a turn when
+//! some is given back; what threads have in stock is refused to nobody.
 //!
 //! What queues hold is known apart: long before they are full, it tells receivers whose senders can wait that sinks do not
 //! keep up ([`Budget::is_pressed`]), so that memory grows only when it must.
 
+use super::line::Line;
 use crate::{
     component::{Admission, Room},
     telemetry::{CacheLine, STRIPES, stripe},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{
-            AtomicIsize, AtomicUsize,
-            Ordering::{Relaxed, SeqCst},
-        },
+use std::sync::{
+    Arc,
+    atomic::{
+        AtomicIsize, AtomicUsize,
+        Ordering::{Relaxed, SeqCst},
     },
 };
-use tokio::sync::{Notify, futures::Notified};
 
 /// Under pressure is what has more than this part of the limit in its queues: 2 MiB unless configured otherwise.
 const PRESSED: usize = 128;
@@ -75,11 +72,12 @@ struct Whole {
     /// What parts use or have in stock; never more than the limit.
     drawn: CacheLine<AtomicUsize>,
     limit: AtomicUsize,
-    room: Notify,
-    /// How often queues had room again, stock came back, and the limit was changed.
+    /// Those who wait for room.
+    line: Line,
+    /// How often stock came back and the limit was changed.
     announced: AtomicUsize,
-    /// Who waits for room; giving room back takes a lock only when there is someone.
-    waiters: AtomicUsize,
+    /// Those who wait until it is not pressed.
+    paced: Line,
 }
 
 /// How much room was given back until some moment; another value later means that there was more.
@@ -104,13 +102,7 @@ impl Whole {
 
     fn announce_room(&self) {
         self.announced.fetch_add(1, SeqCst);
-        self.wake();
-    }
-
-    fn wake(&self) {
-        if self.waiters.load(SeqCst) > 0 {
-            self.room.notify_waiters();
-        }
+        self.line.give_turn();
     }
 }
 
@@ -140,9 +132,9 @@ impl Room for Part {
         } else {
             self.whole.drawn.fetch_sub(bytes, SeqCst);
         }
-        // All these orders are total: either a waiter is seen here, or it sees what was given back.
+        // All these orders are total: either somebody in line is seen here, or he sees what was given back.
         self.given_back.fetch_add(bytes, SeqCst);
-        self.whole.wake();
+        self.whole.line.give_turn();
     }
 }
 
@@ -152,9 +144,9 @@ impl Budget {
         let whole = Arc::new(Whole {
             drawn: CacheLine::default(),
             limit: AtomicUsize::new(limit),
-            room: Notify::new(),
+            line: Line::default(),
             announced: AtomicUsize::new(0),
-            waiters: AtomicUsize::new(0),
+            paced: Line::default(),
         });
         let part = |_| {
             let (stock, given_back, queued) = Default::default();
@@ -191,7 +183,7 @@ impl Budget {
         if stocks > 0 {
             self.whole().drawn.fetch_sub(stocks, SeqCst);
             // Somebody else may have looked in between.
-            self.announce_room();
+            self.whole().announce_room();
         }
     }
 
@@ -211,6 +203,15 @@ impl Budget {
         if bytes > 0 {
             self.part().queued.fetch_sub(bytes.cast_signed(), SeqCst);
             self.part().give_back(bytes);
+            self.relieve();
+        }
+    }
+
+    /// Lets those go on who are paced, if it is time.
+    fn relieve(&self) {
+        let paced = &self.whole().paced;
+        if paced.has_waiters() && !self.is_pressed() {
+            paced.give_turn();
         }
     }
 
@@ -223,10 +224,9 @@ impl Budget {
     /// Returns when it is not pressed. Cancel-safe.
     pub(super) async fn relieved(&self) {
         while self.is_pressed() {
-            let waiting = self.waiting();
-            let room = waiting.room();
+            let turn = self.whole().paced.turn(|| !self.is_pressed()).await;
             if self.is_pressed() {
-                room.await;
+                turn.was_vain(&self.whole().paced);
             }
         }
     }
@@ -245,44 +245,19 @@ impl Budget {
     /// Changes the limit, as a reload may. What is in use above a lower one stays until it is given back.
     pub fn set_limit(&self, limit: usize) {
         self.whole().limit.store(limit, Relaxed);
-        self.announce_room();
+        self.whole().announce_room();
+        self.relieve();
     }
 
-    /// Wakes those who wait for room, when a queue has some.
-    pub(super) fn announce_room(&self) {
-        self.whole().announce_room();
+    /// Those who wait for room.
+    pub(super) fn line(&self) -> &Line {
+        &self.whole().line
     }
 
     /// What was given back so far.
     pub(super) fn given_back(&self) -> GivenBack {
         let bytes = self.0.iter().fold(0, |sum: usize, part| sum.wrapping_add(part.given_back.load(SeqCst)));
         GivenBack(bytes, self.whole().announced.load(SeqCst))
-    }
-
-    /// Someone who waits for room.
-    pub(super) fn waiting(&self) -> Waiting<'_> {
-        self.whole().waiters.fetch_add(1, SeqCst);
-        Waiting(self)
-    }
-}
-
-/// Counts as waiting until dropped.
-#[derive(Debug)]
-pub(super) struct Waiting<'b>(&'b Budget);
-
-impl<'b> Waiting<'b> {
-    /// Completes when room is given back after this call. Compare [`Budget::given_back`] between this and the wait with
-    /// its value before the attempt that found no room, so that nothing is missed.
-    pub fn room(&self) -> Pin<Box<Notified<'b>>> {
-        let mut room = Box::pin(self.0.whole().room.notified());
-        room.as_mut().enable();
-        room
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.whole().waiters.fetch_sub(1, SeqCst);
     }
 }
 

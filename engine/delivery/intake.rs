@@ -4,9 +4,10 @@
 //! queue, or deliberately discarded; on any error nothing of it is anywhere.
 
 use super::{
-    budget::{Budget, GivenBack},
+    budget::Budget,
     direct::Failed,
     finishing::Finishing,
+    line::{Counted, Turn},
     pipeline::Pipeline,
     transaction::{Hindrance, Transaction},
 };
@@ -19,7 +20,7 @@ use async_trait::async_trait;
 use std::{
     sync::{
         Arc, Weak,
-        atomic::{AtomicU32, Ordering::Relaxed},
+        atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -29,11 +30,13 @@ use tokio::time::Instant;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// How often an exporter without a queue is tried while a request is held.
 const HOLD_ATTEMPTS: u32 = 4;
-/// Between room and the next attempt. What a failed attempt had reserved elsewhere counts as room when it is given back,
-/// so without it one request could wake itself, or two each other, all the time.
+/// Behind an attempt in vain in one's turn. What it had reserved elsewhere counts as room when it is given back, so without
+/// it two requests could give each other turns all the time.
 const BREATH: Duration = Duration::from_millis(2);
 /// How often a stage or a disk without room is asked again: they give no signal.
 const UNANNOUNCED_BREATH: Duration = Duration::from_millis(20);
+/// When more than so many ask, each asks the less often, so that thousands are no load.
+const ASKERS: usize = 64;
 
 /// How long a sender waits for room.
 #[derive(Clone, Copy)]
@@ -70,6 +73,8 @@ struct Waits<'g> {
     signal: Signal,
     items: u64,
     transaction: Transaction<'g>,
+    /// What hindered the first attempt, if there was one.
+    hindrance: Option<Hindrance<'g>>,
 }
 
 /// Pipelines behind one receiver or stage.
@@ -87,6 +92,8 @@ pub struct PipelineIntake {
     /// Itself, where a queue is on disk: a batch is then taken to its end also when the caller's future is dropped, so that
     /// the write to the disk and the books agree.
     finishes: Option<Weak<Self>>,
+    /// Those who ask a stage or a disk for room now and then.
+    asking: AtomicUsize,
     /// Failures of storages since the last success.
     unstored: AtomicU32,
     logs: Counts,
@@ -149,6 +156,7 @@ impl PipelineIntake {
             budget,
             closed,
             finishes: durable.then(|| this.clone()),
+            asking: AtomicUsize::new(0),
             unstored: AtomicU32::new(0),
             logs,
             metrics,
@@ -199,32 +207,38 @@ impl PipelineIntake {
             Ok(transaction) => transaction,
             Err(refused) => return Begun::Over(self.counted(signal, items, Err(refused))),
         };
-        // What hinders it is asked for once more by those who wait, who take note of what is given back meanwhile.
-        if !transaction.takes_time() && transaction.commit_at_once().is_ok() {
-            return Begun::Over(self.counted(signal, items, Ok(())));
-        }
-        Begun::Waits(Waits { signal, items, transaction })
+        let hindrance = match transaction.takes_time() {
+            true => None,
+            false => match transaction.commit_at_once() {
+                Ok(()) => return Begun::Over(self.counted(signal, items, Ok(()))),
+                Err(hindrance) => Some(hindrance),
+            },
+        };
+        Begun::Waits(Waits { signal, items, transaction, hindrance })
     }
 
     /// Does the rest. Every batch on its way to a disk is here for a while: what it holds is lent and what seldom happens is
     /// boxed, since both would make its future several times larger.
     async fn go_on(&self, waits: &mut Waits<'_>, patience: Patience<'_>) -> Result<(), Refused> {
-        let mut deadline = None;
-        // Read in front of an attempt, so that room given back during it is noticed. Most that are the first find room and do without.
-        let tried = !waits.transaction.takes_time();
-        let mut given_back = tried.then(|| self.budget.given_back());
+        let (mut deadline, mut had_turn) = (None, false);
         let taken = loop {
-            let Err(hindrance) = waits.transaction.commit().await else {
-                self.stored();
-                break Ok(());
+            let hindrance = match waits.hindrance.take() {
+                Some(hindrance) => hindrance,
+                None => match waits.transaction.commit().await {
+                    Ok(()) => {
+                        self.stored();
+                        break Ok(());
+                    }
+                    Err(hindrance) => hindrance,
+                },
             };
-            if given_back.is_some() || !matches!(hindrance, Hindrance::Full { .. }) {
-                let over = Box::pin(self.over(hindrance, given_back, patience, &mut deadline));
-                if let Err(refused) = over.await {
-                    break Err(refused);
+            match Box::pin(self.over(hindrance, had_turn, patience, &mut deadline)).await {
+                Ok(turn) => {
+                    had_turn = turn.is_some();
+                    waits.transaction.take_turn(turn);
                 }
+                Err(refused) => break Err(refused),
             }
-            given_back = Some(self.budget.given_back());
         };
         self.counted(waits.signal, waits.items, taken)
     }
@@ -255,37 +269,33 @@ impl PipelineIntake {
         Ok(transaction)
     }
 
-    /// Waits until it is worth another attempt.
-    async fn over(
+    /// Waits until it is worth another attempt, in line where there is one; `had_turn` says whether the last one was that of a
+    /// turn.
+    async fn over<'g>(
         &self,
-        hindrance: Hindrance,
-        given_back: Option<GivenBack>,
+        hindrance: Hindrance<'g>,
+        had_turn: bool,
         patience: Patience<'_>,
         deadline: &mut Option<Instant>,
-    ) -> Result<(), Refused> {
+    ) -> Result<Option<Turn<'g>>, Refused> {
         let deadline = match patience {
             Patience::For(hold) => Some(*deadline.get_or_insert_with(|| Instant::now() + hold)),
             Patience::Until(_) => None,
         };
-        let mut unannounced = false;
+        let mut shortage = None;
         let (full, until, retry_after) = match hindrance {
-            Hindrance::Full { name, blocks: true } => (name, None, RETRY_AFTER),
-            Hindrance::Full { name, blocks: false } => (name, deadline, RETRY_AFTER),
-            Hindrance::FullStage { name } => {
-                unannounced = true;
-                (name, deadline, RETRY_AFTER)
+            Hindrance::Full(at) => {
+                shortage = Some(at);
+                (at.name(), deadline.filter(|_| !at.blocks()), RETRY_AFTER)
             }
+            Hindrance::FullStage { name } => (name, deadline, RETRY_AFTER),
             Hindrance::FullDisk { name, holds: false, .. } if matches!(patience, Patience::For(_)) => {
                 return Err(Refused::Busy { full: name, retry_after: RETRY_AFTER });
             }
-            Hindrance::FullDisk { name, .. } => {
-                unannounced = true;
-                (name, deadline, RETRY_AFTER)
-            }
-            Hindrance::TooLarge(error) => return Err(Refused::Invalid(error.to_string())),
+            Hindrance::FullDisk { name, .. } => (name, deadline, RETRY_AFTER),
+            Hindrance::TooLarge(why) => return Err(Refused::Invalid(why)),
             Hindrance::Unstored { name, error } => {
                 self.not_stored(&name, &error);
-                unannounced = true;
                 (format!("the storage of {name}"), deadline, RETRY_AFTER)
             }
             Hindrance::Failed(Failed { id, after, asked }) => {
@@ -298,22 +308,23 @@ impl PipelineIntake {
                     return Err(Refused::Busy { full: id.to_string(), retry_after: after });
                 }
                 tokio::select! {
-                    () = tokio::time::sleep(delay) => return Ok(()),
+                    () = tokio::time::sleep(delay) => return Ok(None),
                     () = patience.over() => return Err(Refused::Draining),
                     () = self.closed.requested() => return Err(Refused::Draining),
                 }
             }
         };
-        let waiting = self.budget.waiting();
-        let room = waiting.room();
         let again = async {
-            if unannounced {
-                return tokio::time::sleep(UNANNOUNCED_BREATH).await;
+            match shortage {
+                Some(_) if had_turn => tokio::time::sleep(BREATH).await,
+                Some(shortage) => return Some(shortage.turn().await),
+                None => {
+                    let _asks = Counted::new(&self.asking);
+                    let times = 1 + self.asking.load(Relaxed) / ASKERS;
+                    tokio::time::sleep(UNANNOUNCED_BREATH * u32::try_from(times).unwrap_or(u32::MAX)).await;
+                }
             }
-            if given_back.is_none_or(|before| self.budget.given_back() == before) {
-                room.await;
-            }
-            tokio::time::sleep(BREATH).await;
+            None
         };
         let timeout = async {
             match until {
@@ -326,7 +337,7 @@ impl PipelineIntake {
             () = patience.over() => Err(Refused::Draining),
             () = self.closed.requested() => Err(Refused::Draining),
             () = timeout => Err(Refused::Busy { full, retry_after }),
-            () = again => Ok(()),
+            turn = again => Ok(turn),
         }
     }
 }

@@ -25,6 +25,7 @@ mod gathering;
 pub mod intake;
 pub mod ledger;
 mod letters;
+mod line;
 pub mod pipeline;
 pub mod queue;
 pub mod retry;

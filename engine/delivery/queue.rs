@@ -17,10 +17,11 @@ mod room;
 mod waiting;
 
 pub(super) use item::Item;
-pub use room::{Full, Reservation};
+pub use room::Reservation;
+pub(super) use room::Shortage;
 pub(super) use waiting::{Parts, Returned, Together, Wanted};
 
-use super::{budget::Budget, taken::Taken};
+use super::{budget::Budget, line::Line, taken::Taken};
 use crate::{
     config::{QueueConfig, Sizer},
     event::{OtlpRequest, Signal},
@@ -39,6 +40,8 @@ pub struct SendingQueue {
     signal: Signal,
     waiting: Mutex<Waiting>,
     arrivals: Notify,
+    /// Those who wait for room.
+    line: Line,
     budget: Budget,
     metrics: QueueMetrics,
     disk: Option<Disk>,
@@ -106,6 +109,7 @@ impl SendingQueue {
             signal,
             waiting: Mutex::new(Waiting::new(settings)),
             arrivals: Notify::new(),
+            line: Line::default(),
             budget,
             metrics: QueueMetrics {
                 capacity,
@@ -216,8 +220,9 @@ impl SendingQueue {
     fn unreserve(&self, units: usize) {
         let mut waiting = self.waiting.lock();
         waiting.used = waiting.used.saturating_sub(units);
+        waiting.given_back = waiting.given_back.wrapping_add(1);
         drop(waiting);
-        self.budget.announce_room();
+        self.line.give_turn();
     }
 
     /// How long the oldest request has waited.

@@ -8,7 +8,8 @@
 use super::{
     direct::{DirectSender, Failed, Sent},
     ledger::{DestinationAccount, PipelineAccount},
-    queue::{Full, Reservation, SendingQueue},
+    line::Turn,
+    queue::{Reservation, SendingQueue, Shortage},
 };
 use crate::{
     component::{BoxError, Request, Stage},
@@ -30,6 +31,8 @@ pub(super) struct Transaction<'g> {
     discards: SmallVec<[Reasoned<'g>; 1]>,
     degrades: SmallVec<[Reasoned<'g>; 1]>,
     rejects: SmallVec<[(&'g DestinationAccount, &'static str, usize); 1]>,
+    /// The turn of the next attempt, if room was waited for.
+    turn: Option<Turn<'g>>,
 }
 
 struct Append<'g> {
@@ -65,9 +68,9 @@ struct Reasoned<'g> {
 type Reservations<'g> = SmallVec<[Reservation<'g>; 2]>;
 
 /// Why a commit did not happen; it may be tried again.
-pub(super) enum Hindrance {
-    /// A queue or the memory budget is full; `blocks` when the queue is set to wait for room.
-    Full { name: String, blocks: bool },
+pub(super) enum Hindrance<'g> {
+    /// A queue or the memory budget is full.
+    Full(Shortage<'g>),
     /// An exporter without a queue could not deliver now.
     Failed(Failed),
     /// A stage has no room.
@@ -76,8 +79,8 @@ pub(super) enum Hindrance {
     FullDisk { name: String, holds: bool, bytes: u64 },
     /// The storage of a durable stage or of a queue on disk could not be written.
     Unstored { name: String, error: BoxError },
-    /// A request that never fits into the queue.
-    TooLarge(AppendError),
+    /// A request that never fits into the queue, and what to do about it.
+    TooLarge(String),
 }
 
 impl<'g> Transaction<'g> {
@@ -111,7 +114,7 @@ impl<'g> Transaction<'g> {
     }
 
     /// Room on disk for everything that goes there, and whose it is.
-    fn admit_on_disk(&self) -> Result<Option<(&'g str, Admission)>, Hindrance> {
+    fn admit_on_disk(&self) -> Result<Option<(&'g str, Admission)>, Hindrance<'g>> {
         let mut disks = self.appends.iter().filter_map(|append| Some((append, append.queue.disk()?))).peekable();
         let Some((first, log)) = disks.peek().map(|(first, disk)| (*first, disk.log().clone())) else {
             return Ok(None);
@@ -139,13 +142,16 @@ impl<'g> Transaction<'g> {
                 let name = format!("the sending queue of {} on disk", full.queue);
                 Err(Hindrance::FullDisk { name, holds: full.holds, bytes: full.bytes })
             }
-            Err((error @ AppendError::TooLarge(_), _)) => Err(Hindrance::TooLarge(error)),
+            Err((error @ AppendError::TooLarge(_), _)) => Err(Hindrance::TooLarge(error.to_string())),
             Err((error, _)) => Err(Hindrance::Unstored { name: name.to_owned(), error: error.into() }),
         }
     }
 
     /// The same, where the log is full in the place of the oldest of queues that give way.
-    async fn shed_and_admit(&self, mut hindrance: Hindrance) -> Result<Option<(&'g str, Admission)>, Hindrance> {
+    async fn shed_and_admit(
+        &self,
+        mut hindrance: Hindrance<'g>,
+    ) -> Result<Option<(&'g str, Admission)>, Hindrance<'g>> {
         let shedding = self.appends.iter().find_map(|append| Some(append.queue.disk()?.shedding()));
         loop {
             let (Some(shedding), Hindrance::FullDisk { bytes, .. }) = (shedding, &hindrance) else {
@@ -161,6 +167,11 @@ impl<'g> Transaction<'g> {
         }
     }
 
+    /// Makes the next attempt in this turn, if there is one.
+    pub fn take_turn(&mut self, turn: Option<Turn<'g>>) {
+        self.turn = turn;
+    }
+
     /// Whether a commit waits for a sink or a disk.
     pub fn takes_time(&self) -> bool {
         !self.sends.is_empty()
@@ -169,7 +180,7 @@ impl<'g> Transaction<'g> {
     }
 
     /// Commits what takes no time, or leaves everything as it was.
-    pub fn commit_at_once(&mut self) -> Result<(), Hindrance> {
+    pub fn commit_at_once(&mut self) -> Result<(), Hindrance<'g>> {
         let reservations = self.reserve()?;
         self.finish(reservations);
         Ok(())
@@ -179,7 +190,7 @@ impl<'g> Transaction<'g> {
     ///
     /// Cancel-safe where no queue is on disk: everything behind the last await happens at once. The write to the disk is
     /// the last await, so where there is one this must be finished even when the caller goes away (`intake` sees to it).
-    pub async fn commit(&mut self) -> Result<(), Hindrance> {
+    pub async fn commit(&mut self) -> Result<(), Hindrance<'g>> {
         let reservations = self.reserve()?;
         let on_disk = match self.admit_on_disk() {
             Ok(admitted) => admitted,
@@ -197,7 +208,7 @@ impl<'g> Transaction<'g> {
     }
 
     /// What can fail behind the reservations and is not the disk of the queues.
-    async fn send_and_absorb(&mut self) -> Result<(), Hindrance> {
+    async fn send_and_absorb(&mut self) -> Result<(), Hindrance<'g>> {
         for send in self.sends.iter_mut().filter(|send| send.sent.is_none()) {
             send.sent = Some(send.sender.attempt(&send.request).await.map_err(Hindrance::Failed)?);
         }
@@ -211,8 +222,9 @@ impl<'g> Transaction<'g> {
         Ok(())
     }
 
-    /// Room in every queue and stage.
-    fn reserve(&self) -> Result<Reservations<'g>, Hindrance> {
+    /// Room in every queue and stage. With it a turn is over.
+    fn reserve(&mut self) -> Result<Reservations<'g>, Hindrance<'g>> {
+        let turn = self.turn.take();
         let mut reservations = Reservations::new();
         for absorb in &self.absorbs {
             if !absorb.absorbed && absorb.stage.is_full() {
@@ -220,14 +232,19 @@ impl<'g> Transaction<'g> {
             }
         }
         for append in &self.appends {
-            let reserved = append.queue.reserve(&append.request).map_err(|full| Hindrance::Full {
-                name: match full {
-                    Full::Queue => format!("the sending queue of {}", append.queue.name()),
-                    Full::Memory => "the memory budget".to_owned(),
-                },
-                blocks: append.queue.blocks() && full == Full::Queue,
-            })?;
-            reservations.push(reserved);
+            let queue: &'g SendingQueue = append.queue;
+            match queue.reserve(&append.request) {
+                Ok(reserved) => reservations.push(reserved),
+                Err(shortage) => {
+                    if let Some(why) = queue.never_has_room(&append.request) {
+                        return Err(Hindrance::TooLarge(why));
+                    }
+                    if let Some(turn) = turn {
+                        turn.was_vain(shortage.line());
+                    }
+                    return Err(Hindrance::Full(shortage));
+                }
+            }
         }
         Ok(reservations)
     }

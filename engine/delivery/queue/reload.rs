@@ -41,7 +41,8 @@ impl SendingQueue {
     pub fn adopt(&self, other: &Self) {
         let (returned, items) = {
             let mut waiting = other.waiting.lock();
-            let empty = Waiting { used: waiting.used, ..Waiting::new(waiting.settings) };
+            let (used, given_back) = (waiting.used, waiting.given_back);
+            let empty = Waiting { used, given_back, ..Waiting::new(waiting.settings) };
             let Waiting { returned, items, .. } = std::mem::replace(&mut *waiting, empty);
             (returned, items)
         };

@@ -14,6 +14,8 @@ pub(super) struct Waiting {
     pub settings: Settings,
     /// Units in use, by what is in flight and by what is only reserved too.
     pub used: usize,
+    /// How often some came back; wraps around.
+    pub given_back: usize,
     /// What an earlier sender gave back; these go first.
     pub returned: VecDeque<Returned>,
     pub items: VecDeque<Item>,
@@ -73,6 +75,7 @@ impl Waiting {
         Self {
             settings,
             used: 0,
+            given_back: 0,
             returned: VecDeque::new(),
             items: VecDeque::new(),
             bytes: 0,

@@ -13,6 +13,8 @@ struct Kept {
     absorbed: AtomicUsize,
     durable: bool,
     full: AtomicBool,
+    /// How often it was asked for room.
+    asked: AtomicUsize,
     /// Writes that fail before one works.
     failing: AtomicUsize,
     /// Writes wait while it is shut.
@@ -25,6 +27,7 @@ impl Kept {
             absorbed: AtomicUsize::new(0),
             durable,
             full: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
             failing: AtomicUsize::new(0),
             disk: Semaphore::new(Semaphore::MAX_PERMITS),
         })
@@ -38,6 +41,7 @@ impl Stage for Kept {
     }
 
     fn is_full(&self) -> bool {
+        self.asked.fetch_add(1, SeqCst);
         self.full.load(SeqCst)
     }
 
@@ -113,6 +117,29 @@ async fn a_full_stage_holds_senders() {
     held.await.unwrap().unwrap();
     let rows = bench.close().await;
     assert_eq!(rows.iter().map(|row| (row.accepted, row.delivered)).collect::<Vec<_>>(), [(2, 2), (2, 2)]);
+}
+
+/// Scenario: a thousand senders are held by a full stage; then there is room.
+/// Guarantee: they ask for it no more often than a few senders would, some thousand times a second, and all are taken soon.
+#[tokio::test(start_paused = true)]
+async fn thousands_that_are_held_ask_seldom() {
+    const SECONDS: usize = 10;
+    let (sink, stage) = (Scripted::new([]), Kept::new(false));
+    stage.full.store(true, SeqCst);
+    let bench = beside(&sink, &stage);
+    let mut held = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let consumer = bench.consumer.clone();
+        held.spawn(async move { consumer.consume_within(batch(1), Duration::from_secs(60)).await });
+    }
+    tokio::time::sleep(Duration::from_secs(SECONDS as u64)).await;
+    let asked = stage.asked.load(SeqCst);
+    assert!((1000..4000 * SECONDS).contains(&asked), "{asked}");
+    stage.full.store(false, SeqCst);
+    let all = tokio::time::timeout(Duration::from_secs(2), held.join_all()).await.unwrap();
+    assert!(all.iter().all(Result::is_ok));
+    let rows = bench.close().await;
+    assert_eq!(rows.iter().map(|row| (row.accepted, row.delivered)).collect::<Vec<_>>(), [(1000, 1000), (1000, 1000)]);
 }
 
 /// Leaves out the first record and makes two of each other one.

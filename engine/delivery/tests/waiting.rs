@@ -25,6 +25,70 @@ async fn holds_until_there_is_room() {
     assert_eq!((rows[0].accepted, rows[0].delivered), (5, 5));
 }
 
+/// Scenario: hundreds of senders are held, by a full queue or by a memory budget that is used up, in front of a sink that takes
+/// one request after the other.
+/// Guarantee: all are taken in the end, and for each that is, only a few look for room in vain.
+#[tokio::test(start_paused = true)]
+async fn the_held_wait_in_line() {
+    const SENDERS: usize = 300;
+    let request = batch(1).to_otlp();
+    let budget = 4 * request.bytes.len();
+    let ample = QueueConfig { queue_size: 1000, ..QueueConfig::default() };
+    let ample = DeliveryConfig { sending_queue: ample, ..DeliveryConfig::default() };
+    for build in [Build::default(), Build { budget, delivery: ample, ..Build::default() }] {
+        let sink = Scripted::shut();
+        let bench = build.with(&[("sink", Arc::clone(&sink))]);
+        let mut held = tokio::task::JoinSet::new();
+        for _ in 0..SENDERS {
+            let (consumer, batch) = (bench.consumer.clone(), Batch::otlp(request.clone()));
+            held.spawn(async move { consumer.consume_within(batch, Duration::from_secs(3600)).await });
+        }
+        for _ in 0..SENDERS {
+            sink.let_through(1);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        while let Some(taken) = held.join_next().await {
+            taken.unwrap().unwrap();
+        }
+        let in_vain = bench.metric("otelcol_exporter_enqueue_failed_log_records");
+        assert!((1..=4 * SENDERS as i64).contains(&in_vain), "{in_vain}");
+        sink.let_through(1000);
+        let rows = bench.close().await;
+        assert_eq!((rows[0].accepted, rows[0].delivered), (SENDERS as u64, SENDERS as u64));
+    }
+}
+
+/// Scenario: a request that is larger than the whole queue, or than the memory budget, from a sender who would wait for ever,
+/// while another one waits behind it.
+/// Guarantee: it is refused for good, with what to do about it; the other one has its turn.
+#[tokio::test(start_paused = true)]
+async fn what_never_fits_is_refused_for_good() {
+    let few = QueueConfig { queue_size: 4, sizer: crate::config::Sizer::Items, ..QueueConfig::default() };
+    let few = DeliveryConfig { sending_queue: few, ..DeliveryConfig::default() };
+    let budget = batch(4).to_otlp().bytes.len();
+    for (build, key) in [
+        (Build { delivery: few, ..Build::default() }, "sending_queue::queue_size"),
+        (Build { budget, ..Build::default() }, "service::admission::limit_mib"),
+    ] {
+        let sink = Scripted::shut();
+        let bench = build.with(&[("sink", Arc::clone(&sink))]);
+        bench.consumer.consume(batch(3)).await.unwrap();
+        let drain = Drain::new();
+        let patient = |records| {
+            let (consumer, drain) = (bench.consumer.clone(), drain.clone());
+            tokio::spawn(async move { consumer.consume_patiently(batch(records), &drain).await })
+        };
+        let (large, small) = (patient(40), patient(3));
+        let refused = large.await.unwrap().unwrap_err();
+        assert!(matches!(&refused, Refused::Invalid(why) if why.contains(key)), "{refused}");
+        assert!(!small.is_finished());
+        sink.let_through(1000);
+        small.await.unwrap().unwrap();
+        let rows = bench.close().await;
+        assert_eq!((rows[0].accepted, rows[0].delivered), (6, 6));
+    }
+}
+
 /// Scenario: a receiver that retries itself meets a full queue for an hour, then room; later a drain while it waits.
 /// Guarantee: it waits as long as it takes and nothing counts as refused; the drain ends the wait and counts once.
 #[tokio::test(start_paused = true)]
