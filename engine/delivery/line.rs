@@ -1,4 +1,4 @@
-//! A line of those who wait for room: woken one after the other, who came first first.
+//! A line of those who wait for room: whoever came first is woken first, one at a time.
 //!
 //! Promises
 //! - Room wakes the first in line at once, and whoever finds room in his turn wakes the next, so that room for many is used by
