@@ -220,11 +220,12 @@ impl PipelineIntake {
     /// Does the rest. Every batch on its way to a disk is here for a while: what it holds is lent and what seldom happens is
     /// boxed, since both would make its future several times larger.
     async fn go_on(&self, waits: &mut Waits<'_>, patience: Patience<'_>) -> Result<(), Refused> {
-        let (mut deadline, mut had_turn) = (None, false);
+        let (mut deadline, mut turn) = (None, None);
         let taken = loop {
+            let had_turn = turn.is_some();
             let hindrance = match waits.hindrance.take() {
                 Some(hindrance) => hindrance,
-                None => match waits.transaction.commit().await {
+                None => match waits.transaction.commit(turn.take()).await {
                     Ok(()) => {
                         self.stored();
                         break Ok(());
@@ -233,10 +234,7 @@ impl PipelineIntake {
                 },
             };
             match Box::pin(self.over(hindrance, had_turn, patience, &mut deadline)).await {
-                Ok(turn) => {
-                    had_turn = turn.is_some();
-                    waits.transaction.take_turn(turn);
-                }
+                Ok(next) => turn = next,
                 Err(refused) => break Err(refused),
             }
         };

@@ -31,8 +31,6 @@ pub(super) struct Transaction<'g> {
     discards: SmallVec<[Reasoned<'g>; 1]>,
     degrades: SmallVec<[Reasoned<'g>; 1]>,
     rejects: SmallVec<[(&'g DestinationAccount, &'static str, usize); 1]>,
-    /// The turn of the next attempt, if room was waited for.
-    turn: Option<Turn<'g>>,
 }
 
 struct Append<'g> {
@@ -81,6 +79,20 @@ pub(super) enum Hindrance<'g> {
     Unstored { name: String, error: BoxError },
     /// A request that never fits into the queue, and what to do about it.
     TooLarge(String),
+}
+
+impl<'g> Append<'g> {
+    /// What is told when room is missing, and the end of the turn in which it was.
+    #[cold]
+    fn hindered(&self, shortage: Shortage<'g>, turn: Option<Turn<'_>>) -> Hindrance<'g> {
+        if let Some(why) = self.queue.never_has_room(&self.request) {
+            return Hindrance::TooLarge(why);
+        }
+        if let Some(turn) = turn {
+            turn.was_vain(shortage.line());
+        }
+        Hindrance::Full(shortage)
+    }
 }
 
 impl<'g> Transaction<'g> {
@@ -167,11 +179,6 @@ impl<'g> Transaction<'g> {
         }
     }
 
-    /// Makes the next attempt in this turn, if there is one.
-    pub fn take_turn(&mut self, turn: Option<Turn<'g>>) {
-        self.turn = turn;
-    }
-
     /// Whether a commit waits for a sink or a disk.
     pub fn takes_time(&self) -> bool {
         !self.sends.is_empty()
@@ -181,17 +188,17 @@ impl<'g> Transaction<'g> {
 
     /// Commits what takes no time, or leaves everything as it was.
     pub fn commit_at_once(&mut self) -> Result<(), Hindrance<'g>> {
-        let reservations = self.reserve()?;
+        let reservations = self.reserve(None)?;
         self.finish(reservations);
         Ok(())
     }
 
-    /// Commits, or leaves everything as it was.
+    /// Commits, or leaves everything as it was; in this turn, if room was waited for.
     ///
     /// Cancel-safe where no queue is on disk: everything behind the last await happens at once. The write to the disk is
     /// the last await, so where there is one this must be finished even when the caller goes away (`intake` sees to it).
-    pub async fn commit(&mut self) -> Result<(), Hindrance<'g>> {
-        let reservations = self.reserve()?;
+    pub async fn commit(&mut self, turn: Option<Turn<'_>>) -> Result<(), Hindrance<'g>> {
+        let reservations = self.reserve(turn)?;
         let on_disk = match self.admit_on_disk() {
             Ok(admitted) => admitted,
             Err(hindrance) => Box::pin(self.shed_and_admit(hindrance)).await?,
@@ -223,8 +230,7 @@ impl<'g> Transaction<'g> {
     }
 
     /// Room in every queue and stage. With it a turn is over.
-    fn reserve(&mut self) -> Result<Reservations<'g>, Hindrance<'g>> {
-        let turn = self.turn.take();
+    fn reserve(&self, turn: Option<Turn<'_>>) -> Result<Reservations<'g>, Hindrance<'g>> {
         let mut reservations = Reservations::new();
         for absorb in &self.absorbs {
             if !absorb.absorbed && absorb.stage.is_full() {
@@ -232,18 +238,9 @@ impl<'g> Transaction<'g> {
             }
         }
         for append in &self.appends {
-            let queue: &'g SendingQueue = append.queue;
-            match queue.reserve(&append.request) {
+            match append.queue.reserve(&append.request) {
                 Ok(reserved) => reservations.push(reserved),
-                Err(shortage) => {
-                    if let Some(why) = queue.never_has_room(&append.request) {
-                        return Err(Hindrance::TooLarge(why));
-                    }
-                    if let Some(turn) = turn {
-                        turn.was_vain(shortage.line());
-                    }
-                    return Err(Hindrance::Full(shortage));
-                }
+                Err(shortage) => return Err(append.hindered(shortage, turn)),
             }
         }
         Ok(reservations)
