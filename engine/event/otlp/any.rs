@@ -67,6 +67,9 @@ pub(super) fn key_value<'a, M: Make>(
 /// Reads an `AnyValue` that may nest so deep; of several members the last one wins, as protobuf's `oneof` demands.
 pub(super) fn value<M: Make>(mut fields: Reader<'_>, make: &M, depth: usize) -> Result<M::Value, DecodeError> {
     let Some(depth) = depth.checked_sub(1) else { return Err(fields.error("values nested deeper than 64")) };
+    if let Some(part) = short_text(fields.message()) {
+        return Ok(Any::Text(make.text(&fields, part)?).into());
+    }
     let mut any = M::Value::default();
     while let Some((tag, field)) = fields.next_short()? {
         let member = match (tag, field) {
@@ -114,6 +117,13 @@ pub(super) fn map<M: Make>(mut fields: Reader<'_>, make: &M, depth: usize) -> Re
         pairs.push((key, item));
     }
     Ok(pairs)
+}
+
+/// The text of an `AnyValue` with a short one and nothing else: most are. It is not known to be UTF-8.
+#[inline]
+pub(super) fn short_text(any: &[u8]) -> Option<&[u8]> {
+    let [0x0a, length @ ..0x80, text @ ..] = any else { return None };
+    (usize::from(*length) == text.len()).then_some(text)
 }
 
 /// The name and the text of a `KeyValue` with a short text, written as everybody writes it: most are. Neither is known to be

@@ -5,7 +5,7 @@
 
 use super::{
     DecodeError,
-    any::{Check, MAX_DEPTH, array, check_text, map, short_attribute, text, value},
+    any::{Check, MAX_DEPTH, array, check_text, map, short_attribute, short_text, text, value},
     decode::{id, log_record, read_scope, resource_and_scopes},
     texts::Texts,
     wire::{Field, Reader},
@@ -16,6 +16,9 @@ use std::borrow::Cow;
 
 /// Room for the attributes of most records, and of most resources.
 const USUAL: usize = 32;
+
+/// Room for the items of most lists.
+const USUAL_ITEMS: usize = 8;
 
 /// A request that is being read.
 pub struct LogReader<'a> {
@@ -119,7 +122,7 @@ fn resource_logs<'a>(
                 let mut fields = fields.nested(part);
                 while let Some((tag, field)) = fields.next()? {
                     if let (1, Field::Bytes(part)) = (tag, field) {
-                        attributes.push(attribute(fields.nested(part))?);
+                        attribute(&fields, part, attributes)?;
                     }
                 }
             }
@@ -135,13 +138,18 @@ fn read_record<'a>(mut fields: Reader<'a>, lent: &mut Lent<'a>) -> Result<(), De
     lent.attrs.clear();
     (lent.time_unix_nano, lent.observed_time_unix_nano) = (0, 0);
     (lent.severity_number, lent.event_name, lent.body) = (SeverityNumber::UNSPECIFIED, "", ValueRef::Empty);
-    while let Some((tag, field)) = fields.next()? {
+    loop {
+        // Most fields are short attributes, one behind the other.
+        while let Some(part) = fields.next_if_short(6) {
+            attribute(&fields, part, &mut lent.attrs)?;
+        }
+        let Some((tag, field)) = fields.next()? else { return Ok(()) };
         match (tag, field) {
             (1, Field::Fixed64(time)) => lent.time_unix_nano = time,
             (2, Field::Varint(number)) => lent.severity_number = SeverityNumber(u8::try_from(number).unwrap_or(0)),
             (3, Field::Bytes(part)) => check_text(&fields, part)?,
             (5, Field::Bytes(part)) => lent.body = lend(fields.nested(part))?,
-            (6, Field::Bytes(part)) => lent.attrs.push(attribute(fields.nested(part))?),
+            (6, Field::Bytes(part)) => attribute(&fields, part, &mut lent.attrs)?,
             (9, Field::Bytes(part)) => id::<16>(&fields, part).map(drop)?,
             (10, Field::Bytes(part)) => id::<8>(&fields, part).map(drop)?,
             (11, Field::Fixed64(time)) => lent.observed_time_unix_nano = time,
@@ -149,13 +157,23 @@ fn read_record<'a>(mut fields: Reader<'a>, lent: &mut Lent<'a>) -> Result<(), De
             _ => {}
         }
     }
+}
+
+/// Reads an attribute and adds it.
+#[inline]
+fn attribute<'a>(at: &Reader<'a>, pair: &'a [u8], attributes: &mut AttributesRef<'a>) -> Result<(), DecodeError> {
+    if let Some((name, text)) = short_attribute(pair)
+        && let Some(key) = KeyRef::known(name)
+        && let Ok(text) = std::str::from_utf8(text)
+    {
+        attributes.push((key, ValueRef::Text(Cow::Borrowed(text))));
+        return Ok(());
+    }
+    attributes.push(any_attribute(at.nested(pair))?);
     Ok(())
 }
 
-fn attribute<'a>(mut fields: Reader<'a>) -> Result<(KeyRef<'a>, ValueRef<'a>), DecodeError> {
-    if let Some(lent) = short_attribute(fields.message()).and_then(|(name, text)| lend_texts(name, text)) {
-        return Ok(lent);
-    }
+fn any_attribute<'a>(mut fields: Reader<'a>) -> Result<(KeyRef<'a>, ValueRef<'a>), DecodeError> {
     let (mut key, mut value) = (KeyRef::default(), ValueRef::Empty);
     while let Some((tag, field)) = fields.next_short()? {
         match (tag, field) {
@@ -167,19 +185,15 @@ fn attribute<'a>(mut fields: Reader<'a>) -> Result<(KeyRef<'a>, ValueRef<'a>), D
     Ok((key, value))
 }
 
-/// An attribute with this name and this text, if they are UTF-8.
-#[inline]
-fn lend_texts<'a>(name: &'a [u8], text: &'a [u8]) -> Option<(KeyRef<'a>, ValueRef<'a>)> {
-    let key = KeyRef::known(name).or_else(|| std::str::from_utf8(name).ok().map(KeyRef::of))?;
-    Some((key, ValueRef::Text(Cow::Borrowed(std::str::from_utf8(text).ok()?))))
-}
-
 fn key_of<'a>(at: &Reader<'_>, name: &'a [u8]) -> Result<KeyRef<'a>, DecodeError> {
     KeyRef::known(name).map_or_else(|| text(at, name).map(KeyRef::of), Ok)
 }
 
 /// Lends an `AnyValue`.
 fn lend<'a>(mut fields: Reader<'a>) -> Result<ValueRef<'a>, DecodeError> {
+    if let Some(part) = short_text(fields.message()) {
+        return Ok(ValueRef::Text(Cow::Borrowed(text(&fields, part)?)));
+    }
     let mut any = ValueRef::Empty;
     while let Some((tag, field)) = fields.next_short()? {
         any = match (tag, field) {
@@ -219,8 +233,8 @@ pub(in crate::event) fn lent_items(any: &[u8]) -> Option<Vec<ValueRef<'_>>> {
             _ => {}
         }
     }
-    let (mut fields, mut items) = (list?, Vec::new());
-    while let Ok(Some((tag, field))) = fields.next() {
+    let (mut fields, mut items) = (list?, Vec::with_capacity(USUAL_ITEMS));
+    while let Ok(Some((tag, field))) = fields.next_short() {
         if let (1, Field::Bytes(part)) = (tag, field) {
             items.push(lend(fields.nested(part)).unwrap_or_default());
         }

@@ -256,6 +256,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The content of the next field, if it has this tag, which is less than 16, and a length that takes one byte.
+    #[inline]
+    pub fn next_if_short(&mut self, tag: u8) -> Option<&'a [u8]> {
+        let [key, length @ ..0x80, rest @ ..] = self.whole.get(self.at..)? else { return None };
+        let part = rest.get(..usize::from(*length)).filter(|_| *key == tag << 3 | BYTES)?;
+        self.at += 2 + part.len();
+        Some(part)
+    }
+
     fn slice(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
         let end = self.at.checked_add(length).ok_or_else(|| self.error("length over the end"))?;
         let slice = self.whole.get(self.at..end).ok_or_else(|| self.error("length over the end"))?;
