@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 use std::borrow::Cow;
 
 /// Room for most events.
-const USUAL: usize = 1 << 10;
+const USUAL: usize = 2 << 10;
 
 /// What a key of the event has.
 enum Member<'e> {

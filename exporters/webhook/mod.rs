@@ -14,6 +14,7 @@
 mod chat;
 mod check;
 mod config;
+mod idempotency;
 mod open;
 mod plain;
 mod preset;
@@ -27,13 +28,14 @@ use crate::http::{Client, RetryStatuses, Veil, Verdict};
 use check::Plan;
 use config::Config;
 use futures_util::future::join;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use jiff::Timestamp;
 use lanner_engine::{
     component::Settled,
-    event::otlp::DecodeError,
+    event::otlp::{DecodeError, LogReader},
     net::client::{Compressor, peer_text},
     prelude::*,
+    semantics::keys,
     telemetry::Counter,
 };
 use open::Open;
@@ -52,8 +54,6 @@ pub const DELIVERY: DeliveryDefaults = DeliveryDefaults { queue: true, timeout: 
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// So many records are written before other tasks get a turn.
 const RECORDS_PER_TURN: usize = 32;
-/// Same for the same body, so that a receiver can recognise a repetition.
-static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 impl Component for Webhook {
     const TYPE: &'static str = "webhook";
@@ -120,7 +120,7 @@ impl Exporter for WebhookExporter {
     async fn export(&self, request: &Request) -> Outcome {
         let mut open = Open::of(request);
         // Bodies that wait behind the one being sent, the next one last.
-        let mut waiting: Vec<Vec<Piece>> = Vec::new();
+        let mut waiting: Vec<Vec<Piece<'_>>> = Vec::new();
         let (mut next, mut ahead) = (None, None);
         // Why a body was refused of which nobody knows the bad record.
         let mut refused = None;
@@ -150,22 +150,22 @@ impl Exporter for WebhookExporter {
             let (answer, ()) = join(self.send(&body), write_next).await;
             match answer {
                 Answer::All(Verdict::Delivered) => {
-                    body.iter().for_each(|(item, _)| request.progress().settle(*item, Settled::Delivered));
+                    body.iter().for_each(|piece| request.progress().settle(piece.item, Settled::Delivered));
                 }
                 Answer::All(Verdict::Retry { after, reason }) => return Outcome::Retry { after, reason },
                 Answer::All(Verdict::TooLarge { reason }) => halve(body, &mut waiting, request, reason),
                 Answer::All(Verdict::Reject { reason } | Verdict::Refuse { reason }) if body.len() == 1 => {
-                    body.iter().for_each(|(item, _)| reject(request, *item, reason.clone()));
+                    body.iter().for_each(|piece| reject(request, piece.item, reason.clone()));
                 }
                 Answer::All(Verdict::Reject { reason }) => drop(refused.get_or_insert(reason)),
                 Answer::All(Verdict::Refuse { reason }) => return Outcome::Refuse { reason },
                 Answer::BadAt { at, reason } => {
                     let mut taken = body;
                     let behind = taken.split_off(taken.len().min(at + 1));
-                    if let Some((item, _)) = taken.pop() {
-                        reject(request, item, reason);
+                    if let Some(bad) = taken.pop() {
+                        reject(request, bad.item, reason);
                     }
-                    taken.iter().for_each(|(item, _)| request.progress().settle(*item, Settled::Delivered));
+                    taken.iter().for_each(|piece| request.progress().settle(piece.item, Settled::Delivered));
                     if !behind.is_empty() {
                         waiting.push(behind);
                     }
@@ -189,29 +189,32 @@ impl WebhookExporter {
     ///
     /// # Errors
     /// The next record cannot be read.
-    async fn gather(
+    async fn gather<'r>(
         &self,
-        open: &mut Open<'_>,
-        ahead: &mut Option<Piece>,
+        open: &mut Open<'r>,
+        ahead: &mut Option<Piece<'r>>,
         request: &Request,
-    ) -> Result<Vec<Piece>, DecodeError> {
-        let mut body: Vec<Piece> = ahead.take().into_iter().collect();
-        let mut length: usize = body.iter().map(|(_, piece)| piece.len()).sum();
+    ) -> Result<Vec<Piece<'r>>, DecodeError> {
+        let mut body: Vec<Piece<'r>> = ahead.take().into_iter().collect();
+        let mut length: usize = body.iter().map(|piece| piece.bytes.len()).sum();
         while body.len() < self.frame.max_records {
             let Some((item, records)) = open.next()? else { break };
             // Both numbers come from the same bytes; should they differ, what is not there cannot be sent.
             let written = match records {
-                Some(records) => self.shape.piece(records).map_err(|error| error.to_string()),
+                Some(records) => match self.shape.piece(records) {
+                    Ok(bytes) => Ok(Piece { item, uid: uid_of(records), bytes: bytes.into() }),
+                    Err(error) => Err(error.to_string()),
+                },
                 None => Err("the request has fewer records than it says".to_owned()),
             };
             match written {
-                Ok(piece) if !body.is_empty() && length + piece.len() > self.frame.max_bytes => {
-                    *ahead = Some((item, piece.into()));
+                Ok(piece) if !body.is_empty() && length + piece.bytes.len() > self.frame.max_bytes => {
+                    *ahead = Some(piece);
                     break;
                 }
                 Ok(piece) => {
-                    length += piece.len();
-                    body.push((item, piece.into()));
+                    length += piece.bytes.len();
+                    body.push(piece);
                 }
                 Err(reason) => {
                     self.unwritable.add(1);
@@ -226,16 +229,14 @@ impl WebhookExporter {
         Ok(body)
     }
 
-    async fn send(&self, pieces: &[Piece]) -> Answer {
+    async fn send(&self, pieces: &[Piece<'_>]) -> Answer {
         let plain = self.frame.body(pieces);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, self.content_type.clone());
-        if self.shape.has_key() {
-            let digest = blake3::hash(&plain);
-            // Hexadecimal digits.
-            if let Ok(key) = HeaderValue::try_from(sign::hex(&digest.as_bytes()[..16])) {
-                headers.insert(&IDEMPOTENCY_KEY, key);
-            }
+        if self.shape.has_key()
+            && let Some(key) = idempotency::key(pieces, &plain)
+        {
+            headers.insert(&idempotency::IDEMPOTENCY_KEY, key);
         }
         let body = match self.compressor.compress(&plain).await {
             Ok(body) => body,
@@ -255,10 +256,15 @@ impl WebhookExporter {
     }
 }
 
+/// The id of the current record.
+fn uid_of<'r>(records: &LogReader<'r>) -> &'r str {
+    records.lent().attrs.get_str(&keys::UID).unwrap_or_default()
+}
+
 /// Sends the halves instead; a record that stands alone is the bad one.
-fn halve(mut body: Vec<Piece>, waiting: &mut Vec<Vec<Piece>>, request: &Request, reason: String) {
-    if let [(item, _)] = &body[..] {
-        return reject(request, *item, reason);
+fn halve<'r>(mut body: Vec<Piece<'r>>, waiting: &mut Vec<Vec<Piece<'r>>>, request: &Request, reason: String) {
+    if let [piece] = &body[..] {
+        return reject(request, piece.item, reason);
     }
     let second = body.split_off(body.len() / 2);
     waiting.push(second);
@@ -266,14 +272,14 @@ fn halve(mut body: Vec<Piece>, waiting: &mut Vec<Vec<Piece>>, request: &Request,
 }
 
 /// Settles what the sink told apart; the outcome, if some of it is to be sent again.
-fn settle_each(body: &[Piece], verdicts: Vec<Verdict>, request: &Request) -> Option<Outcome> {
+fn settle_each(body: &[Piece<'_>], verdicts: Vec<Verdict>, request: &Request) -> Option<Outcome> {
     let mut again = None;
-    for ((item, _), verdict) in body.iter().zip(verdicts) {
+    for (piece, verdict) in body.iter().zip(verdicts) {
         match verdict {
-            Verdict::Delivered => request.progress().settle(*item, Settled::Delivered),
+            Verdict::Delivered => request.progress().settle(piece.item, Settled::Delivered),
             Verdict::Retry { after, reason } => again = again.or(Some(Outcome::Retry { after, reason })),
             Verdict::TooLarge { reason } | Verdict::Reject { reason } | Verdict::Refuse { reason } => {
-                reject(request, *item, reason);
+                reject(request, piece.item, reason);
             }
         }
     }

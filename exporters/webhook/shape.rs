@@ -14,8 +14,14 @@ use http::{HeaderName, header};
 use lanner_engine::event::otlp::{DecodeError, LogReader};
 use serde_json::{Map, Value as Json};
 
-/// A record, written, with its number in the request.
-pub type Piece = (usize, Bytes);
+/// A record, written.
+pub struct Piece<'r> {
+    /// The number of the record in the request.
+    pub item: usize,
+    /// The record's `log.record.uid`; empty when it has none.
+    pub uid: &'r str,
+    pub bytes: Bytes,
+}
 
 /// What is around and between the pieces of a body.
 #[derive(Clone, Debug)]
@@ -37,16 +43,16 @@ impl Frame {
     }
 
     /// Puts pieces together.
-    pub fn body(&self, pieces: &[Piece]) -> Bytes {
-        if let ([(_, piece)], "", "") = (pieces, self.open, self.close) {
-            return piece.clone();
+    pub fn body(&self, pieces: &[Piece<'_>]) -> Bytes {
+        if let ([piece], "", "") = (pieces, self.open, self.close) {
+            return piece.bytes.clone();
         }
         let mut body = self.open.as_bytes().to_vec();
-        for (index, (_, piece)) in pieces.iter().enumerate() {
+        for (index, piece) in pieces.iter().enumerate() {
             if index > 0 {
                 body.extend_from_slice(self.between.as_bytes());
             }
-            body.extend_from_slice(piece);
+            body.extend_from_slice(&piece.bytes);
         }
         body.extend_from_slice(self.close.as_bytes());
         body.into()
